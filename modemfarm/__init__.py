@@ -1,0 +1,1 @@
+"""modemfarm: a box of USB GSM modems as one dependable SMS sender."""

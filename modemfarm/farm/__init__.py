@@ -1,0 +1,1 @@
+"""Which SIM sends what, and what follows from how it ended."""

@@ -1,0 +1,1 @@
+"""One modem: its port, its AT link, its session's steps."""

@@ -1,0 +1,154 @@
+"""What a modem's session needs from the rest of the farm; `farm/journal.py` implements it on the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from modemfarm.model import ClaimedPart, ModemState, Outcome, Received
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """Step 3 is durable: Ctrl-Z may follow."""
+
+    committed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """This part must not leave now; the store has already put it where it belongs.
+
+    Attributes:
+        slug: why: ``opted_out canceled paused validity_expired plan_minute plan_day lease lost``.
+    """
+
+    slug: str
+
+
+class After:
+    """What the session does after an outcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn(After):
+    """The lane takes its next part; not before `not_before` where set."""
+
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resync(After):
+    """The lane stays closed until the link was re-synchronised and the registration checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parked(After):
+    """This SIM sends nothing more until a person or a seen cause says so; receiving goes on."""
+
+    slug: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repair(After):
+    """The modem itself is at fault: climb the ladder from `rung` (see session.Rung)."""
+
+    slug: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An attempt of an earlier session on this port whose fate is open.
+
+    Until `listen_until` the port is only listened to: no ESC, no AT, no reset.
+    """
+
+    attempt_id: int
+    ctrl_z_at: datetime | None
+    listen_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SimSeen:
+    """The card that a session found.
+
+    Attributes:
+        iccid: as `normal_iccid` writes it; where a modem cannot tell it, ``imsi:<digits>``.
+        number: own number, E.164 or as the SIM holds it.
+    """
+
+    iccid: str
+    imsi: str | None
+    number: str | None
+    smsc: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModemStatus:
+    """A snapshot of one modem, told whenever something in it changed.
+
+    Attributes:
+        sentence: slug of the one sentence the page shows (web/sentences), with `params`.
+        next_action: slug of what a person should do; "" when nothing.
+        registration: ``home roaming searching denied none unknown``.
+    """
+
+    path: str
+    state: ModemState
+    sentence: str
+    since: datetime
+    next_action: str = ""
+    params: dict[str, str | int | float] = field(default_factory=dict)
+    usb_path: str | None = None
+    imei: str | None = None
+    family: str | None = None
+    manufacturer: str | None = None
+    model: str | None = None
+    firmware: str | None = None
+    iccid: str | None = None
+    signal_dbm: int | None = None
+    operator: str | None = None
+    technology: str | None = None
+    registration: str = "unknown"
+    last_success_at: datetime | None = None
+
+
+class Journal(Protocol):
+    """Durable truth as a session sees it. Each call returns after its commit."""
+
+    async def pending(self, path: str, imei: str | None = None) -> Pending | None:
+        """The open attempt of this port, asked before the first octet is written to it."""
+
+    async def status(self, status: ModemStatus) -> None:
+        """Tell what the modem is doing; never waits for the wire, may be batched."""
+
+    async def sim_seen(self, path: str, imei: str | None, sim: SimSeen) -> None:
+        """A card was read; from here on `received` and `claim` speak of it."""
+
+    async def pin_allowed(self, iccid: str | None, imei: str | None, path: str) -> str | None:
+        """The PIN to enter, its ledger row committed as tried; None: do not try."""
+
+    async def pin_worked(self, iccid: str | None, imei: str | None, path: str, worked: bool) -> None:
+        """How that PIN did."""
+
+    async def claim(self, iccid: str, path: str) -> ClaimedPart:
+        """Wait for this SIM's next part and claim it. Cancelling the wait claims nothing."""
+
+    async def release(self, part: ClaimedPart) -> None:
+        """Put a claimed part that never reached step 3 back, refunded."""
+
+    async def submitting(self, part: ClaimedPart) -> Go | Stop:
+        """Step 3: re-check and make `submitting` durable."""
+
+    async def recheck(self, part: ClaimedPart) -> Go | Stop:
+        """The same re-check again, with the prompt open, when step 3's commit is older than 200 ms."""
+
+    async def settle(self, attempt_id: int, iccid: str, outcome: Outcome) -> After:
+        """Write how an attempt ended (also late, also of an earlier session)."""
+
+    async def received(self, received: Received) -> None:
+        """Commit one PDU and all that follows from it; only then may its slot be deleted."""
+
+    async def swept(self, iccid: str) -> None:
+        """The stores of the modem that holds this SIM were read to the end once."""

@@ -1,0 +1,1 @@
+"""May we send? Pure verdicts over values."""

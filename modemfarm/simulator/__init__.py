@@ -1,0 +1,1 @@
+"""Virtual modems and a virtual network, for demo, tests and other programs."""

@@ -1,0 +1,240 @@
+"""Opens the database and runs transactions; foreign errors end here as StoreError."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import re
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import NullPool, QueuePool
+
+from modemfarm.errors import StoreBusyError, StoreError
+
+Row = dict[str, Any]
+T = TypeVar("T")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_US = timedelta(microseconds=1)
+BUSY_WITHIN_MS = 10_000  # another process's short transaction; a longer wait is an error
+
+
+def to_us(moment: datetime) -> int:
+    """A moment as the database keeps it: whole microseconds since the epoch, UTC."""
+    return (moment - _EPOCH) // _US
+
+
+def from_us(us: int) -> datetime:
+    """The aware UTC moment of a database time."""
+    return _EPOCH + us * _US
+
+
+@functools.cache
+def _pyformat(sql: str) -> str:
+    """`:name` binds as psycopg writes them."""
+    return re.sub(r"(?<![:\w]):(\w+)", r"%(\1)s", sql.replace("%", "%%"))
+
+
+class Tx:
+    """One open transaction.
+
+    Statements go to the driver as they are, with `:name` binds: on a message's way each costs 4 µs so,
+    and 50 µs as a SQLAlchemy construct (docs/decisions/sqlalchemy.md).
+    """
+
+    __slots__ = ("_cursor", "_error", "_sqlite", "connection")
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._sqlite = connection.dialect.name == "sqlite"
+        self._error = connection.dialect.loaded_dbapi.Error
+        self._cursor = connection.connection.cursor()
+
+    def run(self, sql: str, **binds: object) -> int:
+        """Execute one statement; the number of rows it touched."""
+        self._execute(sql, binds)
+        return int(self._cursor.rowcount)
+
+    def all(self, sql: str, **binds: object) -> list[Row]:
+        """Every row of a query (or of RETURNING), by column name."""
+        self._execute(sql, binds)
+        names = [column[0] for column in self._cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in self._cursor.fetchall()]
+
+    def one(self, sql: str, **binds: object) -> Row | None:
+        """The first row, or None."""
+        self._execute(sql, binds)
+        row = self._cursor.fetchone()
+        if row is None:
+            return None
+        return dict(zip((column[0] for column in self._cursor.description), row, strict=True))
+
+    def value(self, sql: str, **binds: object) -> Any:
+        """The first column of the first row, or None."""
+        self._execute(sql, binds)
+        row = self._cursor.fetchone()
+        return None if row is None else row[0]
+
+    def many(self, sql: str, binds: list[Mapping[str, object]]) -> None:
+        """The same statement for many rows."""
+        try:
+            self._cursor.executemany(sql if self._sqlite else _pyformat(sql), binds)
+        except self._error as error:
+            raise _renamed(error) from error
+
+    def _execute(self, sql: str, binds: Mapping[str, object]) -> None:
+        try:
+            self._cursor.execute(sql if self._sqlite else _pyformat(sql), binds)
+        except self._error as error:
+            raise _renamed(error) from error
+
+
+def _renamed(error: Exception) -> StoreError:
+    text = str(error).strip()
+    if "locked" in text or "lock timeout" in text:
+        return StoreBusyError(f"the database is busy: {text}")
+    return StoreError(text or type(error).__name__)
+
+
+class Store:
+    """One database: short write transactions, and reads beside them.
+
+    Raises (all methods):
+        StoreError: the database is unreachable, damaged, full or read-only.
+    """
+
+    def __init__(self, url: str, base: Path) -> None:
+        """Prepare; nothing is opened yet.
+
+        Args:
+            url: ``sqlite:///file`` (relative to `base`) or ``postgresql+psycopg://…``.
+        """
+        try:
+            parsed = make_url(url)
+        except ArgumentError as error:
+            raise StoreError(f"{url!r} is not a database URL") from error
+        self.file: Path | None = None
+        if parsed.get_backend_name() == "sqlite":
+            self.file = base / (parsed.database or "modemfarm.db")
+            parsed = parsed.set(database=str(self.file))
+        self.url: URL = parsed
+        self._writer = self._engine("BEGIN IMMEDIATE")
+        self._reader = self._engine("BEGIN")
+
+    @property
+    def sqlite(self) -> bool:
+        """Whether the database is a SQLite file of this host."""
+        return self.file is not None
+
+    def _engine(self, begin: str) -> Engine:
+        try:
+            if self.file is None:
+                return create_engine(
+                    self.url,
+                    poolclass=QueuePool,
+                    pool_size=8,
+                    max_overflow=24,
+                    pool_pre_ping=True,
+                    connect_args={
+                        "connect_timeout": 5,
+                        "options": "-c statement_timeout=30000 -c timezone=UTC",
+                        "tcp_user_timeout": 15000,
+                    },
+                )
+            engine = create_engine(self.url, poolclass=QueuePool, pool_size=4, max_overflow=60)
+        except (SQLAlchemyError, ImportError) as error:
+            raise StoreError(f"cannot use {self.url.render_as_string()}: {error}") from error
+
+        @event.listens_for(engine, "connect")
+        def prepare(connection: sqlite3.Connection, _record: object) -> None:
+            connection.isolation_level = None
+            connection.execute(f"PRAGMA busy_timeout={BUSY_WITHIN_MS}")
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+
+        @event.listens_for(engine, "begin")
+        def start(connection: Connection) -> None:
+            connection.exec_driver_sql(begin)
+
+        return engine
+
+    def create_file(self) -> None:
+        """Make the state directory and the database file, for nobody else to read."""
+        if self.file is None:
+            return
+        try:
+            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(self.file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise StoreError(f"cannot create {self.file}: {error.strerror}") from error
+
+    def exists(self) -> bool:
+        """Whether there is a database file (always true for a server)."""
+        return self.file is None or self.file.exists()
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Tx]:
+        """A short write transaction of a process's or thread's own: all or nothing."""
+        with self._transaction(self._writer) as tx:
+            yield tx
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Tx]:
+        """One consistent view; writes nothing."""
+        with self._transaction(self._reader) as tx:
+            yield tx
+
+    @contextlib.contextmanager
+    def _transaction(self, engine: Engine) -> Iterator[Tx]:
+        if not self.exists():
+            raise StoreError(f"there is no database at {self.file}")
+        try:
+            with engine.begin() as connection:
+                yield Tx(connection)
+        except DBAPIError as error:
+            raise _renamed(error.orig if isinstance(error.orig, Exception) else error) from error
+        except SQLAlchemyError as error:
+            raise StoreError(str(error)) from error
+
+    def connect(self) -> Connection:
+        """A connection to keep: the writer thread's."""
+        try:
+            return self._writer.connect()
+        except DBAPIError as error:
+            raise _renamed(error.orig if isinstance(error.orig, Exception) else error) from error
+
+    def run(self, work: Callable[..., T], *args: Any) -> T:
+        """Call one store function in a write transaction of its own."""
+        with self.write() as tx:
+            return work(tx, *args)
+
+    def look(self, work: Callable[..., T], *args: Any) -> T:
+        """Call one store function in a read transaction of its own."""
+        with self.read() as tx:
+            return work(tx, *args)
+
+    def close(self) -> None:
+        """Close every connection that is not in use."""
+        self._writer.dispose()
+        self._reader.dispose()
+
+
+def checkpoint(store: Store) -> None:
+    """Move SQLite's write-ahead log into the database, without making anyone wait."""
+    if store.file is None:
+        return
+    engine = create_engine(store.url, poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+    except DBAPIError as error:
+        raise _renamed(error.orig if isinstance(error.orig, Exception) else error) from error
+    finally:
+        engine.dispose()

@@ -1,0 +1,100 @@
+"""Numbered steps that bring any database to this version's schema."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import inspect
+
+from modemfarm.errors import SchemaOutdatedError, StoreError
+from modemfarm.store.engine import Store, Tx, to_us
+from modemfarm.store.schema import SCHEMA, meta
+
+
+def _first(tx: Tx) -> None:
+    meta.create_all(tx.connection)
+
+
+STEPS: tuple[Callable[[Tx], None], ...] = (_first,)  # STEPS[n] leads from schema n to n + 1
+
+
+def found(store: Store) -> int:
+    """The schema number of the database; 0 when it is empty or does not exist yet.
+
+    Raises:
+        StoreError: it is not a database, is damaged, or holds something else.
+    """
+    if not store.exists():
+        return 0
+    with store.read() as tx:
+        return _found(tx)
+
+
+def _found(tx: Tx) -> int:
+    tables = inspect(tx.connection).get_table_names()
+    if not tables:
+        return 0
+    if "farm" not in tables:
+        raise StoreError(f"the database holds other tables ({', '.join(sorted(tables)[:3])}…) and none of modemfarm's")
+    number = tx.value("SELECT value FROM farm WHERE key = 'schema'")
+    if number is None or not str(number).isdigit():
+        raise StoreError("the database's schema number is missing: restore a backup")
+    return int(number)
+
+
+def check(store: Store) -> None:
+    """Refuse a database that is not exactly of this version's schema.
+
+    Raises:
+        SchemaOutdatedError, StoreError
+    """
+    number = found(store)
+    if number > SCHEMA:
+        raise SchemaOutdatedError(
+            number, SCHEMA, f"the database is of a newer modemfarm (schema {number}, this version knows {SCHEMA})"
+        )
+    if number < SCHEMA:
+        raise SchemaOutdatedError(
+            number, SCHEMA, f"the database needs `modemfarm db upgrade` (schema {number}, this version wants {SCHEMA})"
+        )
+
+
+def upgrade(store: Store, now: datetime) -> bool:
+    """Create the database or bring it up to date; an up-to-date one is not written.
+
+    Returns:
+        Whether anything was done.
+
+    Raises:
+        SchemaOutdatedError: it is newer than this version, or a live daemon uses it.
+    """
+    number = found(store)
+    if number >= SCHEMA:
+        check(store)
+        return False
+    store.create_file()
+    with store.write() as tx:
+        number = _found(tx)
+        if number:
+            _refuse_while_used(tx, number, now)
+        for step in STEPS[number:]:
+            step(tx)
+        facts = {"schema": str(SCHEMA), "farm_id": secrets.token_hex(8), "epoch": "1"}
+        for key, value in facts.items():
+            tx.run(
+                "INSERT INTO farm (key, value) VALUES (:key, :value) ON CONFLICT (key) DO "
+                + ("UPDATE SET value = excluded.value" if key == "schema" else "NOTHING"),
+                key=key,
+                value=value,
+            )
+    return True
+
+
+def _refuse_while_used(tx: Tx, number: int, now: datetime) -> None:
+    host = tx.one("SELECT name, pid FROM hosts WHERE lease_until > :now ORDER BY name", now=to_us(now))
+    if host:
+        raise SchemaOutdatedError(
+            number, SCHEMA, f"the daemon on {host['name']} (process {host['pid']}) uses this database: stop it first"
+        )

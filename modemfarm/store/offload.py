@@ -1,0 +1,163 @@
+"""The one writer thread of a daemon: commands of many tasks share a transaction, a future each is told after COMMIT."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from modemfarm.errors import StoreError
+from modemfarm.store.engine import Store, Tx, checkpoint
+
+log = logging.getLogger(__name__)
+
+MOST_PER_COMMIT = 256
+BULK_SLICE_S = 0.010  # intake may hold the writer for so long while the wire waits
+CHECKPOINT_EVERY_S = 5.0
+
+T = TypeVar("T")
+_Job = tuple[Callable[..., Any], tuple[Any, ...], Future[Any]]
+
+
+class Offload:
+    """Runs store functions one after the other in a thread of its own.
+
+    Commands of the wire go before bulk ones. What is queued while a commit is on its way shares the next one.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._wire: deque[_Job] = deque()
+        self._bulk: deque[_Job] = deque()
+        self._wake = threading.Condition()
+        self._stopping = False
+        self._connection: Connection | None = None
+        self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
+        self._checkpointer = threading.Thread(target=self._checkpoint, name="store-checkpoint", daemon=True)
+        self._stopped = threading.Event()
+        self.pending = 0  # commands not yet answered; a virtual clock waits for zero
+
+    def start(self) -> None:
+        """Start the thread; until then commands wait."""
+        self._thread.start()
+        if self._store.sqlite:
+            self._checkpointer.start()
+
+    def stop(self) -> None:
+        """Finish what is queued, then end the thread."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        self._thread.join()
+        self._stopped.set()
+        if self._checkpointer.is_alive():
+            self._checkpointer.join()
+
+    async def run(self, work: Callable[..., T], *args: Any) -> T:
+        """Await one store function's result; returns after its COMMIT.
+
+        Raises:
+            StoreError: nothing of it was written, or (connection lost in COMMIT) nobody knows.
+        """
+        return await asyncio.wrap_future(self._put(self._wire, work, args))
+
+    def call(self, work: Callable[..., T], *args: Any) -> T:
+        """The same for other threads and for bulk work: it waits behind the wire's commands."""
+        return self._put(self._bulk, work, args).result()
+
+    async def bulk(self, work: Callable[..., T], *args: Any) -> T:
+        """Bulk work awaited from asyncio."""
+        return await asyncio.wrap_future(self._put(self._bulk, work, args))
+
+    def _put(self, queue: deque[_Job], work: Callable[..., T], args: tuple[Any, ...]) -> Future[T]:
+        future: Future[T] = Future()
+        with self._wake:
+            if self._stopping:
+                raise StoreError("the daemon is stopping")
+            queue.append((work, args, future))
+            self.pending += 1
+            self._wake.notify()
+        return future
+
+    def _work(self) -> None:
+        while True:
+            with self._wake:
+                while not self._wire and not self._bulk:
+                    if self._stopping:
+                        break
+                    self._wake.wait()
+                if not self._wire and not self._bulk:
+                    break
+            self._one_commit()
+        self._drop_connection()
+
+    def _one_commit(self) -> None:
+        taken: list[_Job] = []
+        answers: list[tuple[Future[Any], Any, BaseException | None]] = []
+        try:
+            if self._connection is None:
+                self._connection = self._store.connect()
+            with self._connection.begin():
+                tx = Tx(self._connection)
+                until = time.monotonic() + BULK_SLICE_S
+                while len(taken) < MOST_PER_COMMIT and (job := self._next(time.monotonic() < until)):
+                    taken.append(job)
+                    answers.append(self._one_command(tx, job))
+        except Exception as error:  # whatever it is, everyone in this commit must hear of it
+            failure = error if isinstance(error, StoreError) else StoreError(str(error))
+            if not isinstance(error, (StoreError, SQLAlchemyError)):
+                log.exception("store writer: unexpected error")
+            self._drop_connection()
+            answers = [(job[2], None, failure) for job in taken]
+            if not taken and (job := self._next(True)):  # not even a transaction could be begun
+                answers = [(job[2], None, failure)]
+        for future, value, problem in answers:
+            self.pending -= 1
+            if not future.set_running_or_notify_cancel():
+                continue
+            if problem is None:
+                future.set_result(value)
+            else:
+                future.set_exception(problem)
+
+    def _next(self, bulk_too: bool) -> _Job | None:
+        with self._wake:
+            if self._wire:
+                return self._wire.popleft()
+            return self._bulk.popleft() if self._bulk and bulk_too else None
+
+    @staticmethod
+    def _one_command(tx: Tx, job: _Job) -> tuple[Future[Any], Any, BaseException | None]:
+        work, args, future = job
+        tx.run("SAVEPOINT command")
+        try:
+            value = work(tx, *args)
+        except Exception as error:  # the caller gets it; the other commands of this commit go on
+            tx.run("ROLLBACK TO SAVEPOINT command")
+            return future, None, error
+        tx.run("RELEASE SAVEPOINT command")
+        return future, value, None
+
+    def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.invalidate()
+                connection.close()
+            except SQLAlchemyError:
+                log.warning("store writer: the old connection did not close")
+
+    def _checkpoint(self) -> None:
+        while not self._stopped.wait(CHECKPOINT_EVERY_S):
+            try:
+                checkpoint(self._store)
+            except StoreError as error:
+                log.warning("store: checkpoint: %s", error)

@@ -1,0 +1,437 @@
+"""The tables, as SQLAlchemy sees them; `migrations.py` says how a database gets them.
+
+Times are microseconds since the epoch (UTC) in BIGINT columns, booleans 0/1, JSON is text: the same on SQLite and PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+SCHEMA = 1
+
+meta = MetaData()
+_Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows itself only where the type is INTEGER
+
+
+def _us(name: str, *, null: bool = True) -> Column[int]:
+    return Column(name, BigInteger, nullable=null)
+
+
+def _text(name: str, default: str | None = None) -> Column[str]:
+    """A text column: nullable without a default."""
+    if default is None:
+        return Column(name, Text)
+    return Column(name, Text, nullable=False, server_default=default)
+
+
+def _flag(name: str, default: int = 0) -> Column[int]:
+    return Column(name, Integer, nullable=False, server_default=str(default))
+
+
+farm = Table(
+    "farm",  # schema number, farm epoch, farm id: one row a fact
+    meta,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+hosts = Table(
+    "hosts",
+    meta,
+    Column("name", Text, primary_key=True),
+    Column("instance", Text, nullable=False),
+    Column("pid", Integer),
+    Column("version", Text),
+    _us("started_at", null=False),
+    _us("lease_until", null=False),
+)
+
+batches = Table(
+    "batches",
+    meta,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("name", Text),
+    Column("fingerprint", Text, nullable=False),
+    Column("idempotency_key", Text),
+    _us("created_at", null=False),
+    _us("finished_at"),
+    Column("rows_done", BigInteger, nullable=False, server_default="0"),  # input rows committed, in file order
+    Column("accepted", BigInteger, nullable=False, server_default="0"),
+    Column("rejected", BigInteger, nullable=False, server_default="0"),
+    Index("batches_by_fingerprint", "fingerprint", "created_at"),
+    sqlite_autoincrement=True,
+)
+
+batch_errors = Table(
+    "batch_errors",
+    meta,
+    Column("batch_id", BigInteger, nullable=False),
+    Column("row", BigInteger, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    PrimaryKeyConstraint("batch_id", "row"),
+)
+
+messages = Table(
+    "messages",
+    meta,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("recipient", Text, nullable=False),  # E.164 with "+", or a short code as typed
+    Column("text", Text, nullable=False),
+    Column("class", Text, nullable=False),
+    _text("purpose"),
+    Column("state", Text, nullable=False),
+    _text("reason"),
+    _text("reason_params"),
+    _us("next_at"),
+    Column("encoding", Text, nullable=False),
+    Column("parts_total", Integer, nullable=False),
+    _text("iccid"),  # the SIM that sends or sent it
+    _text("pinned"),  # `from` as the sender asked: ICCID, label, number or tag
+    Column("rank", Integer, nullable=False),  # 9 - priority: lower goes first
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    _us("created_at", null=False),
+    _us("send_at"),
+    _us("sent_at"),
+    _us("final_at"),
+    _us("valid_until"),
+    _text("reference"),
+    Column("batch_id", BigInteger),
+    Column("batch_row", BigInteger),
+    Column("retry_of", BigInteger),
+    _text("resolved"),
+    _flag("resend_unknown"),
+    Column("resent", Integer, nullable=False, server_default="0"),
+    _us("resend_at"),
+    _flag("report", 1),
+    _flag("flash"),
+    _text("tags"),
+    _text("metadata"),
+    Column("concat_ref", Integer),
+    Column("price", Float),
+    _text("currency"),
+    UniqueConstraint("batch_id", "batch_row", name="messages_batch_row"),
+    Index("messages_by_state", "state", "id"),
+    Index("messages_by_recipient", "recipient", "id"),
+    Index("messages_by_reference", "reference", "id", postgresql_where=text("reference IS NOT NULL"),
+          sqlite_where=text("reference IS NOT NULL")),
+    sqlite_autoincrement=True,
+)
+
+parts = Table(
+    "parts",
+    meta,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("message_id", BigInteger, nullable=False),
+    Column("part_number", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    # what the claim reads, kept beside the part so that it touches one index
+    Column("recipient", Text, nullable=False),
+    Column("class", Text, nullable=False),
+    Column("batch_id", BigInteger),
+    Column("bound_iccid", Text, nullable=False, server_default=""),
+    Column("rank", Integer, nullable=False),
+    _us("due_at", null=False),
+    _flag("gate"),  # 1: pause, policy or restore holds it; the claim does not see it
+    # the attempt it is in
+    Column("attempt_id", BigInteger),
+    Column("attempts", Integer, nullable=False, server_default="0"),  # counted ones
+    _us("submitting_at"),
+    # what came of it
+    _text("iccid"),
+    Column("mr", Integer),
+    _us("ctrl_z_at"),
+    _us("sent_at"),
+    _us("reported_at"),
+    Column("status", Integer),
+    # which day's limit it is charged to
+    _text("charged_to"),
+    _us("charged_day"),
+    UniqueConstraint("message_id", "part_number", name="parts_of_message"),
+    Index("parts_waiting", "bound_iccid", "rank", "due_at", "id", postgresql_where=text("state = 'waiting' AND gate = 0"),
+          sqlite_where=text("state = 'waiting' AND gate = 0")),
+    Index("parts_open", "state", postgresql_where=text("state IN ('claimed', 'submitting', 'unknown')"),
+          sqlite_where=text("state IN ('claimed', 'submitting', 'unknown')")),
+    Index("parts_by_mr", "iccid", "mr", "sent_at", postgresql_where=text("mr IS NOT NULL"),
+          sqlite_where=text("mr IS NOT NULL")),
+    sqlite_autoincrement=True,
+)
+
+attempts = Table(
+    "attempts",
+    meta,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("part_id", BigInteger, nullable=False),
+    Column("message_id", BigInteger, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("iccid", Text, nullable=False),
+    Column("owner", Text, nullable=False),  # whose limits: the account, else the ICCID
+    Column("host", Text, nullable=False),
+    Column("instance", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    _us("claimed_at", null=False),
+    _us("charged_at"),  # for "any 60 s"; moves to when the result was known, null once refunded
+    _us("submitting_at"),
+    _us("ctrl_z_at"),
+    _us("ended_at"),
+    _text("outcome"),  # accepted refused not_sent uncertain released
+    _text("phase"),
+    _text("kind"),
+    Column("code", Integer),
+    _text("detail"),
+    Column("mr", Integer),
+    Index("attempts_of_part", "part_id", "id"),
+    Index("attempts_of_message", "message_id", "id"),
+    Index("attempts_charged", "owner", "charged_at", postgresql_where=text("charged_at IS NOT NULL"),
+          sqlite_where=text("charged_at IS NOT NULL")),
+    Index("attempts_open", "path", "id", postgresql_where=text("ended_at IS NULL OR outcome = 'uncertain'"),
+          sqlite_where=text("ended_at IS NULL OR outcome = 'uncertain'")),
+    Index("attempts_by_sim", "iccid", "id"),
+    sqlite_autoincrement=True,
+)
+
+counters = Table(
+    "counters",
+    meta,
+    Column("owner", Text, nullable=False),
+    Column("period", Text, nullable=False),  # hour day month
+    _us("starts_at", null=False),
+    Column("used", BigInteger, nullable=False),
+    PrimaryKeyConstraint("owner", "period", "starts_at"),
+)
+
+people = Table(
+    "people",
+    meta,
+    Column("number", Text, primary_key=True),
+    Column("digits", Text, nullable=False),  # last 9 significant digits, for matching
+    _text("iccid"),  # SIM of the last exchange
+    _us("exchange_at"),
+    _us("wrote_at"),
+    Index("people_by_digits", "digits"),
+)
+
+suppressions = Table(
+    "suppressions",
+    meta,
+    Column("number", Text, primary_key=True),
+    Column("digits", Text, nullable=False),
+    _us("since", null=False),
+    Column("source", Text, nullable=False),  # reply phone counter web import
+    _text("keyword"),
+    Column("inbound_id", BigInteger),
+    _us("removed_at"),
+    Index("suppressions_by_digits", "digits"),
+)
+
+concat_refs = Table(
+    "concat_refs",
+    meta,
+    Column("iccid", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("last", Integer, nullable=False),
+    PrimaryKeyConstraint("iccid", "recipient"),
+)
+
+received = Table(
+    "received",  # every PDU as it was read, before anything was made of it
+    meta,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("pdu", Text, nullable=False),
+    _text("iccid"),
+    _text("imei"),
+    _us("at", null=False),
+    Column("memory", Text, nullable=False, server_default=""),
+    Column("slot", Integer),
+    Column("kind", Text, nullable=False),  # deliver status_report undecodable duplicate
+    _text("what"),  # why undecodable
+    # deliver
+    _text("originator"),
+    Column("text", Text),
+    _us("scts"),
+    Column("concat_ref", Integer),
+    Column("concat_total", Integer),
+    Column("concat_number", Integer),
+    Column("inbound_id", BigInteger),
+    # status report
+    _text("recipient"),
+    Column("mr", Integer),
+    Column("status", Integer),
+    _us("discharge_at"),
+    Column("part_id", BigInteger),
+    Index("received_by_pdu", "iccid", "pdu", "at"),
+    Index("received_loose_reports", "iccid", "id",
+          postgresql_where=text("kind = 'status_report' AND part_id IS NULL"),
+          sqlite_where=text("kind = 'status_report' AND part_id IS NULL")),
+    Index("received_of_inbound", "inbound_id", postgresql_where=text("inbound_id IS NOT NULL"),
+          sqlite_where=text("inbound_id IS NOT NULL")),
+    sqlite_autoincrement=True,
+)
+
+inbound = Table(
+    "inbound",
+    meta,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("iccid"),
+    Column("originator", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    _us("received_at", null=False),
+    _us("sent_at"),
+    Column("parts", Integer, nullable=False, server_default="1"),
+    Column("parts_read", Integer, nullable=False, server_default="1"),
+    _flag("complete", 1),
+    _us("judge_at"),  # an incomplete message is shown and judged then
+    Column("concat_ref", Integer),
+    Column("kind", Text, nullable=False, server_default="message"),
+    _text("verdict"),
+    _text("keyword"),
+    Column("in_reply_to", BigInteger),
+    _flag("old"),
+    _us("read_at"),
+    Index("inbound_by_originator", "originator", "id"),
+    Index("inbound_incomplete", "iccid", "originator", "concat_ref", postgresql_where=text("complete = 0"),
+          sqlite_where=text("complete = 0")),
+    sqlite_autoincrement=True,
+)
+
+sims = Table(
+    "sims",
+    meta,
+    Column("iccid", Text, primary_key=True),
+    _text("imsi"),
+    _text("number"),
+    Column("state", Text, nullable=False, server_default="active"),
+    _text("reason"),
+    _text("reason_params"),
+    _us("since"),
+    _text("path"),
+    _text("host"),
+    _text("operator"),
+    _text("smsc"),
+    _us("first_seen_at"),
+    _us("seen_at"),
+    _us("swept_at"),
+    _us("last_success_at"),
+    # what the owner set on the page or by CLI; config.yaml wins where it speaks
+    _text("label"),
+    _text("plan"),
+    _text("account"),
+    _text("tags"),
+    _text("expires"),
+    # learned: TP-SCTS minus our clock, and whether its MRs were seen to count up
+    Column("smsc_offset_us", BigInteger),
+    Column("mr_last", Integer),
+    Column("mr_steps_up", Integer, nullable=False, server_default="0"),
+    Column("mr_steps_other", Integer, nullable=False, server_default="0"),
+    Column("balance", Float),
+    Index("sims_by_imsi", "imsi"),
+)
+
+modems = Table(
+    "modems",
+    meta,
+    Column("path", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    _text("imei"),
+    _text("usb_path"),
+    _text("family"),
+    _text("manufacturer"),
+    _text("model"),
+    _text("firmware"),
+    Column("state", Text, nullable=False),
+    Column("sentence", Text, nullable=False),
+    Column("params", Text, nullable=False, server_default="{}"),
+    Column("next_action", Text, nullable=False, server_default=""),
+    _us("since"),
+    _text("iccid"),
+    Column("signal_dbm", Integer),
+    _text("operator"),
+    _text("technology"),
+    Column("registration", Text, nullable=False, server_default="unknown"),
+    _us("last_success_at"),
+    _us("seen_at"),
+    _text("wish"),  # what a person asked of it: reset
+    PrimaryKeyConstraint("path", "host"),
+)
+
+pins = Table(
+    "pins",  # the PIN ledger: a row is committed before the PIN is written
+    meta,
+    Column("card", Text, primary_key=True),  # ICCID, else "imei:…" or "path:…"
+    Column("digest", Text, nullable=False),
+    Column("state", Text, nullable=False),  # tried worked failed
+    _us("at", null=False),
+)
+
+pauses = Table(
+    "pauses",
+    meta,
+    Column("scope", Text, nullable=False),  # all class batch
+    Column("value", Text, nullable=False, server_default=""),
+    _us("since", null=False),
+    _text("who"),
+    PrimaryKeyConstraint("scope", "value"),
+)
+
+events = Table(
+    "events",
+    meta,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _us("at", null=False),
+    Column("kind", Text, nullable=False),
+    Column("message_id", BigInteger),
+    Column("subject", Text, nullable=False, server_default=""),  # ICCID, modem path, number
+    Column("data", Text, nullable=False, server_default="{}"),
+    Index("events_of_message", "message_id", "id", postgresql_where=text("message_id IS NOT NULL"),
+          sqlite_where=text("message_id IS NOT NULL")),
+    sqlite_autoincrement=True,
+)
+
+api_keys = Table(
+    "api_keys",
+    meta,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("name", Text, nullable=False),
+    Column("hash", Text, nullable=False, unique=True),
+    Column("scopes", Text, nullable=False),
+    _us("created_at", null=False),
+    _us("used_at"),
+    _us("revoked_at"),
+    sqlite_autoincrement=True,
+)
+
+logins = Table(
+    "logins",  # one-time login links and the sessions they open
+    meta,
+    Column("hash", Text, primary_key=True),
+    Column("kind", Text, nullable=False),  # link session
+    Column("role", Text, nullable=False),
+    _us("created_at", null=False),
+    _us("expires_at", null=False),
+    _us("used_at"),
+)
+
+idempotency = Table(
+    "idempotency",
+    meta,
+    Column("key", Text, nullable=False),
+    Column("scope", Text, nullable=False),  # API key id and route
+    Column("body_hash", Text, nullable=False),
+    _us("created_at", null=False),
+    Column("status", Integer),  # null: still running
+    Column("answer", Text),
+    Column("batch_id", BigInteger),
+    PrimaryKeyConstraint("key", "scope"),
+)
