@@ -1,0 +1,1 @@
+"""config.yaml -> each room's settings."""

@@ -1,0 +1,184 @@
+"""The kinds of value that stand in config.yaml; each says in words what it expected."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import re
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from importlib import resources
+from typing import Annotated, Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import PlainSerializer, PlainValidator
+
+from modemfarm.config.document import Unquoted
+from modemfarm.intake.values import parse_span, span_text
+from modemfarm.model import normal_iccid
+
+T = TypeVar("T")
+_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def _wrong(expected: str, value: object) -> ValueError:
+    return ValueError(f"expected {expected}, not {value!r}" if value is not None else f"expected {expected}")
+
+
+def _of(read: Callable[[str], T], expected: str) -> Callable[[Any], T]:
+    """A validator that takes a text only and leaves the reading to `read`."""
+
+    def check(value: Any) -> T:
+        if not isinstance(value, str):
+            raise _wrong(expected, value)
+        return read(value)
+
+    return check
+
+
+def _quoted(value: Any, expected: str) -> str:
+    if isinstance(value, Unquoted) or not isinstance(value, str):
+        # the value is not repeated: it may be a PIN
+        raise ValueError(f'expected {expected} in quotes, like "{_example(expected)}"')  # noqa: TRY004 # pydantic's way
+    return value
+
+
+def _example(expected: str) -> str:
+    return {"a PIN": "1234", "a time": "08:30", "a day": "2027-12-31"}.get(expected, "+8613800138000")
+
+
+def _pin(value: Any) -> str:
+    pin = _quoted(value, "a PIN")
+    if not (pin.isascii() and pin.isdigit() and 4 <= len(pin) <= 8):  # TS 31.101 §9.5.1: 4 to 8 digits
+        raise ValueError("expected a PIN of 4 to 8 digits")
+    return pin
+
+
+def _time(value: Any) -> str:
+    text = _quoted(value, "a time")
+    if not _CLOCK.fullmatch(text):
+        raise _wrong('a time from "00:00" to "23:59"', text)
+    return text
+
+
+def _number(value: Any) -> str:
+    text = _quoted(value, "a number")
+    digits = text.removeprefix("+")
+    if not (digits.isascii() and digits.isdigit() and 3 <= len(digits) <= 15):
+        raise _wrong('a number like "+8613800138000"', text)
+    return text
+
+
+def _day(value: Any) -> str:
+    if isinstance(value, date | datetime):
+        raise ValueError('expected a day in quotes, like "2027-12-31"')  # noqa: TRY004 # pydantic's way
+    text = _quoted(value, "a day")
+    try:
+        if not _DAY.fullmatch(text):
+            raise ValueError
+        date.fromisoformat(text)
+    except ValueError:
+        raise _wrong('a day like "2027-12-31"', text) from None
+    return text
+
+
+@functools.cache
+def countries() -> dict[str, str]:
+    """Every ISO 3166 country code with its English name."""
+    table = (resources.files("tzdata") / "zoneinfo" / "iso3166.tab").read_text("utf-8")
+    return dict(line.split("\t")[:2] for line in table.splitlines() if line and not line.startswith("#"))
+
+
+def country(value: Any) -> str:
+    """An ISO 3166 code in capitals."""
+    if not isinstance(value, str) or value.upper() not in countries():
+        hint = " (quote it: no is a word in YAML 1.1)" if value is False else ""
+        raise _wrong("a country's two letters (ISO 3166), like CN" + hint, value)
+    return value.upper()
+
+
+def zone(value: Any) -> str:
+    """The name of a time zone that exists."""
+    if not isinstance(value, str):
+        raise _wrong("a time zone like Asia/Shanghai", value)
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise _wrong("a time zone like Asia/Shanghai", value) from None
+    return str(value)
+
+
+def _allowed(value: Any) -> str | list[str]:
+    if isinstance(value, list) and value:
+        return [country(item) for item in value]
+    if value in {"own", "all"}:
+        return str(value)
+    raise _wrong("own, all or a list of countries like [CN, HK]", value)
+
+
+def _address(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    if not colon or not port.isdecimal() or not 0 <= int(port) <= 65535:
+        raise _wrong('an address and port like "127.0.0.1:8025"', value)
+    name = host.removeprefix("[").removesuffix("]")
+    if name != "localhost":
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            raise _wrong('an address and port like "127.0.0.1:8025"', value) from None
+    return str(value)
+
+
+def loopback(listen: str) -> bool:
+    """Whether an address as `http.listen` holds it is reached from this machine only."""
+    name = listen.rpartition(":")[0].removeprefix("[").removesuffix("]")
+    return name == "localhost" or ipaddress.ip_address(name).is_loopback
+
+
+def iccid(raw: str) -> str:
+    """The normal form of an ICCID used as a key."""
+    found = normal_iccid(raw)
+    if not found:
+        raise _wrong("an ICCID of 19 or 20 digits", raw)
+    return found
+
+
+def _span(value: str) -> timedelta:
+    return parse_span(value)
+
+
+def _database(value: str) -> str:
+    if not value.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise _wrong("sqlite:///file or postgresql+psycopg://user@host/db", value)
+    return str(value)
+
+
+def _web(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise _wrong("an http:// or https:// address", value)
+    return str(value)
+
+
+def _text(value: str) -> str:
+    if not value.strip():
+        raise _wrong("some text", value)
+    return str(value)
+
+
+Text = Annotated[str, PlainValidator(_of(_text, "a text"))]
+Pin = Annotated[str, PlainValidator(_pin)]
+Time = Annotated[str, PlainValidator(_time)]
+Number = Annotated[str, PlainValidator(_number)]
+Day = Annotated[str, PlainValidator(_day)]
+Country = Annotated[str, PlainValidator(country)]
+Zone = Annotated[str, PlainValidator(zone)]
+Allowed = Annotated[str | list[str], PlainValidator(_allowed)]
+Address = Annotated[str, PlainValidator(_of(_address, "an address and port"))]
+Database = Annotated[str, PlainValidator(_of(_database, "a database URL"))]
+Web = Annotated[str, PlainValidator(_of(_web, "an address"))]
+Span = Annotated[
+    timedelta,
+    PlainValidator(_of(_span, "a span of time like 48h, 15m or 60s")),
+    PlainSerializer(span_text, return_type=str),
+]
