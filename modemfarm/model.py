@@ -41,7 +41,10 @@ class PartState(StrEnum):
 
 
 MOVES: Mapping[PartState, frozenset[PartState]] = {
-    PartState.WAITING: frozenset({PartState.CLAIMED, PartState.CANCELED, PartState.EXPIRED, PartState.FAILED}),
+    PartState.WAITING: frozenset(
+        # sent: evidence for an attempt whose part already waits to be sent again
+        {PartState.CLAIMED, PartState.CANCELED, PartState.EXPIRED, PartState.FAILED, PartState.SENT}
+    ),
     PartState.CLAIMED: frozenset({PartState.SUBMITTING, PartState.WAITING, PartState.CANCELED, PartState.EXPIRED}),
     PartState.SUBMITTING: frozenset(
         # back to waiting: never left (before Ctrl-Z) or the network said that it did not accept it
@@ -269,6 +272,11 @@ def normal_iccid(raw: str) -> str:
     if not digits.isascii() or not digits.isdigit() or not 18 <= len(digits) <= 20:
         return ""
     return digits[:19]
+
+
+def digits_key(number: str) -> str:
+    """The last 9 significant digits of a number: what two spellings of one line share; "" without digits."""
+    return "".join(char for char in number if char in "0123456789")[-9:]
 
 
 def mask(number: str) -> str:

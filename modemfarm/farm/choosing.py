@@ -1,0 +1,169 @@
+"""Which waiting part goes through which free SIM: a pure decision over values."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from modemfarm.model import Plan
+from modemfarm.store.queue import Candidate
+
+
+class Presence(StrEnum):
+    """How a SIM stands, for those that wait for it."""
+
+    HERE = "here"  # in a modem, or away for less than its grace
+    PARKED = "parked"  # an operator's refusal or its own outcomes
+    PAUSED = "paused"  # a person said so
+    AWAY = "away"  # gone past its grace
+
+
+@dataclass(frozen=True, slots=True)
+class LaneView:
+    """One SIM that could take a part now.
+
+    Attributes:
+        names: what a sender may call it in `from`: ICCID, label, number, tags.
+        used_today: parts charged to its owner in the plan's current day.
+        paced_until: when the plan lets the next part out; None: now.
+        failures: recent sends that did not work, newest run.
+        last_at: when it last took a part, for turns between equals.
+    """
+
+    iccid: str
+    owner: str
+    plan: Plan
+    names: frozenset[str]
+    used_today: int = 0
+    used_hour: int = 0
+    used_month: int = 0
+    paced_until: datetime | None = None
+    failures: int = 0
+    last_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """This part goes through this SIM; `why` is a slug for `explain`: bound, sticky, headroom."""
+
+    part: Candidate
+    iccid: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """This message waits for this SIM from now on."""
+
+    message_id: int
+    iccid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to do with the parts that were looked at; those in neither list go on waiting."""
+
+    assignments: tuple[Assignment, ...]
+    bindings: tuple[Binding, ...]
+
+
+def headroom(lane: LaneView) -> float:
+    """How much of its tightest limit a lane has left: 1 whole, 0 nothing."""
+    shares = [
+        (limit - used) / limit if limit else 0.0
+        for limit, used in (
+            (lane.plan.per_day, lane.used_today),
+            (lane.plan.per_hour, lane.used_hour),
+            (lane.plan.per_month, lane.used_month),
+        )
+        if limit is not None
+    ]
+    return min(shares, default=1.0)
+
+
+def blocked_by(lane: LaneView, parts: int, now: datetime) -> str | None:
+    """Why a lane may not take a message that still needs `parts` reservations: a reason slug, or None."""
+    for slug, limit, used in (
+        ("plan_month", lane.plan.per_month, lane.used_month),
+        ("plan_day", lane.plan.per_day, lane.used_today),
+        ("plan_hour", lane.plan.per_hour, lane.used_hour),
+    ):
+        if limit is not None and used + parts > limit:
+            return slug
+    if lane.paced_until is not None and lane.paced_until > now:
+        return "plan_minute"
+    return None
+
+
+def choose(
+    parts: Sequence[Candidate],
+    lanes: Sequence[LaneView],
+    presence: Mapping[str, Presence],
+    now: datetime,
+    *,
+    sticky: bool = True,
+    paused_classes: Collection[str] = (),
+) -> Choice:
+    """Assign waiting parts to free lanes, one part a lane at the most.
+
+    Bound parts first, then priority, then oldest. A contact keeps the SIM of the last exchange unless
+    that SIM is parked or gone past its grace; of several lanes the one with most plan headroom, fewest
+    recent failures and longest rest wins.
+
+    Args:
+        parts: heads of the lanes' own queues and of the unbound one.
+        lanes: free ones only.
+        presence: every SIM known; one not in it counts as away.
+    """
+    free = {lane.iccid: lane for lane in lanes}
+    assignments: list[Assignment] = []
+    bindings: dict[int, str] = {}
+    going_to: dict[str, str] = {}  # recipient -> SIM chosen in this round
+    messages: set[int] = set()
+    for part in sorted(parts, key=lambda item: (not item.bound_iccid, item.rank, item.due_at, item.part_id)):
+        if part.message_class in paused_classes or part.message_id in messages:
+            continue
+        wanted = part.bound_iccid
+        if not wanted and part.pinned is None:
+            wanted = going_to.get(part.recipient) or _sticky(part, presence, sticky=sticky)
+        lane = _best(part, [free[wanted]] if wanted in free else [] if wanted else list(free.values()), now)
+        if lane is None:
+            if wanted and not part.bound_iccid:
+                bindings[part.message_id] = wanted
+                messages.add(part.message_id)
+            continue
+        why = "bound" if part.bound_iccid else "sticky" if wanted else "headroom"
+        assignments.append(Assignment(part, lane.iccid, why))
+        going_to[part.recipient] = lane.iccid
+        messages.add(part.message_id)
+        del free[lane.iccid]
+        if not free:
+            break
+    return Choice(tuple(assignments), tuple(Binding(key, value) for key, value in bindings.items()))
+
+
+def _sticky(part: Candidate, presence: Mapping[str, Presence], *, sticky: bool) -> str:
+    iccid = part.sticky_iccid
+    if not sticky or iccid is None or iccid in part.avoid:
+        return ""
+    return iccid if presence.get(iccid) in (Presence.HERE, Presence.PAUSED) else ""
+
+
+def _best(part: Candidate, lanes: Sequence[LaneView], now: datetime) -> LaneView | None:
+    needs = part.parts_total - part.part_number + 1
+    fitting = [
+        lane
+        for lane in lanes
+        if (part.pinned is None or part.pinned in lane.names)
+        and lane.iccid not in part.avoid
+        and blocked_by(lane, 0 if part.charged_to == lane.owner else needs, now) is None
+    ]
+    if not fitting:
+        return None
+    return min(fitting, key=lambda lane: (-round(headroom(lane), 2), lane.failures, lane.used_today, _rested(lane)))
+
+
+def _rested(lane: LaneView) -> float:
+    return 0.0 if lane.last_at is None else lane.last_at.timestamp()

@@ -1,0 +1,117 @@
+"""What every door hands to intake, and what it gets back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from modemfarm.model import Encoding, MessageClass, MessageState, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeSettings:
+    """The `sending:` part of config.yaml, as intake needs it.
+
+    Attributes:
+        country: ISO 3166 code of national numbers; None: only international ones are taken.
+        allow_countries: ``own``, ``all`` or ISO codes.
+        valid_for: how long a message of a class may wait; None: for ever.
+        price_per_part, currency: of the plan that most SIMs have, for the cost of a dry run.
+    """
+
+    country: str | None = None
+    default_class: MessageClass = MessageClass.TRANSACTIONAL
+    transactional_after_opt_out: bool = False
+    reports: bool = True
+    valid_for: Mapping[MessageClass, timedelta | None] = field(
+        default_factory=lambda: {MessageClass.TRANSACTIONAL: timedelta(hours=48)}
+    )
+    allow_countries: str | tuple[str, ...] = "own"
+    short_codes: tuple[str, ...] = ()
+    max_parts: int = 10
+    sticky: bool = True
+    parts_a_day: int | None = None  # the most that one SIM's plan lets out in a day
+    price_per_part: float | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One message to one recipient, as a door took it; nothing in it is checked yet.
+
+    Attributes:
+        priority: 0–9, higher goes first; 5 when the sender said nothing.
+        valid_for: counted from `send_at` or now; `valid_until` wins.
+        pinned: the sender's `from`: ICCID, label, own number or tag of a SIM.
+        reference: the sender's own words for it; not unique.
+    """
+
+    to: str
+    text: str
+    message_class: str | None = None
+    purpose: str | None = None
+    pinned: str | None = None
+    send_at: datetime | None = None
+    valid_until: datetime | None = None
+    valid_for: timedelta | None = None
+    priority: int | None = None
+    reference: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, object] = field(default_factory=dict)
+    flash: bool = False
+    report: bool | None = None
+    resend_unknown: bool = False
+    fixed_line: bool = False  # the row says that a fixed line is meant
+    retry_of: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A message that is durable once the transaction is.
+
+    Attributes:
+        state: scheduled, held or queued; refused only inside a RefusedError.
+    """
+
+    message_id: int
+    recipient: str
+    encoding: Encoding
+    parts: int
+    state: MessageState
+    reason: Reason | None
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would become of a draft, with nothing written.
+
+    Attributes:
+        room: characters (septets or UTF-16 units) left in the last part.
+        verdict: ``queued``, ``scheduled``, ``held`` or ``refused``, with the reason.
+    """
+
+    recipient: str
+    encoding: Encoding
+    parts: int
+    room: int
+    cost: float | None
+    verdict: MessageState
+    reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """What came of one bulk intake so far.
+
+    Attributes:
+        finished: the input was read to its end.
+        replayed: the same file was already finished within 24 h; nothing was added.
+    """
+
+    batch_id: int
+    accepted: int
+    rejected: int
+    finished: bool
+    replayed: bool = False

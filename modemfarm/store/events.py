@@ -1,0 +1,28 @@
+"""The event rows: what happened, for `explain`, webhooks and the page."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+from modemfarm.store.engine import Tx, to_us
+
+
+def record(
+    tx: Tx, kind: str, now: datetime, *, message_id: int | None = None, subject: str = "", **data: object
+) -> None:
+    """Write one event in the transaction of what it tells.
+
+    Args:
+        kind: dotted slug, for example ``message.accepted``, ``part.sent``, ``sim.parked``.
+        subject: ICCID, modem path or number that it is about.
+        data: JSON values; names of reason parameters are kept as they are.
+    """
+    tx.run(
+        "INSERT INTO events (at, kind, message_id, subject, data) VALUES (:at, :kind, :message, :subject, :data)",
+        at=to_us(now),
+        kind=kind,
+        message=message_id,
+        subject=subject,
+        data=json.dumps(data, ensure_ascii=False, separators=(",", ":")) if data else "{}",
+    )

@@ -1,0 +1,167 @@
+"""A message's row: inserted once, then kept true to the states of its parts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from modemfarm.model import MessageState, PartState, Reason, derive
+from modemfarm.store.engine import Tx, to_us
+
+FINAL = frozenset({"delivered", "undelivered", "failed", "expired", "canceled", "refused"})
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A checked message, ready to be written; names as in the tables."""
+
+    recipient: str
+    text: str
+    message_class: str
+    state: MessageState
+    encoding: str
+    parts_total: int
+    rank: int
+    reason: Reason | None = None
+    next_at: datetime | None = None
+    purpose: str | None = None
+    pinned: str | None = None
+    bound_iccid: str = ""
+    send_at: datetime | None = None
+    valid_until: datetime | None = None
+    reference: str | None = None
+    batch_id: int | None = None
+    batch_row: int | None = None
+    retry_of: int | None = None
+    resend_unknown: bool = False
+    report: bool = True
+    flash: bool = False
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, object] = field(default_factory=dict)
+    price: float | None = None
+    currency: str | None = None
+
+
+def _us(moment: datetime | None) -> int | None:
+    return None if moment is None else to_us(moment)
+
+
+def insert(tx: Tx, new: NewMessage, now: datetime) -> int | None:
+    """Write a message with its parts.
+
+    Returns:
+        Its id; None when this row of its batch is already there.
+    """
+    at = to_us(now)
+    refused = new.state is MessageState.REFUSED
+    message_id = tx.value(
+        "INSERT INTO messages (recipient, text, class, purpose, state, reason, reason_params, next_at, encoding,"
+        " parts_total, iccid, pinned, rank, created_at, send_at, final_at, valid_until, reference, batch_id, batch_row,"
+        " retry_of, resend_unknown, report, flash, tags, metadata, price, currency)"
+        " VALUES (:recipient, :text, :class, :purpose, :state, :reason, :params, :next_at, :encoding, :parts, :iccid,"
+        " :pinned, :rank, :now, :send_at, :final_at, :valid_until, :reference, :batch_id, :batch_row, :retry_of,"
+        " :resend_unknown, :report, :flash, :tags, :metadata, :price, :currency)"
+        " ON CONFLICT (batch_id, batch_row) DO NOTHING RETURNING id",
+        **{"class": new.message_class},
+        recipient=new.recipient,
+        text=new.text,
+        purpose=new.purpose,
+        state=new.state.value,
+        reason=new.reason.slug if new.reason else None,
+        params=json.dumps(dict(new.reason.params), ensure_ascii=False) if new.reason and new.reason.params else None,
+        next_at=_us(new.next_at),
+        encoding=new.encoding,
+        parts=new.parts_total,
+        iccid=new.bound_iccid or None,
+        pinned=new.pinned,
+        rank=new.rank,
+        now=at,
+        send_at=_us(new.send_at),
+        final_at=at if refused else None,
+        valid_until=_us(new.valid_until),
+        reference=new.reference,
+        batch_id=new.batch_id,
+        batch_row=new.batch_row,
+        retry_of=new.retry_of,
+        resend_unknown=int(new.resend_unknown),
+        report=int(new.report),
+        flash=int(new.flash),
+        tags=json.dumps(new.tags, ensure_ascii=False) if new.tags else None,
+        metadata=json.dumps(dict(new.metadata), ensure_ascii=False) if new.metadata else None,
+        price=new.price,
+        currency=new.currency,
+    )
+    if message_id is None or refused:
+        return None if message_id is None else int(message_id)
+    due = _us(new.send_at) or at
+    for number in range(1, new.parts_total + 1):
+        tx.run(
+            "INSERT INTO parts (message_id, part_number, state, recipient, class, batch_id, bound_iccid, rank, due_at,"
+            " gate) VALUES (:message, :number, 'waiting', :recipient, :class, :batch, :iccid, :rank, :due, :gate)",
+            **{"class": new.message_class},
+            message=message_id,
+            number=number,
+            recipient=new.recipient,
+            batch=new.batch_id,
+            iccid=new.bound_iccid,
+            rank=new.rank,
+            due=due,
+            gate=int(new.state is MessageState.HELD),
+        )
+    return int(message_id)
+
+
+def refresh(  # noqa: PLR0913 - a message's row has this many facts
+    tx: Tx,
+    message_id: int,
+    now: datetime,
+    *,
+    reason: str | None = None,
+    params: Mapping[str, object] | None = None,
+    waits_as: MessageState = MessageState.QUEUED,
+    next_at: datetime | None = None,
+) -> MessageState:
+    """Derive a message's state from its parts and write it.
+
+    Args:
+        reason: slug to show beside the new state; None clears it.
+        waits_as: what it is called when parts wait and none has left.
+        next_at: when it may go on, where it waits.
+    """
+    states = tx.all("SELECT state, count(*) AS n FROM parts WHERE message_id = :id GROUP BY state", id=message_id)
+    state = derive([PartState(row["state"]) for row in states], waits_as)
+    write_state(tx, message_id, state, now, reason=reason, params=params, next_at=next_at)
+    return state
+
+
+def write_state(
+    tx: Tx,
+    message_id: int,
+    state: MessageState,
+    now: datetime,
+    *,
+    reason: str | None = None,
+    params: Mapping[str, object] | None = None,
+    next_at: datetime | None = None,
+) -> None:
+    """Write a message's state with what follows from it: when it was sent, when it became final."""
+    at = to_us(now)
+    final = state.value in FINAL
+    sent = state in (MessageState.SENT, MessageState.DELIVERED)
+    tx.run(
+        "UPDATE messages SET state = :state, reason = :reason, reason_params = :params, next_at = :next_at,"
+        " sent_at = CASE WHEN :sent = 1 THEN coalesce(sent_at, :now) ELSE sent_at END,"
+        " final_at = CASE WHEN :final = 1 THEN coalesce(final_at, :now)"
+        " WHEN :state = 'sent' AND report = 0 THEN :now ELSE NULL END"
+        " WHERE id = :id",
+        id=message_id,
+        state=state.value,
+        reason=reason,
+        params=json.dumps(dict(params), ensure_ascii=False) if params else None,
+        next_at=_us(next_at),
+        sent=int(sent),
+        final=int(final),
+        now=at,
+    )

@@ -1,0 +1,295 @@
+"""The waiting parts: reading the heads of the queue, claiming a part for a SIM, giving it back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from modemfarm.model import MessageState, PartState, digits_key
+from modemfarm.store.counters import charge
+from modemfarm.store.engine import Row, Tx, from_us, to_us
+from modemfarm.store.messages import refresh
+
+STARTED_RANK = -1  # the other parts of a message whose first part went out: before everything else
+RANKS = range(STARTED_RANK, 10)
+
+# One index probe a rank: a scheduled message in an urgent rank must not hide due ones behind it.
+_HEADS = (
+    "SELECT id, rank, due_at FROM ("
+    + " UNION ALL ".join(
+        "SELECT * FROM (SELECT id, rank, due_at FROM parts WHERE state = 'waiting' AND gate = 0"
+        f" AND bound_iccid = :bound AND rank = {rank} AND due_at <= :now ORDER BY due_at, id LIMIT :most) AS r{rank + 1}"
+        for rank in RANKS
+    )
+    + ") AS heads ORDER BY rank, due_at, id LIMIT :most"
+)
+
+_CANDIDATE = (
+    "SELECT p.id AS part_id, p.message_id, p.part_number, p.recipient, p.class, p.rank, p.due_at, p.bound_iccid,"
+    " p.charged_to, p.charged_day, m.parts_total, m.text, m.encoding, m.iccid, m.pinned, m.report, m.flash,"
+    " m.valid_until, m.concat_ref, m.avoid, m.batch_id, q.iccid AS sticky_iccid"
+    " FROM parts p JOIN messages m ON m.id = p.message_id LEFT JOIN people q ON q.number = p.recipient"
+    " WHERE p.id = :id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A waiting part at the head of a queue, with what choosing and encoding need.
+
+    Attributes:
+        bound_iccid: the SIM that it must leave by; "" when any may take it.
+        sticky_iccid: the SIM of the last exchange with this person.
+        avoid: SIMs that it must not leave by.
+        charged: its parts are already reserved in `charged_day` of `charged_to`.
+    """
+
+    part_id: int
+    message_id: int
+    part_number: int
+    parts_total: int
+    recipient: str
+    message_class: str
+    rank: int
+    due_at: int
+    bound_iccid: str
+    sticky_iccid: str | None
+    pinned: str | None
+    avoid: frozenset[str]
+    charged_to: str | None
+    charged_day: int | None
+    text: str
+    encoding: str
+    report: bool
+    flash: bool
+    valid_until: datetime | None
+    concat_ref: int | None
+    batch_id: int | None
+
+
+def heads(tx: Tx, bound_iccid: str, now: datetime, most: int) -> list[Candidate]:
+    """The first waiting, due parts bound to one SIM ("" reads the unbound ones), in the order they should go."""
+    found: list[Candidate] = []
+    for head in tx.all(_HEADS, bound=bound_iccid, now=to_us(now), most=most):
+        row = tx.one(_CANDIDATE, id=head["id"])
+        if row is not None:
+            found.append(_candidate(row))
+    return found
+
+
+def _candidate(row: Row) -> Candidate:
+    return Candidate(
+        part_id=row["part_id"],
+        message_id=row["message_id"],
+        part_number=row["part_number"],
+        parts_total=row["parts_total"],
+        recipient=row["recipient"],
+        message_class=row["class"],
+        rank=row["rank"],
+        due_at=row["due_at"],
+        bound_iccid=row["bound_iccid"],
+        sticky_iccid=row["sticky_iccid"],
+        pinned=row["pinned"],
+        avoid=frozenset(row["avoid"].split(",")) if row["avoid"] else frozenset(),
+        charged_to=row["charged_to"],
+        charged_day=row["charged_day"],
+        text=row["text"],
+        encoding=row["encoding"],
+        report=bool(row["report"]),
+        flash=bool(row["flash"]),
+        valid_until=None if row["valid_until"] is None else from_us(row["valid_until"]),
+        concat_ref=row["concat_ref"],
+        batch_id=row["batch_id"],
+    )
+
+
+def bind(tx: Tx, message_id: int, iccid: str) -> None:
+    """Tie a message that waits unbound to one SIM: every part of it goes there."""
+    tx.run(
+        "UPDATE parts SET bound_iccid = :iccid WHERE message_id = :id AND state = 'waiting'", iccid=iccid, id=message_id
+    )
+    tx.run("UPDATE messages SET iccid = :iccid WHERE id = :id", iccid=iccid, id=message_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Where a claim is made: one SIM in one modem of one running daemon."""
+
+    iccid: str
+    owner: str
+    path: str
+    host: str
+    instance: str
+    day: datetime  # when the plan's current day began
+
+
+def claim(tx: Tx, part: Candidate, lane: Lane, now: datetime) -> int | None:
+    """Claim one part for a SIM and charge its plan; the first claim reserves the whole message.
+
+    Returns:
+        The attempt's id; None when the part was not waiting any more.
+    """
+    at = to_us(now)
+    attempt_id = tx.value(
+        "INSERT INTO attempts (part_id, message_id, recipient, iccid, owner, host, instance, path, claimed_at,"
+        " charged_at) VALUES (:part, :message, :recipient, :iccid, :owner, :host, :instance, :path, :now, :now)"
+        " RETURNING id",
+        part=part.part_id,
+        message=part.message_id,
+        recipient=part.recipient,
+        iccid=lane.iccid,
+        owner=lane.owner,
+        host=lane.host,
+        instance=lane.instance,
+        path=lane.path,
+        now=at,
+    )
+    moved = tx.run(
+        "UPDATE parts SET state = 'claimed', attempt_id = :attempt, iccid = :iccid, bound_iccid = :iccid"
+        " WHERE id = :id AND state = 'waiting' AND gate = 0",
+        attempt=attempt_id,
+        iccid=lane.iccid,
+        id=part.part_id,
+    )
+    if not moved:
+        tx.run("DELETE FROM attempts WHERE id = :id", id=attempt_id)
+        return None
+    day = to_us(lane.day)
+    if part.charged_to != lane.owner or part.charged_day != day:
+        _reserve(tx, part, lane, day)
+    tx.run(
+        "UPDATE messages SET state = 'sending', reason = NULL, reason_params = NULL, next_at = NULL, iccid = :iccid"
+        " WHERE id = :id",
+        iccid=lane.iccid,
+        id=part.message_id,
+    )
+    if part.parts_total > 1:
+        tx.run(
+            "UPDATE parts SET bound_iccid = :iccid, rank = :rank WHERE message_id = :id AND state = 'waiting'",
+            iccid=lane.iccid,
+            rank=STARTED_RANK,
+            id=part.message_id,
+        )
+    if part.sticky_iccid != lane.iccid:
+        tx.run(
+            "INSERT INTO people (number, digits, iccid, exchange_at) VALUES (:number, :digits, :iccid, :now)"
+            " ON CONFLICT (number) DO UPDATE SET iccid = excluded.iccid, exchange_at = excluded.exchange_at",
+            number=part.recipient,
+            digits=digits_key(part.recipient),
+            iccid=lane.iccid,
+            now=at,
+        )
+    return int(attempt_id)
+
+
+def _reserve(tx: Tx, part: Candidate, lane: Lane, day: int) -> None:
+    """Charge this part and every other part of its message that waits, where they are not charged to this day."""
+    if part.charged_to is not None:
+        refund(tx, part.part_id)
+    count = tx.run(
+        "UPDATE parts SET charged_to = :owner, charged_day = :day WHERE message_id = :message"
+        " AND (id = :id OR (state = 'waiting' AND charged_to IS NULL))",
+        owner=lane.owner,
+        day=day,
+        message=part.message_id,
+        id=part.part_id,
+    )
+    charge(tx, lane.owner, "day", day, count)
+
+
+def refund(tx: Tx, part_id: int) -> None:
+    """Take one part's charge back from the day that it was reserved in."""
+    row = tx.one("SELECT charged_to, charged_day FROM parts WHERE id = :id", id=part_id)
+    if row is None or row["charged_to"] is None:
+        return
+    tx.run("UPDATE parts SET charged_to = NULL, charged_day = NULL WHERE id = :id", id=part_id)
+    charge(tx, row["charged_to"], "day", row["charged_day"], -1)
+
+
+def next_concat_ref(tx: Tx, iccid: str, recipient: str, message_id: int) -> int:
+    """The next concatenation reference (0–255) of this SIM and recipient, kept with the message."""
+    ref = tx.value(
+        "INSERT INTO concat_refs (iccid, recipient, last) VALUES (:iccid, :recipient, 1)"
+        " ON CONFLICT (iccid, recipient) DO UPDATE SET last = (concat_refs.last + 1) % 256 RETURNING last",
+        iccid=iccid,
+        recipient=recipient,
+    )
+    tx.run("UPDATE messages SET concat_ref = :ref WHERE id = :id", ref=ref, id=message_id)
+    return int(ref)
+
+
+def give_back(
+    tx: Tx,
+    part_id: int,
+    attempt_id: int,
+    now: datetime,
+    *,
+    outcome: str = "released",
+    reason: str | None = None,
+    due_at: datetime | None = None,
+    unbind: bool = True,
+    avoid: str | None = None,
+) -> bool:
+    """Put a part of an attempt back to waiting, refunded.
+
+    A message of which nothing has left is unreserved as a whole and, unless `unbind` is false or it was
+    pinned, free for any SIM again.
+
+    Args:
+        reason: slug for what it now waits; with `due_at` the message is held until then.
+        avoid: a SIM that it must not try again.
+
+    Returns:
+        False when the part was not in this attempt any more.
+    """
+    moved = tx.run(
+        "UPDATE parts SET state = 'waiting', attempt_id = NULL, submitting_at = NULL, due_at = coalesce(:due, due_at)"
+        " WHERE id = :id AND attempt_id = :attempt AND state IN ('claimed', 'submitting')",
+        id=part_id,
+        attempt=attempt_id,
+        due=None if due_at is None else to_us(due_at),
+    )
+    tx.run(
+        "UPDATE attempts SET charged_at = NULL, ended_at = coalesce(ended_at, :now), outcome = coalesce(outcome, :outcome)"
+        " WHERE id = :id",
+        id=attempt_id,
+        now=to_us(now),
+        outcome=outcome,
+    )
+    if not moved:
+        return False
+    refund(tx, part_id)
+    message = tx.one(
+        "SELECT m.id, m.parts_total, m.pinned, m.rank, m.avoid FROM messages m JOIN parts p ON p.message_id = m.id"
+        " WHERE p.id = :id",
+        id=part_id,
+    )
+    if message is None:
+        return True
+    rows = tx.all("SELECT id, state, charged_to FROM parts WHERE message_id = :id", id=message["id"])
+    if all(PartState(row["state"]) is PartState.WAITING for row in rows):
+        for row in rows:
+            if row["charged_to"] is not None:
+                refund(tx, row["id"])
+        tx.run("UPDATE parts SET rank = :rank WHERE message_id = :id", rank=message["rank"], id=message["id"])
+        if unbind and message["pinned"] is None:
+            tx.run("UPDATE parts SET bound_iccid = '' WHERE message_id = :id", id=message["id"])
+            tx.run("UPDATE messages SET iccid = NULL WHERE id = :id", id=message["id"])
+    if due_at is not None and len(rows) > 1:
+        tx.run(
+            "UPDATE parts SET due_at = :due WHERE message_id = :id AND state = 'waiting' AND due_at < :due",
+            due=to_us(due_at),
+            id=message["id"],
+        )
+    if avoid:
+        kept = [*(message["avoid"].split(",") if message["avoid"] else []), avoid]
+        tx.run("UPDATE messages SET avoid = :avoid WHERE id = :id", avoid=",".join(dict.fromkeys(kept)), id=message["id"])
+    refresh(
+        tx,
+        message["id"],
+        now,
+        reason=reason,
+        waits_as=MessageState.HELD if reason else MessageState.QUEUED,
+        next_at=due_at,
+    )
+    return True

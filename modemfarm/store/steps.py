@@ -1,0 +1,294 @@
+"""The steps of one part on the wire, each guarded by the old state and the attempt: repeating one is harmless."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from modemfarm.model import Outcome
+from modemfarm.store.counters import minute_free_at
+from modemfarm.store.engine import Row, Tx, from_us, to_us
+from modemfarm.store.events import record
+from modemfarm.store.messages import refresh
+from modemfarm.store.queue import give_back, refund
+
+# What may have changed since the claim, read in the transaction of step 3. An opt-out stops started messages too.
+_STANDS = (
+    " NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.number = parts.recipient AND s.removed_at IS NULL"
+    "  AND parts.class NOT IN ('conversation', 'emergency') AND :exempt = 0)"
+    " AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = 'all' OR (scope = 'class' AND value = parts.class)"
+    "  OR (scope = 'batch' AND value = CAST(parts.batch_id AS TEXT)))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """What step 3 is judged by.
+
+    Attributes:
+        per_minute: the plan's limit for any 60 s, or None.
+        day: when the plan's current day began; a part charged to another day goes back.
+        transactional_after_opt_out: the owner's setting.
+    """
+
+    part_id: int
+    attempt_id: int
+    owner: str
+    per_minute: int | None
+    day: datetime
+    transactional_after_opt_out: bool = False
+
+
+def submitting(tx: Tx, permit: Permit, now: datetime) -> str | None:
+    """Step 3: make `submitting` durable, if nothing speaks against it any more.
+
+    Returns:
+        None when Ctrl-Z may follow after the commit; else the slug of what stopped it, with the part
+        already where it belongs (waiting, canceled or expired).
+    """
+    row = tx.one(
+        "SELECT p.class, p.charged_day, p.part_number, m.valid_until FROM parts p JOIN messages m ON m.id = p.message_id"
+        " WHERE p.id = :id AND p.attempt_id = :attempt AND p.state = 'claimed'",
+        id=permit.part_id,
+        attempt=permit.attempt_id,
+    )
+    if row is None:
+        return _lost(tx, permit)
+    if row["charged_day"] != to_us(permit.day):
+        give_back(tx, permit.part_id, permit.attempt_id, now)
+        return "plan_day"
+    if permit.per_minute is not None:
+        free_at = minute_free_at(tx, permit.owner, permit.per_minute, now, besides=permit.attempt_id)
+        if free_at is not None:
+            give_back(tx, permit.part_id, permit.attempt_id, now, unbind=False)
+            return "plan_minute"
+    if row["valid_until"] is not None and row["valid_until"] <= to_us(now) and row["part_number"] == 1:
+        _end_unsent(tx, permit, "expired", now)
+        return "validity_expired"
+    exempt = int(row["class"] == "transactional" and permit.transactional_after_opt_out)
+    moved = tx.run(
+        "UPDATE parts SET state = 'submitting', submitting_at = :now WHERE id = :id AND attempt_id = :attempt"
+        " AND state = 'claimed' AND" + _STANDS,
+        id=permit.part_id,
+        attempt=permit.attempt_id,
+        now=to_us(now),
+        exempt=exempt,
+    )
+    if moved:
+        tx.run("UPDATE attempts SET submitting_at = :now WHERE id = :id", id=permit.attempt_id, now=to_us(now))
+        return None
+    return _stop(tx, permit, now, exempt)
+
+
+def recheck(tx: Tx, permit: Permit, now: datetime) -> str | None:
+    """The same question again, asked with the prompt open because step 3's commit grew old."""
+    exempt_class = tx.value("SELECT class FROM parts WHERE id = :id", id=permit.part_id)
+    exempt = int(exempt_class == "transactional" and permit.transactional_after_opt_out)
+    stands = tx.value(
+        "SELECT 1 FROM parts WHERE id = :id AND attempt_id = :attempt AND state = 'submitting' AND" + _STANDS,
+        id=permit.part_id,
+        attempt=permit.attempt_id,
+        exempt=exempt,
+    )
+    return None if stands else _stop(tx, permit, now, exempt)
+
+
+def _stop(tx: Tx, permit: Permit, now: datetime, exempt: int) -> str:
+    """Put a part that may not leave where it belongs, and say why."""
+    if not tx.value(
+        "SELECT 1 FROM parts WHERE id = :id AND attempt_id = :attempt AND state IN ('claimed', 'submitting')",
+        id=permit.part_id,
+        attempt=permit.attempt_id,
+    ):
+        return _lost(tx, permit)
+    out = tx.value(
+        "SELECT 1 FROM parts p JOIN suppressions s ON s.number = p.recipient AND s.removed_at IS NULL"
+        " WHERE p.id = :id AND p.class NOT IN ('conversation', 'emergency') AND :exempt = 0",
+        id=permit.part_id,
+        exempt=exempt,
+    )
+    if out:
+        _end_unsent(tx, permit, "canceled", now, reason="opted_out")
+        return "opted_out"
+    give_back(tx, permit.part_id, permit.attempt_id, now, reason="paused")
+    return "paused"
+
+
+def _lost(tx: Tx, permit: Permit) -> str:
+    state = tx.value("SELECT state FROM parts WHERE id = :id", id=permit.part_id)
+    tx.run(
+        "UPDATE attempts SET charged_at = NULL, outcome = coalesce(outcome, 'not_sent') WHERE id = :id",
+        id=permit.attempt_id,
+    )
+    return str(state) if state in ("canceled", "expired") else "lost"
+
+
+def _end_unsent(tx: Tx, permit: Permit, state: str, now: datetime, reason: str | None = None) -> None:
+    """A part that never reached Ctrl-Z ends here, refunded, and with it what waits of its message."""
+    message_id = tx.value("SELECT message_id FROM parts WHERE id = :id", id=permit.part_id)
+    for row in tx.all(
+        "SELECT id FROM parts WHERE message_id = :id AND (state = 'waiting' OR id = :part)",
+        id=message_id,
+        part=permit.part_id,
+    ):
+        refund(tx, row["id"])
+        tx.run("UPDATE parts SET state = :state WHERE id = :id", id=row["id"], state=state)
+    tx.run(
+        "UPDATE attempts SET charged_at = NULL, ended_at = :now, outcome = 'not_sent', detail = :why WHERE id = :id",
+        id=permit.attempt_id,
+        now=to_us(now),
+        why=reason or state,
+    )
+    refresh(tx, message_id, now, reason=reason or ("validity_expired" if state == "expired" else None))
+    record(tx, f"message.{state}", now, message_id=message_id, reason=reason or state)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt with the part and message that it is about."""
+
+    id: int
+    part_id: int
+    message_id: int
+    iccid: str
+    recipient: str
+    message_class: str
+    part_state: str
+    is_current: bool
+    parts_total: int
+    part_attempts: int
+    submitting_at: datetime | None
+    ended: bool
+    outcome: str | None
+    resend_unknown: bool
+    resent: int
+    report: bool
+    owner: str
+
+
+def attempt(tx: Tx, attempt_id: int) -> Attempt | None:
+    """Read one attempt; None when there is none of that id."""
+    row = tx.one(
+        "SELECT a.id, a.part_id, a.message_id, a.iccid, a.owner, a.recipient, a.submitting_at, a.ended_at, a.outcome,"
+        " p.state, p.attempt_id, p.attempts, p.class, m.parts_total, m.resend_unknown, m.resent, m.report"
+        " FROM attempts a JOIN parts p ON p.id = a.part_id JOIN messages m ON m.id = a.message_id WHERE a.id = :id",
+        id=attempt_id,
+    )
+    return None if row is None else _attempt(row)
+
+
+def _attempt(row: Row) -> Attempt:
+    return Attempt(
+        id=row["id"],
+        part_id=row["part_id"],
+        message_id=row["message_id"],
+        iccid=row["iccid"],
+        recipient=row["recipient"],
+        message_class=row["class"],
+        part_state=row["state"],
+        is_current=row["attempt_id"] == row["id"],
+        parts_total=row["parts_total"],
+        part_attempts=row["attempts"],
+        submitting_at=None if row["submitting_at"] is None else from_us(row["submitting_at"]),
+        ended=row["ended_at"] is not None,
+        outcome=row["outcome"],
+        resend_unknown=bool(row["resend_unknown"]),
+        resent=row["resent"],
+        report=bool(row["report"]),
+        owner=row["owner"],
+    )
+
+
+def end_attempt(tx: Tx, attempt_id: int, outcome: Outcome, now: datetime, *, charged: bool) -> None:
+    """Write how an attempt ended on the wire; where it stays charged, its minute counts from now."""
+    tx.run(
+        "UPDATE attempts SET ended_at = :now, outcome = :outcome, phase = :phase, kind = :kind, code = :code,"
+        " detail = :detail, mr = :mr, ctrl_z_at = :ctrl_z, charged_at = :charged WHERE id = :id",
+        id=attempt_id,
+        now=to_us(now),
+        outcome=outcome.evidence.value,
+        phase=outcome.phase,
+        kind=outcome.kind,
+        code=outcome.code,
+        detail=outcome.text,
+        mr=outcome.mr,
+        ctrl_z=None if outcome.ctrl_z_at is None else to_us(outcome.ctrl_z_at),
+        charged=to_us(now) if charged else None,
+    )
+
+
+def accepted(tx: Tx, one: Attempt, outcome: Outcome, now: datetime) -> bool:
+    """The network took this attempt's part: `sent`, from wherever an open fate had left it.
+
+    Returns:
+        False when the part stood in a state that this evidence does not move.
+    """
+    moved = tx.run(
+        "UPDATE parts SET state = 'sent', mr = :mr, iccid = :iccid, sent_at = :now, ctrl_z_at = :ctrl_z,"
+        " attempt_id = :attempt WHERE id = :id AND ((state IN ('submitting', 'unknown') AND attempt_id = :attempt)"
+        " OR state = 'waiting')",
+        id=one.part_id,
+        attempt=one.id,
+        iccid=one.iccid,
+        mr=outcome.mr,
+        now=to_us(now),
+        ctrl_z=None if outcome.ctrl_z_at is None else to_us(outcome.ctrl_z_at),
+    )
+    if not moved:
+        return False
+    if one.parts_total == 1 and not one.ended:
+        tx.run(
+            "UPDATE messages SET state = 'sent', reason = NULL, next_at = NULL, sent_at = :now,"
+            " final_at = CASE WHEN report = 0 THEN :now ELSE NULL END, resend_at = NULL WHERE id = :id",
+            id=one.message_id,
+            now=to_us(now),
+        )
+    else:
+        tx.run("UPDATE messages SET resend_at = NULL WHERE id = :id", id=one.message_id)
+        refresh(tx, one.message_id, now)
+    record(tx, "part.sent", now, message_id=one.message_id, subject=one.iccid, mr=outcome.mr, late=outcome.late)
+    return True
+
+
+def uncertain(tx: Tx, one: Attempt, outcome: Outcome, now: datetime, resend_at: datetime | None) -> bool:
+    """A part that may have left: `unknown`, charged; the rest of its message still goes, by the same SIM."""
+    moved = tx.run(
+        "UPDATE parts SET state = 'unknown', ctrl_z_at = :ctrl_z WHERE id = :id AND attempt_id = :attempt"
+        " AND state = 'submitting'",
+        id=one.part_id,
+        attempt=one.id,
+        ctrl_z=None if outcome.ctrl_z_at is None else to_us(outcome.ctrl_z_at),
+    )
+    if moved:
+        if resend_at is not None:
+            tx.run("UPDATE messages SET resend_at = :at WHERE id = :id", at=to_us(resend_at), id=one.message_id)
+        refresh(tx, one.message_id, now, reason="unknown")
+        record(
+            tx, "part.unknown", now, message_id=one.message_id, subject=one.iccid, detail=outcome.text, code=outcome.code
+        )
+    return bool(moved)
+
+
+def failed(tx: Tx, one: Attempt, reason: str, now: datetime, *, params: dict[str, object] | None = None) -> None:
+    """Give a part up for good, refunded; what waits of its message goes with it where nothing has left.
+
+    Where other parts left, the message ends as failed with reason `partial`.
+    """
+    left = tx.value(
+        "SELECT count(*) FROM parts WHERE message_id = :id AND id <> :part"
+        " AND state IN ('submitting', 'sent', 'delivered', 'undelivered', 'unknown')",
+        id=one.message_id,
+        part=one.part_id,
+    )
+    for row in tx.all(
+        "SELECT id FROM parts WHERE message_id = :id AND (id = :part OR state IN ('waiting', 'claimed'))",
+        id=one.message_id,
+        part=one.part_id,
+    ):
+        refund(tx, row["id"])
+        tx.run("UPDATE parts SET state = 'failed' WHERE id = :id", id=row["id"])
+    state = refresh(tx, one.message_id, now, reason="partial" if left else reason, params=params)
+    if state.value == "failed":
+        record(tx, "message.failed", now, message_id=one.message_id, subject=one.iccid, reason=reason, **(params or {}))
+
+

@@ -1,0 +1,97 @@
+"""Who must get nothing more: opt-outs, farm-wide, from any SIM or typed in by a person."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from modemfarm.store.engine import Row, Tx, to_us
+from modemfarm.store.events import record
+from modemfarm.store.messages import refresh
+
+EXEMPT = ("conversation", "emergency")  # classes that an opt-out does not stop
+
+
+def is_suppressed(tx: Tx, number: str) -> bool:
+    """Whether an opt-out of this number stands."""
+    return bool(tx.value("SELECT 1 FROM suppressions WHERE number = :number AND removed_at IS NULL", number=number))
+
+
+def add(
+    tx: Tx,
+    number: str,
+    digits: str,
+    source: str,
+    now: datetime,
+    *,
+    keyword: str | None = None,
+    inbound_id: int | None = None,
+    exempt: tuple[str, ...] = EXEMPT,
+) -> int:
+    """Suppress a number and cancel what waits for it, parts claimed and not yet submitted included.
+
+    Args:
+        number: E.164, as messages have it.
+        digits: its last significant digits: also cancels what is addressed to the same line in another spelling.
+        source: ``reply phone counter web import``.
+
+    Returns:
+        How many messages were cancelled.
+    """
+    tx.run(
+        "INSERT INTO suppressions (number, digits, since, source, keyword, inbound_id, removed_at)"
+        " VALUES (:number, :digits, :now, :source, :keyword, :inbound, NULL)"
+        " ON CONFLICT (number) DO UPDATE SET since = excluded.since, source = excluded.source,"
+        " keyword = excluded.keyword, inbound_id = excluded.inbound_id, removed_at = NULL"
+        " WHERE suppressions.removed_at IS NOT NULL",
+        number=number,
+        digits=digits,
+        now=to_us(now),
+        source=source,
+        keyword=keyword,
+        inbound=inbound_id,
+    )
+    first, second = exempt if len(exempt) == 2 else (*exempt, "", "")[:2]
+    waiting = tx.all(
+        "SELECT p.id, p.message_id FROM parts p JOIN messages m ON m.id = p.message_id"
+        " WHERE m.recipient = :number AND m.final_at IS NULL AND p.state IN ('waiting', 'claimed')"
+        " AND p.class NOT IN (:first, :second) ORDER BY p.message_id",
+        number=number,
+        first=first,
+        second=second,
+    )
+    for row in waiting:
+        tx.run("UPDATE parts SET state = 'canceled' WHERE id = :id AND state IN ('waiting', 'claimed')", id=row["id"])
+    messages = {row["message_id"] for row in waiting}
+    for message_id in sorted(messages):
+        refresh(tx, message_id, now, reason="opted_out")
+        record(tx, "message.canceled", now, message_id=message_id, reason="opted_out")
+    record(tx, "contact.opted_out", now, subject=number, source=source, keyword=keyword, canceled=len(messages))
+    return len(messages)
+
+
+def remove(tx: Tx, number: str, now: datetime) -> bool:
+    """Lift an opt-out; its row stays as history.
+
+    Returns:
+        False when none stood.
+    """
+    lifted = tx.run(
+        "UPDATE suppressions SET removed_at = :now WHERE number = :number AND removed_at IS NULL",
+        now=to_us(now),
+        number=number,
+    )
+    if lifted:
+        record(tx, "contact.opted_in", now, subject=number)
+    return bool(lifted)
+
+
+def listed(tx: Tx, after: str = "", limit: int = 1000) -> list[Row]:
+    """Standing opt-outs in order of number, after `after`."""
+    rows: list[dict[str, Any]] = tx.all(
+        "SELECT number, since, source, keyword, inbound_id FROM suppressions"
+        " WHERE removed_at IS NULL AND number > :after ORDER BY number LIMIT :limit",
+        after=after,
+        limit=limit,
+    )
+    return rows
