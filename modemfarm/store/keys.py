@@ -1,0 +1,147 @@
+"""API keys, one-time login links and the sessions they open; only digests are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from modemfarm.store.engine import Tx, from_us, to_us
+
+SCOPES = ("messages:send", "messages:read", "people", "modems", "admin")
+ROLES = ("admin",)
+LINK_LIVES = timedelta(hours=1)
+SESSION_LIVES = timedelta(days=30)
+_USED_EVERY = timedelta(minutes=10)  # how exact "last used" is; a write per request would cost an fsync
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One API key as a request shows it; `stale` when its "last used" is worth a write."""
+
+    id: int
+    name: str
+    scopes: frozenset[str]
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A person at the page."""
+
+    role: str
+    expires_at: datetime
+
+
+def _digest(secret: str) -> str:
+    # 256 random bits cannot be guessed from a plain digest; a slow hash protects short passwords only.
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def create_key(tx: Tx, name: str, scopes: Sequence[str], now: datetime) -> str:
+    """Make an API key; the only time that it is seen.
+
+    Args:
+        scopes: of SCOPES; none means all.
+
+    Raises:
+        ValueError: an unknown scope.
+    """
+    for scope in scopes:
+        if scope not in SCOPES:
+            raise ValueError(f"{scope!r} is not one of {', '.join(SCOPES)}")
+    key = "mf_" + secrets.token_urlsafe(32)
+    tx.run(
+        "INSERT INTO api_keys (name, hash, scopes, created_at) VALUES (:name, :hash, :scopes, :now)",
+        name=name,
+        hash=_digest(key),
+        scopes=" ".join(scopes or SCOPES),
+        now=to_us(now),
+    )
+    return key
+
+
+def check_key(tx: Tx, key: str, now: datetime) -> Key | None:
+    """Whose key this is; None when it is unknown or revoked. Writes nothing."""
+    row = tx.one(
+        "SELECT id, name, scopes, used_at FROM api_keys WHERE hash = :hash AND revoked_at IS NULL", hash=_digest(key)
+    )
+    if row is None:
+        return None
+    stale = row["used_at"] is None or from_us(row["used_at"]) < now - _USED_EVERY
+    return Key(row["id"], row["name"], frozenset(row["scopes"].split()), stale)
+
+
+def key_used(tx: Tx, key_id: int, now: datetime) -> None:
+    """Remember that a key was used."""
+    tx.run("UPDATE api_keys SET used_at = :now WHERE id = :id", id=key_id, now=to_us(now))
+
+
+def list_keys(tx: Tx) -> list[dict[str, Any]]:
+    """Every key ever made, newest first, without its secret."""
+    rows = tx.all("SELECT id, name, scopes, created_at, used_at, revoked_at FROM api_keys ORDER BY id DESC")
+    for row in rows:
+        row["scopes"] = row["scopes"].split()
+        for field in ("created_at", "used_at", "revoked_at"):
+            row[field] = None if row[field] is None else from_us(row[field]).isoformat().replace("+00:00", "Z")
+    return rows
+
+
+def revoke_key(tx: Tx, name_or_id: str, now: datetime) -> int:
+    """Switch off a key by its id, or all keys of that name; how many it were."""
+    return tx.run(
+        "UPDATE api_keys SET revoked_at = :now WHERE revoked_at IS NULL AND (name = :name OR id = :id)",
+        name=name_or_id,
+        id=int(name_or_id) if name_or_id.isascii() and name_or_id.isdigit() else -1,
+        now=to_us(now),
+    )
+
+
+def create_login(tx: Tx, role: str, now: datetime) -> str:
+    """The secret of a login link that works once, within the hour."""
+    return _create(tx, "link", role, now, LINK_LIVES)
+
+
+def use_login(tx: Tx, token: str, now: datetime) -> str | None:
+    """Spend a login link; the secret of the session it opens, or None when it is spent, old or unknown."""
+    row = tx.one(
+        "UPDATE logins SET used_at = :now"
+        " WHERE hash = :hash AND kind = 'link' AND used_at IS NULL AND expires_at > :now RETURNING role",
+        hash=_digest(token),
+        now=to_us(now),
+    )
+    if row is None:
+        return None
+    tx.run("DELETE FROM logins WHERE expires_at < :now", now=to_us(now - timedelta(days=1)))
+    return _create(tx, "session", row["role"], now, SESSION_LIVES)
+
+
+def _create(tx: Tx, kind: str, role: str, now: datetime, lives: timedelta) -> str:
+    token = secrets.token_urlsafe(32)
+    tx.run(
+        "INSERT INTO logins (hash, kind, role, created_at, expires_at) VALUES (:hash, :kind, :role, :now, :expires_at)",
+        hash=_digest(token),
+        kind=kind,
+        role=role,
+        now=to_us(now),
+        expires_at=to_us(now + lives),
+    )
+    return token
+
+
+def check_session(tx: Tx, token: str, now: datetime) -> Session | None:
+    """Whose session this is; None when it is over or unknown."""
+    row = tx.one(
+        "SELECT role, expires_at FROM logins WHERE hash = :hash AND kind = 'session' AND expires_at > :now",
+        hash=_digest(token),
+        now=to_us(now),
+    )
+    return None if row is None else Session(row["role"], from_us(row["expires_at"]))
+
+
+def end_session(tx: Tx, token: str) -> None:
+    """Log out."""
+    tx.run("DELETE FROM logins WHERE hash = :hash AND kind = 'session'", hash=_digest(token))

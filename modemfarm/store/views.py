@@ -1,0 +1,358 @@
+"""What outside readers see of the database: the API's and the CLI's dicts, a page of a list at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from modemfarm.model import normal_iccid
+from modemfarm.store import counters, shapes, suppress
+from modemfarm.store.engine import Row, Tx, to_us
+from modemfarm.store.shapes import Shape, Terms, rfc3339
+
+MOST_PER_PAGE = 1000
+PER_PAGE = 50
+NO_TERMS = Terms()
+UNFINISHED = ("scheduled", "held", "queued", "sending", "unknown")
+
+
+def _page(
+    tx: Tx,
+    table: str,
+    where: Mapping[str, object],
+    conditions: Sequence[str],
+    shape: Callable[[list[Row]], list[Shape]],
+    *,
+    order: str,
+    cursor: str | None,
+    limit: int,
+) -> Shape:
+    """One page of a table by id; `cursor` is the id of the last row seen, in either direction.
+
+    Ascending, `next` is given as long as there was a row, so that a poller can come back with it.
+    """
+    limit = max(1, min(limit, MOST_PER_PAGE))
+    upwards = order == "asc"
+    wanted = list(conditions)
+    binds = dict(where)
+    if cursor is not None and cursor.isascii() and cursor.isdigit():
+        wanted.append(f"id {'>' if upwards else '<'} :cursor")
+        binds["cursor"] = min(int(cursor), 2**62)
+    rows = tx.all(
+        f"SELECT * FROM {table} {'WHERE ' + ' AND '.join(wanted) if wanted else ''}"  # noqa: S608  names of ours only
+        f" ORDER BY id {'ASC' if upwards else 'DESC'} LIMIT :limit",
+        **binds,
+        limit=limit + 1,
+    )
+    more = len(rows) > limit
+    rows = rows[:limit]
+    follows = rows and (more or upwards)
+    return {"data": shape(rows), "next": str(rows[-1]["id"]) if follows else None}
+
+
+def _parts_of(tx: Tx, ids: Sequence[int]) -> dict[int, list[Row]]:
+    """The parts of each message, in order."""
+    found: dict[int, list[Row]] = {number: [] for number in ids}
+    if ids:
+        names = {f"m{place}": number for place, number in enumerate(ids)}
+        for row in tx.all(
+            f"SELECT * FROM parts WHERE message_id IN ({', '.join(':' + name for name in names)})"  # noqa: S608
+            " ORDER BY message_id, part_number",
+            **names,
+        ):
+            found[row["message_id"]].append(row)
+    return found
+
+
+def message(tx: Tx, message_id: int) -> Shape | None:
+    """One message with its parts."""
+    row = tx.one("SELECT * FROM messages WHERE id = :id", id=message_id)
+    return None if row is None else shapes.message(row, _parts_of(tx, [message_id])[message_id])
+
+
+def messages(
+    tx: Tx,
+    *,
+    state: Sequence[str] = (),
+    to: str | None = None,
+    reference: str | None = None,
+    batch: int | None = None,
+    since: datetime | None = None,
+    order: str = "desc",
+    cursor: str | None = None,
+    limit: int = PER_PAGE,
+) -> Shape:
+    """A page of messages: ``{"data": […], "next": cursor or None}``, newest first."""
+    where: dict[str, object] = {}
+    conditions: list[str] = []
+    if state:
+        where |= {f"s{place}": name for place, name in enumerate(state)}
+        conditions.append(f"state IN ({', '.join(f':s{place}' for place in range(len(state)))})")
+    for column, value in (("recipient", to), ("reference", reference), ("batch_id", batch)):
+        if value is not None:
+            where[column] = value
+            conditions.append(f"{column} = :{column}")
+    if since is not None:
+        where["since"] = to_us(since)
+        conditions.append("created_at >= :since")
+
+    def shape(rows: list[Row]) -> list[Shape]:
+        parts = _parts_of(tx, [row["id"] for row in rows])
+        return [shapes.message(row, parts[row["id"]]) for row in rows]
+
+    return _page(tx, "messages", where, conditions, shape, order=order, cursor=cursor, limit=limit)
+
+
+def inbound_one(tx: Tx, inbound_id: int) -> Shape | None:
+    """One reply."""
+    row = tx.one("SELECT * FROM inbound WHERE id = :id", id=inbound_id)
+    return None if row is None else shapes.inbound(row)
+
+
+def inbound_list(
+    tx: Tx,
+    *,
+    from_number: str | None = None,
+    iccid: str | None = None,
+    since: datetime | None = None,
+    order: str = "desc",
+    cursor: str | None = None,
+    limit: int = PER_PAGE,
+) -> Shape:
+    """A page of replies; one whose parts are still arriving is shown once it is complete or its time is out."""
+    where: dict[str, object] = {}
+    conditions = ["(complete = 1 OR judge_at IS NULL)"]
+    for column, value in (("originator", from_number), ("iccid", iccid)):
+        if value is not None:
+            where[column] = value
+            conditions.append(f"{column} = :{column}")
+    if since is not None:
+        where["since"] = to_us(since)
+        conditions.append("received_at >= :since")
+    return _page(
+        tx,
+        "inbound",
+        where,
+        conditions,
+        lambda rows: [shapes.inbound(row) for row in rows],
+        order=order,
+        cursor=cursor,
+        limit=limit,
+    )
+
+
+def batch(tx: Tx, batch_id: int, *, errors: int = 1000) -> Shape | None:
+    """One bulk intake: its counts, its first rejected rows, where its messages stand."""
+    row = tx.one("SELECT * FROM batches WHERE id = :id", id=batch_id)
+    if row is None:
+        return None
+    states = tx.all("SELECT state, count(*) AS n FROM messages WHERE batch_id = :id GROUP BY state", id=batch_id)
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "accepted": row["accepted"],
+        "rejected": row["rejected"],
+        "errors": tx.all(
+            'SELECT "row", code, detail FROM batch_errors WHERE batch_id = :id ORDER BY "row" LIMIT :limit',
+            id=batch_id,
+            limit=errors,
+        ),
+        "created_at": rfc3339(row["created_at"]),
+        "finished_at": rfc3339(row["finished_at"]),
+        "states": {item["state"]: item["n"] for item in states},
+    }
+
+
+def modems(tx: Tx) -> list[Shape]:
+    """Every modem, as `{modem}` names it."""
+    rows = tx.all("SELECT * FROM modems ORDER BY host, path")
+    return [shapes.modem(row, key) for key, row in shapes.modem_keys(rows)]
+
+
+def modem(tx: Tx, key: str) -> Shape | None:
+    """One modem by its id, path, or IMEI where that is unique."""
+    every = modems(tx)
+    for field in ("id", "path", "imei"):
+        found = [item for item in every if item[field] == key]
+        if len(found) == 1:
+            return found[0]
+    return None
+
+
+def sims(tx: Tx, *, terms: Terms = NO_TERMS, now: datetime | None = None) -> list[Shape]:
+    """Every SIM, with what it used of its plan's limits."""
+    return [_sim(tx, row, terms, now) for row in tx.all("SELECT * FROM sims ORDER BY iccid")]
+
+
+def sim(tx: Tx, iccid: str, *, terms: Terms = NO_TERMS, now: datetime | None = None) -> Shape | None:
+    """One SIM, by its ICCID in any spelling."""
+    row = tx.one(
+        "SELECT * FROM sims WHERE iccid = :iccid OR iccid = :normal", iccid=iccid, normal=normal_iccid(iccid) or iccid
+    )
+    return None if row is None else _sim(tx, row, terms, now)
+
+
+def _sim(tx: Tx, row: Row, terms: Terms, now: datetime | None) -> Shape:
+    now = now or datetime.now(UTC)
+    owner = terms.owner(row)
+    plan = terms.plan(row)
+    used = {
+        "minute": counters.used_in_minute(tx, owner, now),
+        "hour": None,
+        "day": counters.used(tx, owner, "day", counters.day_start(plan, now)),
+        "month": None,
+        "recipients": None,
+    }
+    path = row["path"]
+    keys = {item["path"]: item["id"] for item in modems(tx) if item["state"] != "gone"}
+    holder = keys.get(path) if path and row["state"] != "absent" else None
+    return shapes.sim(row, terms, used, holder)
+
+
+def stats(tx: Tx, *, now: datetime | None = None) -> Shape:
+    """The farm in numbers: what waits, what works, what was sent in the last 24 hours."""
+    now = now or datetime.now(UTC)
+    queue = dict.fromkeys(UNFINISHED, 0)
+    for row in tx.all(
+        "SELECT state, count(*) AS n FROM messages"
+        " WHERE state IN ('scheduled', 'held', 'queued', 'sending', 'unknown') GROUP BY state"
+    ):
+        queue[row["state"]] = row["n"]
+    oldest = tx.one("SELECT min(id) AS id FROM messages WHERE state = 'queued'")
+    oldest_at = (
+        tx.value("SELECT created_at FROM messages WHERE id = :id", id=oldest["id"]) if oldest and oldest["id"] else None
+    )
+    day = to_us(now - timedelta(days=1))
+    sent = tx.value(
+        "SELECT count(*) FROM attempts WHERE outcome = 'accepted' AND id > :id AND ended_at > :day",
+        id=_first_of_day(tx, day),
+        day=day,
+    )
+    return {
+        "queue": queue,
+        "waiting": queue["queued"] + queue["sending"],
+        "queue_oldest_seconds": 0.0 if oldest_at is None else max(0.0, (to_us(now) - oldest_at) / 1e6),
+        "parts_sent_24h": sent or 0,
+        "modems": _counts(tx, "SELECT state, count(*) AS n FROM modems GROUP BY state"),
+        "sims": _counts(tx, "SELECT state, count(*) AS n FROM sims GROUP BY state"),
+        "suppressed": tx.value("SELECT count(*) FROM suppressions WHERE removed_at IS NULL") or 0,
+        "pauses": pauses(tx),
+    }
+
+
+def _first_of_day(tx: Tx, since: int) -> int:
+    """An attempt id before which none is younger than `since`; ids grow with time."""
+    low, high = 0, int(tx.value("SELECT max(id) FROM attempts") or 0)
+    while low < high:
+        middle = (low + high) // 2
+        row = tx.one("SELECT id, claimed_at FROM attempts WHERE id > :id ORDER BY id LIMIT 1", id=middle)
+        if row is None or row["claimed_at"] > since:
+            high = middle
+        else:
+            low = row["id"]
+    return max(0, low - 1000)
+
+
+def _counts(tx: Tx, sql: str) -> dict[str, int]:
+    return {row["state"]: row["n"] for row in tx.all(sql)}
+
+
+def pauses(tx: Tx) -> list[Shape]:
+    """What is paused: everything, a class, or a batch."""
+    return [
+        {"scope": row["scope"], "value": row["value"] or None, "since": rfc3339(row["since"]), "who": row["who"]}
+        for row in tx.all("SELECT scope, value, since, who FROM pauses ORDER BY since")
+    ]
+
+
+def events(tx: Tx, *, after: str | None = None, limit: int = PER_PAGE, order: str = "desc") -> Shape:
+    """A page of what happened."""
+
+    def shape(rows: list[Row]) -> list[Shape]:
+        return [
+            {
+                "id": row["id"],
+                "at": rfc3339(row["at"]),
+                "kind": row["kind"],
+                "message": row["message_id"],
+                "subject": row["subject"] or None,
+                "data": shapes.parsed(row["data"]),
+            }
+            for row in rows
+        ]
+
+    return _page(tx, "events", {}, (), shape, order=order, cursor=after, limit=limit)
+
+
+def suppressed(tx: Tx, *, cursor: str | None = None, limit: int = PER_PAGE) -> Shape:
+    """A page of the numbers that get nothing more, by number."""
+    limit = max(1, min(limit, MOST_PER_PAGE))
+    rows = suppress.listed(tx, cursor or "", limit + 1)
+    more = len(rows) > limit
+    data = [
+        {"number": r["number"], "since": rfc3339(r["since"]), "source": r["source"], "keyword": r["keyword"],
+         "inbound": r["inbound_id"]}
+        for r in rows[:limit]
+    ]  # fmt: skip
+    return {"data": data, "next": data[-1]["number"] if more else None}
+
+
+_ATTEMPTS: Mapping[str | None, str] = {
+    "accepted": "attempt_accepted",
+    "refused": "attempt_refused",
+    "not_sent": "attempt_not_sent",
+    "uncertain": "attempt_uncertain",
+    "released": "attempt_released",
+    None: "attempt_open",
+}
+
+
+def explain(tx: Tx, message_id: int) -> list[Shape] | None:
+    """Why a message went, waits or stopped: ``{"at", "code", "params"}``, a line per decision, oldest first.
+
+    Codes are slugs of the section `explain` in web/sentences; None when there is no such message.
+    """
+    row = tx.one("SELECT * FROM messages WHERE id = :id", id=message_id)
+    if row is None:
+        return None
+    told: list[tuple[int, int, str, dict[str, Any]]] = [
+        (
+            row["created_at"],
+            0,
+            "accepted",
+            {"class": row["class"], "parts": row["parts_total"], "encoding": row["encoding"]},
+        )
+    ]
+    told.extend(
+        (item["at"], 1, item["kind"].replace(".", "_"), shapes.parsed(item["data"]))
+        for item in tx.all("SELECT at, kind, data FROM events WHERE message_id = :id ORDER BY id", id=message_id)
+        if item["kind"] != "message.accepted"  # the message's own row tells it, for batches too
+    )
+    numbers = {
+        item["id"]: item
+        for item in tx.all("SELECT * FROM parts WHERE message_id = :id ORDER BY part_number", id=message_id)
+    }
+    for item in tx.all("SELECT * FROM attempts WHERE message_id = :id ORDER BY id", id=message_id):
+        about = {
+            "part": numbers[item["part_id"]]["part_number"] if item["part_id"] in numbers else None,
+            "total": row["parts_total"],
+            "iccid": item["iccid"],
+            "path": item["path"],
+            "mr": item["mr"],
+            "kind": item["kind"],
+            "number": item["code"],
+            "detail": item["detail"],
+        }
+        at = item["ended_at"] or item["submitting_at"] or item["claimed_at"]
+        told.append((at, 2, _ATTEMPTS.get(item["outcome"], "attempt_open"), about))
+    for item in numbers.values():
+        if item["reported_at"] is not None:
+            about = {"part": item["part_number"], "total": row["parts_total"], "status": item["status"]}
+            code = f"report_{item['state']}" if item["state"] in {"delivered", "undelivered"} else "report_pending"
+            told.append((item["reported_at"], 3, code, about))
+    told.sort(key=lambda line: line[:2])
+    if row["reason"]:
+        about = shapes.parsed(row["reason_params"]) | {"reason": row["reason"], "next_at": rfc3339(row["next_at"])}
+        told.append((row["final_at"] or max(told[-1][0], row["created_at"]), 4, f"now_{row['state']}", about))
+    return [{"at": rfc3339(at), "code": code, "params": params} for at, _, code, params in told]
