@@ -1,0 +1,290 @@
+"""Reads a file of many messages, CSV or one JSON object a line, into drafts; a bad row is told, never guessed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import Any, BinaryIO
+
+from modemfarm.errors import BadFieldError
+from modemfarm.intake.columns import COLUMNS, MissingValue, Template, column_of, squeeze
+from modemfarm.intake.draft import Draft
+from modemfarm.intake.encodings import decode_rows
+from modemfarm.intake.values import parse_flag, parse_moment, parse_span
+
+MOST_CELL = 1_000_000  # characters; csv's own limit of 131,072 would end the file
+_SEPARATORS = ",;\t"
+_FLAGS = frozenset({"flash", "report", "resend_unknown", "fixed_line"})
+_TEXTS = {"to": "to", "text": "text", "class": "message_class", "purpose": "purpose", "from": "pinned"}
+_TEXTS |= {"reference": "reference"}
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """Why a row was not taken.
+
+    Attributes:
+        column: as the file calls it; "" when no single one is at fault.
+        code: stable slug.
+    """
+
+    row: int
+    column: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One message of a file: a draft or what is wrong with it.
+
+    Attributes:
+        number: counts the file's messages from 1; a header line and blank lines do not count.
+        cells: what the file holds, by its own column names.
+    """
+
+    number: int
+    draft: Draft | None
+    error: RowError | None
+    cells: Mapping[str, str] = field(default_factory=dict)
+
+
+class _RowFault(Exception):  # noqa: N818 # told with its row, never raised out of here
+    def __init__(self, column: str, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.column, self.code, self.detail = column, code, detail
+
+
+def read_rows(
+    data: bytes | BinaryIO,
+    *,
+    format: str | None = None,  # noqa: A002 # the word that users know
+    encoding: str | None = None,
+    template: str | None = None,
+    defaults: Mapping[str, Any] | None = None,
+    zone: tzinfo | None = None,
+) -> Iterator[Row]:
+    """The rows of a file, in its order.
+
+    Args:
+        format: ``csv`` or ``ndjson``; None: told by the first character.
+        encoding: None: found out.
+        template: text for every row, filled from its columns; a row's own text is then not needed.
+        defaults: Draft fields for rows that do not set them.
+        zone: where times without an offset are meant; None: they are refused.
+
+    Raises:
+        BadFieldError: the file as a whole cannot be read (before the first row is given).
+    """
+    octets = data if isinstance(data, bytes) else data.read()
+    text = decode_rows(octets, encoding, COLUMNS)
+    maker = _Maker(None if template is None else Template(template), dict(defaults or {}), zone)
+    kind = format or ("ndjson" if text.lstrip().startswith("{") else "csv")
+    if kind not in {"csv", "ndjson"}:
+        raise BadFieldError("format", "unknown_format", f"{kind} is neither csv nor ndjson")
+    return _ndjson(text, maker) if kind == "ndjson" else _csv(text, maker)
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Makes drafts of rows."""
+
+    template: Template | None
+    defaults: Mapping[str, Any]
+    zone: tzinfo | None
+
+    def row(self, number: int, cells: Mapping[str, str], make: Callable[[], Draft]) -> Row:
+        try:
+            return Row(number, make(), None, cells)
+        except _RowFault as fault:
+            return Row(number, None, RowError(number, fault.column, fault.code, fault.detail), cells)
+
+    def draft(self, given: Mapping[str, Any], names: Mapping[str, str], values: Mapping[str, str]) -> Draft:
+        """One draft.
+
+        Args:
+            given: by column; texts from a CSV, what JSON holds otherwise.
+            names: column -> what the file calls it.
+            values: every text of the row, for the template.
+        """
+        fields = dict(self.defaults)
+        for column, value in given.items():
+            try:
+                fields |= _field(column, value, self.zone)
+            except ValueError as error:
+                raise _RowFault(names.get(column, column), f"bad_{column}", str(error)) from error
+        if self.template is not None:
+            try:
+                fields["text"] = self.template.fill(values)
+            except MissingValue as missing:
+                what = f"nothing for {{{missing.column}}} of the template"
+                raise _RowFault(missing.column, "missing_value", what) from missing
+        for needed in ("to", "text"):
+            if not fields.get(needed):
+                raise _RowFault(names.get(needed, needed), f"missing_{needed}", "is empty")
+        return Draft(**fields)
+
+
+def _field(column: str, value: Any, zone: tzinfo | None) -> dict[str, Any]:
+    """A column's value as fields of a Draft; an empty cell sets nothing."""
+    if value is None or value == "":
+        return {}
+    if column in _FLAGS:
+        return {column: value if isinstance(value, bool) else parse_flag(_word(value))}
+    if column in _TEXTS:
+        return {_TEXTS[column]: _word(value)}
+    match column:
+        case "send_at" | "valid_until":
+            return {column: parse_moment(_word(value), zone)}
+        case "valid_for":
+            return {"valid_for": parse_span(_word(value))}
+        case "priority":
+            return {"priority": _whole(value)}
+        case "tags":
+            tags = value if isinstance(value, list) else _word(value).replace(";", ",").split(",")
+            return {"tags": tuple(_word(tag).strip() for tag in tags if tag)}
+        case "metadata":
+            if not isinstance(value, dict):
+                raise ValueError("expected an object")  # noqa: TRY004
+            return {"metadata": value}
+    return {}
+
+
+def _word(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"expected a text in quotes, not {json.dumps(value, ensure_ascii=False)}")  # noqa: TRY004
+    return value
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not (
+        isinstance(value, int) or (isinstance(value, str) and value.strip().isdecimal())
+    ):
+        raise ValueError(f"expected a whole number, not {value!r}")
+    return int(value)
+
+
+def _csv(text: str, maker: _Maker) -> Iterator[Row]:
+    text, separator = _separator(text)
+    csv.field_size_limit(MOST_CELL)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    try:
+        header = next((line for line in lines if any(cell.strip() for cell in line)), [])
+    except csv.Error as error:
+        raise BadFieldError("file", "bad_csv", str(error)) from error
+    names = _names(header, template=maker.template is not None, defaults=maker.defaults)
+    return _csv_rows(lines, [name.strip() for name in header], names, maker)
+
+
+def _names(header: list[str], *, template: bool, defaults: Mapping[str, Any]) -> dict[str, int]:
+    """Column -> where it stands.
+
+    Raises:
+        BadFieldError: no column for numbers or texts, or two for one.
+    """
+    found: dict[str, int] = {}
+    shown = ", ".join(name.strip() or "(empty)" for name in header) or "nothing"
+    for index, name in enumerate(header):
+        column = column_of(name)
+        if column is None or column == "name":
+            continue
+        if column in found:
+            what = f"{header[found[column]].strip()} and {name.strip()} both mean {column}"
+            raise BadFieldError(column, "two_columns", what)
+        found[column] = index
+    if "to" not in found:
+        what = f"no column is called to, phone, 手机号 or телефон; the first line has: {shown}"
+        raise BadFieldError("to", "missing_column", what)
+    if "text" not in found and not template and "text" not in defaults:
+        what = f"no column is called text, 内容 or текст, and no template is given; the first line has: {shown}"
+        raise BadFieldError("text", "missing_column", what)
+    return found
+
+
+def _csv_rows(lines: Iterator[list[str]], header: list[str], names: Mapping[str, int], maker: _Maker) -> Iterator[Row]:
+    called = {column: header[index] for column, index in names.items()}
+    squeezed = [squeeze(name) for name in header]
+    columns = [column_of(name) for name in header]
+    number = 0
+    while True:
+        try:
+            line = next(lines)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            number += 1
+            yield Row(number, None, RowError(number, "", "bad_csv", str(error)))
+            continue
+        if not any(cell.strip() for cell in line):
+            continue
+        number += 1
+        cells = dict(zip(header, line, strict=False))
+
+        def make(line: list[str] = line) -> Draft:
+            if len(line) > len(header) and any(cell.strip() for cell in line[len(header) :]):
+                raise _RowFault(
+                    "", "too_many_cells", f"{len(line)} cells under {len(header)} columns: is a quote missing?"
+                )
+            given = {column: line[index] for column, index in names.items() if index < len(line)}
+            given |= {column: value.strip() for column, value in given.items() if column != "text"}
+            values = {name: cell.strip() for name, cell in zip(columns, line, strict=False) if name is not None}
+            values |= {name: cell.strip() for name, cell in zip(squeezed, line, strict=False)}
+            return maker.draft(given, called, values)
+
+        yield maker.row(number, cells, make)
+
+
+def _separator(text: str) -> tuple[str, str]:
+    """The text without Excel's `sep=` line, and what stands between its cells."""
+    first, _, rest = text.lstrip("\r\n").partition("\n")
+    if first.lower().startswith("sep=") and len(first.strip("\r")) == 5:
+        return rest, first[4]
+    bare = "".join(first.split('"')[::2])  # what is not inside quotes
+    return text, max(_SEPARATORS, key=bare.count)
+
+
+def _ndjson(text: str, maker: _Maker) -> Iterator[Row]:
+    number = 0
+    for line in text.split("\n"):
+        if not line.strip():
+            continue
+        number += 1
+        try:
+            given = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            yield Row(number, None, RowError(number, "", "bad_json", f"not JSON: {error}"), {"line": line.strip()})
+            continue
+        if not isinstance(given, dict):
+            what = 'expected an object like {"to": "+…", "text": "…"}'
+            yield Row(number, None, RowError(number, "", "bad_json", what), {"line": line.strip()})
+            continue
+        cells = {
+            name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            for name, value in given.items()
+        }
+
+        def make(given: dict[str, Any] = given) -> Draft:
+            variables = given.get("vars") or {}
+            if not isinstance(variables, dict):
+                raise _RowFault("vars", "bad_vars", "expected an object")
+            known: dict[str, Any] = {}
+            called: dict[str, str] = {}
+            for name, value in given.items():
+                column = "metadata" if name == "metadata" else column_of(name)
+                if column is not None and column != "name":
+                    if column in known:
+                        raise _RowFault(name, "two_columns", f"{called[column]} and {name} both mean {column}")
+                    known[column], called[column] = value, name
+            values = {column_of(name) or "": str(value) for name, value in given.items() if _is_plain(value)}
+            values |= {squeeze(name): str(value) for name, value in (given | variables).items() if _is_plain(value)}
+            return maker.draft(known, called, values)
+
+        yield maker.row(number, cells, make)
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
