@@ -18,6 +18,7 @@ _MOST_DIGITS = 20  # TS 23.040 §9.1.2.5: an address field has 12 octets at most
 _SEMI_OCTETS = "0123456789*#abc"  # TS 24.008 table 10.5.118; 15 fills the last octet
 _NUMBER = re.compile(r"\+?[0-9*#]+", re.ASCII)
 _TO_HEX = str.maketrans("*#abc", "abcde")
+_SWAP = bytes((octet & 0x0F) << 4 | octet >> 4 for octet in range(256))
 _FROM_HEX = str.maketrans("abcde", "*#abc")
 
 
@@ -141,20 +142,14 @@ def _digits(address: Address) -> str:
 
 def _swapped(digits: str) -> bytes:
     even = digits.translate(_TO_HEX) + ("f" if len(digits) % 2 else "")
-    octets = bytearray(len(even) // 2)
-    for at in range(len(octets)):
-        octets[at] = int(even[2 * at + 1] + even[2 * at], 16)
-    return bytes(octets)
+    return bytes.fromhex(even).translate(_SWAP)
 
 
 def _number(field: str, at: int, value: bytes, length: int, type_octet: int) -> Address:
-    plain = value.hex()
-    swapped = [""] * len(plain)
-    swapped[0::2], swapped[1::2] = plain[1::2], plain[0::2]
     # Some networks count the filler in; fillers at the end are no digits.
-    digits = "".join(swapped)[:length].rstrip("f")
-    if "f" in digits:
-        raise PduDecodeError(field, at + digits.index("f") // 2, "a filler stands between digits")
+    digits = value.translate(_SWAP).hex()[:length].rstrip("f")
     if not digits.isdecimal():
+        if "f" in digits:
+            raise PduDecodeError(field, at + digits.index("f") // 2, "a filler stands between digits")
         digits = digits.translate(_FROM_HEX)
     return Address("+" + digits if digits and _is_international(type_octet) else digits, type_octet)

@@ -53,6 +53,8 @@ class Header:
 
     def encode(self) -> bytes:
         """TP-UDHL and the elements; empty when there is nothing to say."""
+        if self is NO_HEADER:
+            return b""
         elements = b""
         if self.concat is not None:
             elements += _concat_element(self.concat)

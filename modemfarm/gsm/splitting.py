@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from modemfarm.errors import BadFieldError, TextTooLongError
 from modemfarm.gsm.alphabet import encode7, known_locking, known_single
 from modemfarm.gsm.clusters import last_cut
-from modemfarm.gsm.header import ConcatRef, Header
+from modemfarm.gsm.header import NO_HEADER, ConcatRef, Header
 from modemfarm.gsm.userdata import MOST_OCTETS, MOST_SEPTETS, UserData, build7, build16, encode16, header_septets
 from modemfarm.model import Encoding
 
@@ -128,7 +128,7 @@ def _plan(text: str, encoding: Encoding | None, ref_bits: int, locking: int, sin
     if encoding is Encoding.GSM7 and not plans:
         raise BadFieldError("text", "not_gsm7", "GSM-7 lacks a character of it")
     best = min(plans, key=lambda plan: plan.cost, default=None)
-    if best is None or (encoding is None and best.tables != Header()):
+    if best is None or (encoding is None and best.tables != NO_HEADER):
         wide = _plan16(text, ref_bits)
         if best is None or len(wide.pieces) < len(best.pieces):
             best = wide
@@ -139,9 +139,10 @@ def _plan(text: str, encoding: Encoding | None, ref_bits: int, locking: int, sin
 
 def _choices(locking: int, single: int) -> Iterator[Header]:
     """The permitted combinations of tables, without header first."""
+    yield NO_HEADER
     lockings = dict.fromkeys((0, known_locking(locking)))
     singles = dict.fromkeys((0, known_single(single)))
-    return (Header(single=one, locking=other) for other in lockings for one in singles)
+    yield from (Header(single=one, locking=other) for other in lockings for one in singles if one or other)
 
 
 def _plan7(text: str, ref_bits: int, tables: Header) -> _Plan | None:
@@ -169,7 +170,7 @@ def _plan16(text: str, ref_bits: int) -> _Plan:
     text, units = encode16(text)
     room = MOST_OCTETS // 2
     if len(units) <= 2 * room:
-        return _Plan(Encoding.UCS2, [(text, units)], room, Header())
+        return _Plan(Encoding.UCS2, [(text, units)], room, NO_HEADER)
     room = (MOST_OCTETS - _with_concat(0, ref_bits)) // 2
     flat = len(units) == 2 * len(text)
 
@@ -177,7 +178,7 @@ def _plan16(text: str, ref_bits: int) -> _Plan:
         return end - start if flat else len(text[start:end].encode("utf-16-be")) // 2
 
     pieces = [(text[start:end], text[start:end].encode("utf-16-be")) for start, end in _cuts(text, room, cost)]
-    return _Plan(Encoding.UCS2, pieces, room, Header())
+    return _Plan(Encoding.UCS2, pieces, room, NO_HEADER)
 
 
 def _with_concat(front: int, ref_bits: int) -> int:

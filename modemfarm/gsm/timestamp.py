@@ -10,6 +10,10 @@ YEAR_PIVOT = 90  # two digits from 90 on are 19xx, the first networks' years; be
 ZERO = bytes(7)  # what networks write where they have no time
 
 _MOST_QUARTERS = 79  # seven digits' worth: three bits of tens and one digit
+_NO_DIGITS = 255
+_VALUES = bytes(  # two digits, the tens in the low half
+    (octet & 0x0F) * 10 + (octet >> 4) if octet & 0x0F <= 9 and octet >> 4 <= 9 else _NO_DIGITS for octet in range(256)
+)
 _ZONES = {quarters: timezone(timedelta(minutes=15 * quarters)) for quarters in range(-_MOST_QUARTERS, 80)}
 
 
@@ -19,15 +23,15 @@ def decode_timestamp(octets: bytes, field: str, at: int) -> datetime:
     Args:
         field, at: what a PduDecodeError names.
     """
-    values = [(octet & 0x0F) * 10 + (octet >> 4) for octet in octets]
-    for step, octet in enumerate(octets[:6]):
-        if octet & 0x0F > 9 or octet >> 4 > 9:
-            raise PduDecodeError(field, at + step, f"{octet:02X} is not two digits")
+    values = octets[:6].translate(_VALUES)
     zone = octets[6]
+    if _NO_DIGITS in values:
+        step = values.index(_NO_DIGITS)
+        raise PduDecodeError(field, at + step, f"{octets[step]:02X} is not two digits")
     if zone >> 4 > 9:
         raise PduDecodeError(field, at + 6, f"{zone:02X} is not a time zone")
     quarters = (zone & 0x07) * 10 + (zone >> 4)
-    year, month, day, hour, minute, second = values[:6]
+    year, month, day, hour, minute, second = values
     try:
         return datetime(
             year + (1900 if year >= YEAR_PIVOT else 2000),
@@ -68,8 +72,8 @@ def encode_timestamp(moment: datetime | None) -> bytes:
     return bytes(octets)
 
 
-def _culprit(values: list[int]) -> int:
+def _culprit(values: bytes) -> int:
     """Which of the six is out of its range; the day when each is in range but the month is shorter."""
     ranges = ((0, 99), (1, 12), (1, 31), (0, 23), (0, 59), (0, 59))
-    within = (low <= value <= high for value, (low, high) in zip(values[:6], ranges, strict=True))
+    within = (low <= value <= high for value, (low, high) in zip(values, ranges, strict=True))
     return next((step for step, good in enumerate(within) if not good), 2)

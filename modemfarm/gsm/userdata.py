@@ -57,20 +57,20 @@ def build7(text: str, septets: bytes, header: Header = NO_HEADER) -> UserData:
     """
     front = header.encode()
     taken = header_septets(len(front))
-    octets = front + pack(septets, 7 * taken - 8 * len(front))
-    return _made(UserData(Encoding.GSM7, text, octets, taken + len(septets)), header)
+    packed = pack(septets, 7 * taken - 8 * len(front))
+    return _made(Encoding.GSM7, text, front + packed, taken + len(septets), header)
 
 
 def build16(text: str, utf16: bytes, header: Header = NO_HEADER) -> UserData:
     """User data of a text in UCS-2; `utf16` is the text in UTF-16, big end first."""
     octets = header.encode() + utf16
-    return _made(UserData(Encoding.UCS2, text, octets, len(octets)), header)
+    return _made(Encoding.UCS2, text, octets, len(octets), header)
 
 
 def build8(data: bytes, header: Header = NO_HEADER) -> UserData:
     """User data of octets that are no text."""
     octets = header.encode() + data
-    return _made(UserData(Encoding.DATA, "", octets, len(octets), data=data), header)
+    return replace(_made(Encoding.DATA, "", octets, len(octets), header), data=data)
 
 
 def one_part(text: str, header: Header = NO_HEADER) -> UserData:
@@ -147,20 +147,14 @@ def join(parts: list[UserData]) -> str:
     return "".join(texts)
 
 
-def _made(plain: UserData, header: Header) -> UserData:
-    if len(plain.octets) > MOST_OCTETS:
-        msg = f"{len(plain.octets)} octets of user data, at most {MOST_OCTETS} fit"
+def _made(encoding: Encoding, text: str, octets: bytes, udl: int, header: Header) -> UserData:
+    if len(octets) > MOST_OCTETS:
+        msg = f"{len(octets)} octets of user data, at most {MOST_OCTETS} fit"
         raise ValueError(msg)
-    if header == NO_HEADER:
-        return plain
-    return replace(
-        plain,
-        has_header=True,
-        concat=header.concat,
-        locking=header.locking,
-        single=header.single,
-        ports=header.ports,
-    )
+    if header is NO_HEADER:
+        return UserData(encoding, text, octets, udl)
+    front = header != NO_HEADER
+    return UserData(encoding, text, octets, udl, front, header.concat, header.locking, header.single, header.ports)
 
 
 def _payload(part: UserData) -> bytes:
