@@ -289,13 +289,16 @@ class AtMachine:
 
     def _other(self, line: str, kind: LineKind) -> None:
         running = self._running
-        ghost = next((g for g in self._ghosts if g.due and self._wants(g.command, line, kind)), None)
-        if running is not None and self._wants(running.command, line, kind):
+        due = [ghost for ghost in self._ghosts if ghost.due]
+        ghost = next((ghost for ghost in due if line.startswith(ghost.command.expected)), None)
+        if ghost is None and running is None:
+            ghost = next((ghost for ghost in due if self._wants(ghost.command, line, kind)), None)
+        if ghost is not None:
+            ghost.lines.append(line)
+        elif running is not None and self._wants(running.command, line, kind):
             running.lines.append(line)
             if running.command.bare and _IDENTITY.fullmatch(line):
                 running.recognised = True
-        elif ghost is not None:
-            ghost.lines.append(line)
         else:
             self._events.append(Unsolicited(line))
 
