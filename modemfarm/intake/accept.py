@@ -1,0 +1,195 @@
+"""The one function that every door hands its messages to: check, judge, write message, parts and event."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from modemfarm.errors import BadFieldError, TextTooLongError
+from modemfarm.gsm.splitting import Layout, measure
+from modemfarm.intake.draft import Accepted, Draft, IntakeSettings, Preview
+from modemfarm.intake.numbers import parse_recipient
+from modemfarm.model import Encoding, MessageClass, MessageState, Reason, normal_iccid
+from modemfarm.store.engine import Tx
+from modemfarm.store.events import record
+from modemfarm.store.messages import NewMessage, insert
+from modemfarm.store.suppress import EXEMPT, is_suppressed
+
+PRIORITY_MOST = 9
+PRIORITY_USUAL = 5
+
+
+def check(draft: Draft, settings: IntakeSettings, now: datetime) -> tuple[NewMessage, Layout]:
+    """Everything about a draft that needs no database.
+
+    Raises:
+        BadRecipientError, BadFieldError, TextTooLongError
+    """
+    recipient = parse_recipient(
+        draft.to,
+        country=settings.country,
+        allow_countries=settings.allow_countries,
+        short_codes=settings.short_codes,
+        allow_fixed=draft.fixed_line,
+    )
+    if not draft.text:
+        raise BadFieldError("text", "empty", "there is no text to send")
+    layout = measure(draft.text)
+    if layout.parts > settings.max_parts:
+        raise TextTooLongError(layout.parts, settings.max_parts)
+    if settings.parts_a_day is not None and layout.parts > settings.parts_a_day:
+        raise TextTooLongError(layout.parts, settings.parts_a_day)
+    message_class = _message_class(draft, settings)
+    priority = PRIORITY_USUAL if draft.priority is None else draft.priority
+    if not 0 <= priority <= PRIORITY_MOST:
+        raise BadFieldError("priority", "out_of_range", f"priority is 0 to {PRIORITY_MOST}, not {priority}")
+    send_at = draft.send_at if draft.send_at is not None and draft.send_at > now else None
+    scheduled = send_at is not None
+    return (
+        NewMessage(
+            recipient=recipient.number,
+            text=draft.text,
+            message_class=message_class.value,
+            state=MessageState.SCHEDULED if scheduled else MessageState.QUEUED,
+            next_at=send_at,
+            encoding=layout.encoding.value,
+            parts_total=layout.parts,
+            rank=PRIORITY_MOST - priority,
+            purpose=draft.purpose,
+            pinned=draft.pinned,
+            send_at=send_at,
+            valid_until=_valid_until(draft, settings, message_class, send_at or now, now),
+            reference=draft.reference,
+            retry_of=draft.retry_of,
+            resend_unknown=draft.resend_unknown,
+            report=settings.reports if draft.report is None else draft.report,
+            flash=draft.flash,
+            tags=draft.tags,
+            metadata=draft.metadata,
+            price=settings.price_per_part,
+            currency=settings.currency,
+        ),
+        layout,
+    )
+
+
+def _message_class(draft: Draft, settings: IntakeSettings) -> MessageClass:
+    if draft.message_class is None:
+        return settings.default_class
+    try:
+        return MessageClass(draft.message_class)
+    except ValueError:
+        known = ", ".join(item.value for item in MessageClass)
+        raise BadFieldError("class", "unknown_class", f"{draft.message_class!r} is none of {known}") from None
+
+
+def _valid_until(
+    draft: Draft, settings: IntakeSettings, message_class: MessageClass, starts: datetime, now: datetime
+) -> datetime | None:
+    if draft.valid_until is not None:
+        if draft.valid_until <= max(now, starts):
+            raise BadFieldError("valid_until", "in_the_past", "the validity ends before the message could be sent")
+        return draft.valid_until
+    span = draft.valid_for if draft.valid_for is not None else settings.valid_for.get(message_class)
+    if span is not None and span.total_seconds() <= 0:
+        raise BadFieldError("valid_for", "not_positive", "a validity is longer than nothing")
+    return None if span is None else starts + span
+
+
+def judge(tx: Tx, message: NewMessage, settings: IntakeSettings) -> Reason | None:
+    """What policy says against a checked message; None: nothing."""
+    if message.message_class == MessageClass.MARKETING:
+        return Reason("profile", {"class": message.message_class})
+    free = message.message_class in EXEMPT or (
+        message.message_class == MessageClass.TRANSACTIONAL and settings.transactional_after_opt_out
+    )
+    if not free and is_suppressed(tx, message.recipient):
+        return Reason("opted_out")
+    return None
+
+
+def accept(
+    tx: Tx,
+    draft: Draft,
+    settings: IntakeSettings,
+    now: datetime,
+    batch_id: int | None = None,
+    batch_row: int | None = None,
+) -> Accepted | None:
+    """Take one message in: durable when the transaction is.
+
+    Returns:
+        With state `refused` and its reason when policy said no: that row is written too, so that `explain`
+        works, and the door turns it into its own refusal. None when this row of its batch is already there.
+
+    Raises:
+        BadRecipientError, BadFieldError, TextTooLongError: nothing is written.
+    """
+    message, _ = check(draft, settings, now)
+    return write(tx, message, settings, now, batch_id, batch_row)
+
+
+def write(
+    tx: Tx,
+    message: NewMessage,
+    settings: IntakeSettings,
+    now: datetime,
+    batch_id: int | None = None,
+    batch_row: int | None = None,
+) -> Accepted | None:
+    """Judge and write a checked message; see `accept`."""
+    against = judge(tx, message, settings)
+    message = replace(
+        message,
+        batch_id=batch_id,
+        batch_row=batch_row,
+        bound_iccid=_pinned_sim(tx, message.pinned),
+        state=MessageState.REFUSED if against else message.state,
+        reason=against,
+    )
+    message_id = insert(tx, message, now)
+    if message_id is None:
+        return None
+    if batch_id is None or against:
+        slug = "message.refused" if against else "message.accepted"
+        record(tx, slug, now, message_id=message_id, **({"reason": against.slug} if against else {}))
+    return Accepted(
+        message_id=message_id,
+        recipient=message.recipient,
+        encoding=Encoding(message.encoding),
+        parts=message.parts_total,
+        state=message.state,
+        reason=against,
+        cost=None if message.price is None else round(message.price * message.parts_total, 6),
+    )
+
+
+def _pinned_sim(tx: Tx, pinned: str | None) -> str:
+    """The one SIM that a sender's `from` names by ICCID or own number; "" where it may name several."""
+    if pinned is None:
+        return ""
+    iccid = tx.value(
+        "SELECT iccid FROM sims WHERE iccid = :normal OR iccid = :pinned OR number = :pinned",
+        normal=normal_iccid(pinned),
+        pinned=pinned,
+    )
+    return str(iccid) if iccid else ""
+
+
+def preview(tx: Tx, draft: Draft, settings: IntakeSettings, now: datetime) -> Preview:
+    """What would become of a draft; writes nothing.
+
+    Raises:
+        BadRecipientError, BadFieldError, TextTooLongError
+    """
+    message, layout = check(draft, settings, now)
+    against = judge(tx, message, settings)
+    return Preview(
+        recipient=message.recipient,
+        encoding=layout.encoding,
+        parts=layout.parts,
+        room=layout.room,
+        cost=None if message.price is None else round(message.price * layout.parts, 6),
+        verdict=MessageState.REFUSED if against else message.state,
+        reason=against,
+    )

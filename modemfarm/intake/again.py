@@ -1,0 +1,46 @@
+"""A person sends a message again that did not arrive: a new message that names the old one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from modemfarm.errors import BadFieldError
+from modemfarm.intake.accept import accept
+from modemfarm.intake.draft import Accepted, Draft, IntakeSettings
+from modemfarm.store.engine import Tx
+
+RETRIABLE = ("failed", "undelivered", "expired", "canceled", "unknown")
+
+
+def retry(tx: Tx, message_id: int, settings: IntakeSettings, now: datetime) -> Accepted | None:
+    """Queue a copy of a message that ended without arriving, with `retry_of`.
+
+    Returns:
+        None when there is no such message.
+
+    Raises:
+        BadFieldError: it is still on its way, or arrived.
+    """
+    row = tx.one(
+        "SELECT recipient, text, class, purpose, pinned, rank, reference, report, flash, state, reason FROM messages"
+        " WHERE id = :id",
+        id=message_id,
+    )
+    if row is None:
+        return None
+    if row["state"] not in RETRIABLE:
+        raise BadFieldError("state", "not_retriable", f"a message in state {row['state']} cannot be sent again")
+    draft = Draft(
+        to=row["recipient"],
+        text=row["text"],
+        message_class=row["class"],
+        purpose=row["purpose"],
+        pinned=row["pinned"],
+        priority=9 - row["rank"],
+        reference=row["reference"],
+        report=bool(row["report"]),
+        flash=bool(row["flash"]),
+        fixed_line=True,
+        retry_of=message_id,
+    )
+    return accept(tx, draft, settings, now)

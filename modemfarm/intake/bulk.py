@@ -1,0 +1,138 @@
+"""Bulk intake: the same checks row by row, committed in small chunks, so that a killed one goes on where it was."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from modemfarm.errors import BadFieldError, SubmitError
+from modemfarm.intake.accept import check, write
+from modemfarm.intake.draft import BatchReport, IntakeSettings
+from modemfarm.intake.rows import Row, RowError
+from modemfarm.model import MessageState
+from modemfarm.store import batches
+from modemfarm.store.engine import Tx
+from modemfarm.store.messages import NewMessage
+
+T = TypeVar("T")
+WRITING_S = 0.010  # a transaction of bulk intake holds the database no longer
+PREPARED = 200  # rows checked ahead of one transaction
+
+
+class Run(Protocol):
+    """Calls a store function in a write transaction and gives its result: Store.run or Offload.call."""
+
+    def __call__(self, work: Callable[..., T], *args: Any) -> T: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    number: int
+    message: NewMessage | None
+    error: RowError | None
+
+
+class Bulk:
+    """Takes rows of one file or request body into the queue.
+
+    Args:
+        rejected: told of every refused row, for the file beside the input.
+        progress: told how many rows are through.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        settings: IntakeSettings,
+        clock: Callable[[], datetime],
+        *,
+        rejected: Callable[[RowError], None] | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        self._run = run
+        self._settings = settings
+        self._clock = clock
+        self._rejected = rejected
+        self._progress = progress
+
+    def take(self, rows: Iterable[Row], *, name: str, fingerprint: str, again: bool = False) -> BatchReport:
+        """Write every row that is right, note every row that is not.
+
+        The same octets within 24 h go on with their unfinished batch; a finished one is reported as
+        replayed and adds nothing unless `again`.
+
+        Args:
+            fingerprint: digest of the input and of what was asked with it.
+        """
+        known = None if again else self._run(batches.same_file, fingerprint, self._clock())
+        if known is not None and known["finished_at"] is not None:
+            return BatchReport(known["id"], known["accepted"], known["rejected"], finished=True, replayed=True)
+        batch_id = known["id"] if known else self._run(batches.start, name, fingerprint, self._clock())
+        done = known["rows_done"] if known else 0
+        waiting: list[_Checked] = []
+        through = 0
+        for row in rows:
+            through += 1
+            if through <= done:
+                continue
+            waiting.append(self._check(row))
+            if len(waiting) >= PREPARED:
+                self._write_all(batch_id, waiting, through - len(waiting))
+                waiting = []
+        self._write_all(batch_id, waiting, through - len(waiting))
+        self._run(batches.finish, batch_id, self._clock())
+        result = self._run(batches.one, batch_id)
+        if result is None:
+            raise BadFieldError("batch", "gone", "the batch was deleted while it was written")
+        return BatchReport(batch_id, result["accepted"], result["rejected"], finished=True)
+
+    def _check(self, row: Row) -> _Checked:
+        if row.draft is None:
+            return _Checked(row.number, None, row.error)
+        try:
+            message, _ = check(row.draft, self._settings, self._clock())
+        except SubmitError as error:
+            return _Checked(row.number, None, RowError(row.number, error.field, error.code, str(error)))
+        return _Checked(row.number, message, None)
+
+    def _write_all(self, batch_id: int, checked: list[_Checked], before: int) -> None:
+        at = 0
+        while at < len(checked):
+            count, refused = self._run(self._write_some, batch_id, checked[at:], before + at)
+            for error in (item.error for item in checked[at : at + count]):
+                if error is not None and self._rejected:
+                    self._rejected(error)
+            for error in refused:
+                if self._rejected:
+                    self._rejected(error)
+            at += count
+            if self._progress:
+                self._progress(before + at)
+
+    def _write_some(self, tx: Tx, batch_id: int, checked: list[_Checked], before: int) -> tuple[int, list[RowError]]:
+        """One transaction: as many rows as fit into its time, with how far the batch came."""
+        now = self._clock()
+        until = time.monotonic() + WRITING_S
+        accepted = count = 0
+        rejected: list[tuple[int, str, str]] = []
+        refused: list[RowError] = []
+        for item in checked:
+            count += 1
+            if item.message is not None:
+                taken = write(tx, item.message, self._settings, now, batch_id, item.number)
+                if taken is None:
+                    continue
+                if taken.state is MessageState.REFUSED and taken.reason:
+                    refused.append(RowError(item.number, "to", taken.reason.slug, f"refused: {taken.reason.slug}"))
+                    rejected.append((item.number, taken.reason.slug, f"message {taken.message_id}"))
+                else:
+                    accepted += 1
+            elif item.error is not None:
+                rejected.append((item.number, item.error.code, item.error.detail))
+            if time.monotonic() >= until:
+                break
+        batches.advance(tx, batch_id, before + count, accepted, rejected)
+        return count, refused

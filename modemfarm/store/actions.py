@@ -1,0 +1,176 @@
+"""What a person or another program does to messages that are already here: cancel, resolve, pause, resume."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from modemfarm.model import MessageState, SimState
+from modemfarm.store.engine import Row, Tx, to_us
+from modemfarm.store.events import record
+from modemfarm.store.messages import refresh
+from modemfarm.store.queue import refund
+from modemfarm.store.sims import set_state
+
+CHUNK = 2000
+
+
+def cancel(tx: Tx, message_id: int, now: datetime, *, who: str = "", reason: str = "canceled") -> MessageState | None:
+    """Take a message back. What has started to leave goes on to its end; only an opt-out stops that.
+
+    Returns:
+        The state after it: `canceled` when it worked; None when there is no such message.
+    """
+    row = tx.one("SELECT state FROM messages WHERE id = :id", id=message_id)
+    if row is None:
+        return None
+    left = tx.value(
+        "SELECT count(*) FROM parts WHERE message_id = :id"
+        " AND state IN ('submitting', 'sent', 'delivered', 'undelivered', 'unknown')",
+        id=message_id,
+    )
+    state = MessageState(row["state"])
+    if left or state.value in ("failed", "expired", "canceled", "refused"):
+        return state
+    for part in tx.all(
+        "SELECT id FROM parts WHERE message_id = :id AND state IN ('waiting', 'claimed')", id=message_id
+    ):
+        refund(tx, part["id"])
+        tx.run("UPDATE parts SET state = 'canceled' WHERE id = :id", id=part["id"])
+    state = refresh(tx, message_id, now, reason=reason)
+    record(tx, "message.canceled", now, message_id=message_id, reason=reason, who=who)
+    return state
+
+
+def cancel_batch(tx: Tx, batch_id: int, after: int, now: datetime, *, who: str = "") -> tuple[int, int | None]:
+    """Cancel one chunk of a batch's open messages.
+
+    Returns:
+        How many were cancelled, and the id to go on after; None when the batch is through.
+    """
+    rows = tx.all(
+        "SELECT id FROM messages WHERE batch_id = :batch AND id > :after AND final_at IS NULL ORDER BY id LIMIT :n",
+        batch=batch_id,
+        after=after,
+        n=CHUNK,
+    )
+    done = sum(cancel(tx, row["id"], now, who=who) is MessageState.CANCELED for row in rows)
+    return done, rows[-1]["id"] if len(rows) == CHUNK else None
+
+
+def resolve(tx: Tx, message_id: int, sent: bool, now: datetime, *, who: str = "") -> MessageState | None:
+    """A person's word on a message whose fate nobody could tell: its unknown parts become sent or failed.
+
+    Returns:
+        The state after it (unchanged when nothing was unknown), or None when there is no such message.
+    """
+    row = tx.one("SELECT state FROM messages WHERE id = :id", id=message_id)
+    if row is None:
+        return None
+    word = "sent" if sent else "failed"
+    moved = tx.run(
+        "UPDATE parts SET state = :word, sent_at = CASE WHEN :word = 'sent' THEN coalesce(sent_at, ctrl_z_at,"
+        " submitting_at) ELSE sent_at END WHERE message_id = :id AND state = 'unknown'",
+        word=word,
+        id=message_id,
+    )
+    if not moved:
+        return MessageState(row["state"])
+    tx.run("UPDATE messages SET resolved = :word, resend_at = NULL WHERE id = :id", word=word, id=message_id)
+    state = refresh(tx, message_id, now, reason="resolved")
+    record(tx, "message.resolved", now, message_id=message_id, word=word, who=who)
+    return state
+
+
+def pause(tx: Tx, scope: str, value: str, now: datetime, *, who: str = "") -> bool:
+    """Stop new sends: farm-wide (`all`), of a class or of a batch. Effective before the next Ctrl-Z.
+
+    Returns:
+        False when it was paused already.
+    """
+    added = tx.run(
+        "INSERT INTO pauses (scope, value, since, who) VALUES (:scope, :value, :now, :who) ON CONFLICT DO NOTHING",
+        scope=scope,
+        value=value,
+        now=to_us(now),
+        who=who,
+    )
+    if added:
+        record(tx, "farm.paused", now, subject=value, scope=scope, who=who)
+    return bool(added)
+
+
+def resume(tx: Tx, scope: str, value: str, now: datetime, *, who: str = "") -> bool:
+    """Lift a pause; False when there was none."""
+    lifted = tx.run("DELETE FROM pauses WHERE scope = :scope AND value = :value", scope=scope, value=value)
+    if lifted:
+        record(tx, "farm.resumed", now, subject=value, scope=scope, who=who)
+    return bool(lifted)
+
+
+def pauses(tx: Tx) -> list[Row]:
+    """What is paused: rows of scope, value, since, who."""
+    return tx.all("SELECT scope, value, since, who FROM pauses ORDER BY since")
+
+
+def sim_pause(tx: Tx, iccid: str, now: datetime) -> bool:
+    """A person pauses one SIM; False: no such SIM."""
+    return set_state(tx, iccid, SimState.PAUSED, now, reason="paused_by_you")
+
+
+def sim_resume(tx: Tx, iccid: str, now: datetime) -> bool:
+    """A person lets a paused or parked SIM send again; False: no such SIM."""
+    return set_state(tx, iccid, SimState.ACTIVE, now)
+
+
+def expire(tx: Tx, now: datetime, most: int = 500) -> int:
+    """End messages whose validity ran out before anything of them left; how many."""
+    rows = tx.all(
+        "SELECT id FROM messages WHERE final_at IS NULL AND valid_until IS NOT NULL AND valid_until <= :now"
+        " AND state IN ('scheduled', 'held', 'queued') ORDER BY valid_until LIMIT :n",
+        now=to_us(now),
+        n=most,
+    )
+    for row in rows:
+        for part in tx.all("SELECT id FROM parts WHERE message_id = :id AND state = 'waiting'", id=row["id"]):
+            refund(tx, part["id"])
+            tx.run("UPDATE parts SET state = 'expired' WHERE id = :id AND state = 'waiting'", id=part["id"])
+        refresh(tx, row["id"], now, reason="validity_expired")
+        record(tx, "message.expired", now, message_id=row["id"], reason="validity_expired")
+    return len(rows)
+
+
+def close_unreported(tx: Tx, now: datetime, grace_us: int = 3_600_000_000, most: int = 500) -> int:
+    """Make `sent` final where no report came until an hour after the validity ended; how many."""
+    return tx.run(
+        "UPDATE messages SET final_at = :now, reason = 'no_report' WHERE id IN (SELECT id FROM messages"
+        " WHERE state = 'sent' AND final_at IS NULL AND report = 1 AND valid_until IS NOT NULL"
+        " AND valid_until < :before ORDER BY valid_until LIMIT :n)",
+        now=to_us(now),
+        before=to_us(now) - grace_us,
+        n=most,
+    )
+
+
+def resend_unknown(tx: Tx, now: datetime, most: int = 100) -> int:
+    """Send again what its sender asked to be sent again when nobody knows, at most twice a message; how many parts."""
+    rows = tx.all(
+        "SELECT id, resent FROM messages WHERE resend_at IS NOT NULL AND resend_at <= :now ORDER BY resend_at LIMIT :n",
+        now=to_us(now),
+        n=most,
+    )
+    count = 0
+    for row in rows:
+        moved = tx.run(
+            # its first charge stays: that part may have left
+            "UPDATE parts SET state = 'waiting', attempt_id = NULL, submitting_at = NULL, charged_to = NULL,"
+            " charged_day = NULL WHERE message_id = :id AND state = 'unknown'",
+            id=row["id"],
+        )
+        tx.run("UPDATE messages SET resend_at = NULL, resent = resent + 1 WHERE id = :id", id=row["id"])
+        if moved:
+            refresh(tx, row["id"], now)
+            record(tx, "message.resending", now, message_id=row["id"], parts=moved)
+        count += moved
+    return count
+
+

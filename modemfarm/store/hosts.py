@@ -1,0 +1,124 @@
+"""Which daemon lives where, and what a restart makes of what the dead one left."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from modemfarm.store.engine import Row, Tx, to_us
+from modemfarm.store.events import record
+from modemfarm.store.messages import refresh
+from modemfarm.store.queue import give_back
+from modemfarm.store.reports import RESULT_WITHIN
+
+LEASE = timedelta(seconds=15)
+
+
+def take_lease(tx: Tx, host: str, instance: str, pid: int, version: str, now: datetime) -> None:
+    """Enter this daemon as the one that runs on `host`; the holder of the state directory's lock may always."""
+    tx.run(
+        "INSERT INTO hosts (name, instance, pid, version, started_at, lease_until)"
+        " VALUES (:name, :instance, :pid, :version, :now, :until) ON CONFLICT (name) DO UPDATE SET"
+        " instance = excluded.instance, pid = excluded.pid, version = excluded.version,"
+        " started_at = excluded.started_at, lease_until = excluded.lease_until",
+        name=host,
+        instance=instance,
+        pid=pid,
+        version=version,
+        now=to_us(now),
+        until=to_us(now + LEASE),
+    )
+
+
+def renew_lease(tx: Tx, host: str, instance: str, now: datetime) -> bool:
+    """Say that this daemon lives; False: another one took the name."""
+    return bool(
+        tx.run(
+            "UPDATE hosts SET lease_until = :until WHERE name = :name AND instance = :instance",
+            until=to_us(now + LEASE),
+            name=host,
+            instance=instance,
+        )
+    )
+
+
+def end_lease(tx: Tx, host: str, instance: str, now: datetime) -> None:
+    """This daemon ends in order."""
+    tx.run(
+        "UPDATE hosts SET lease_until = :now WHERE name = :name AND instance = :instance",
+        now=to_us(now),
+        name=host,
+        instance=instance,
+    )
+
+
+def alive(tx: Tx, now: datetime) -> list[Row]:
+    """The daemons whose lease runs."""
+    return tx.all(
+        "SELECT name, instance, pid, version, started_at FROM hosts WHERE lease_until > :now ORDER BY name",
+        now=to_us(now),
+    )
+
+
+def recover(tx: Tx, host: str, now: datetime) -> tuple[int, int]:
+    """Settle what a dead instance of this host left open.
+
+    Claimed parts go back to waiting, refunded; submitting ones may have left and become unknown.
+
+    Returns:
+        How many parts of each kind.
+    """
+    rows = tx.all(
+        "SELECT p.id, p.state, p.message_id, p.attempt_id, m.resend_unknown, m.resent, a.iccid"
+        " FROM parts p JOIN attempts a ON a.id = p.attempt_id JOIN messages m ON m.id = p.message_id"
+        " WHERE p.state IN ('claimed', 'submitting') AND a.host = :host",
+        host=host,
+    )
+    back = unknown = 0
+    for row in rows:
+        if row["state"] == "claimed":
+            back += give_back(tx, row["id"], row["attempt_id"], now)
+            continue
+        unknown += 1
+        tx.run("UPDATE parts SET state = 'unknown' WHERE id = :id AND state = 'submitting'", id=row["id"])
+        tx.run(
+            "UPDATE attempts SET outcome = 'uncertain', phase = 'submitted', detail = 'killed', ended_at = :now"
+            " WHERE id = :id",
+            id=row["attempt_id"],
+            now=to_us(now),
+        )
+        if row["resend_unknown"] and row["resent"] < 2:
+            tx.run(
+                "UPDATE messages SET resend_at = :at WHERE id = :id",
+                at=to_us(now + timedelta(minutes=2)),
+                id=row["message_id"],
+            )
+        refresh(tx, row["message_id"], now, reason="unknown")
+        record(tx, "part.unknown", now, message_id=row["message_id"], subject=row["iccid"], detail="killed")
+    return back, unknown
+
+
+def open_attempt(tx: Tx, host: str, path: str, now: datetime, within: timedelta | None) -> Row | None:
+    """The newest attempt on a port whose fate is open and whose result could still come.
+
+    Args:
+        within: how long a result is waited for; None: the longest of any profile.
+
+    Returns:
+        Columns id, iccid, submitting_at, ctrl_z_at; None when the port is free.
+    """
+    return tx.one(
+        "SELECT a.id, a.iccid, a.submitting_at, a.ctrl_z_at FROM attempts a JOIN parts p ON p.attempt_id = a.id"
+        " WHERE a.path = :path AND a.host = :host AND a.outcome = 'uncertain' AND a.kind IS NULL"
+        " AND p.state = 'unknown' AND a.submitting_at > :since ORDER BY a.id DESC LIMIT 1",
+        path=path,
+        host=host,
+        since=to_us(now - (within or RESULT_WITHIN)),
+    )
+
+
+def newest_moment(tx: Tx) -> int | None:
+    """The newest time that the database knows, in microseconds; a clock behind it is wrong."""
+    moment = tx.value("SELECT max(at) FROM (SELECT at FROM events ORDER BY id DESC LIMIT 50) AS newest")
+    return None if moment is None else int(moment)
+
+

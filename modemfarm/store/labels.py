@@ -1,0 +1,97 @@
+"""What waiting messages are called: `queued` or `held` with the reason and the next possible time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from modemfarm.store.engine import Tx, from_us, to_us
+
+OURS = ("plan_minute", "plan_hour", "plan_day", "plan_month", "sim_parked", "sim_paused", "paused")
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Why a message waits; `slug` None: for nothing but its turn."""
+
+    slug: str | None
+    next_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a label is judged by; `iccid` None: any SIM may send it."""
+
+    iccid: str | None
+    message_class: str
+    batch_id: int | None
+
+
+def label(tx: Tx, after_id: int, judge: Callable[[Waiting], Label], most: int = 1000) -> int | None:
+    """Give one chunk of the waiting messages the label that `judge` gives them.
+
+    Returns:
+        The id to go on after; None when all are labelled.
+    """
+    rows = tx.all(
+        "SELECT * FROM (SELECT * FROM (SELECT id, iccid, state, reason, next_at, class, batch_id"
+        " FROM messages WHERE state = 'queued' AND id > :after ORDER BY id LIMIT :n) AS q UNION ALL"
+        " SELECT * FROM (SELECT id, iccid, state, reason, next_at, class, batch_id FROM messages WHERE state = 'held' AND id > :after"
+        " ORDER BY id LIMIT :n) AS h) AS waiting ORDER BY id LIMIT :n",
+        after=after_id,
+        n=most,
+    )
+    changes = []
+    for row in rows:
+        if row["state"] == "held" and row["reason"] not in OURS:
+            continue
+        wanted = judge(Waiting(row["iccid"], row["class"], row["batch_id"]))
+        next_at = None if wanted.next_at is None else to_us(wanted.next_at)
+        moved_little = wanted.slug == "plan_minute" and row["next_at"] is not None  # its time passes all the while
+        if wanted.slug != row["reason"] or (next_at != row["next_at"] and not moved_little):
+            changes.append(
+                {"id": row["id"], "state": "held" if wanted.slug else "queued", "reason": wanted.slug, "at": next_at}
+            )
+    if changes:
+        tx.many(
+            "UPDATE messages SET state = :state, reason = :reason, reason_params = NULL, next_at = :at WHERE id = :id"
+            " AND state IN ('queued', 'held')",
+            changes,
+        )
+    return rows[-1]["id"] if len(rows) == most else None
+
+
+def release_due(tx: Tx, now: datetime, most: int = 500) -> int:
+    """Call `queued` what was scheduled for a time that has come, or held until then; how many."""
+    return tx.run(
+        "UPDATE messages SET state = 'queued', reason = NULL, reason_params = NULL, next_at = NULL WHERE id IN"
+        " (SELECT id FROM messages WHERE state IN ('scheduled', 'held') AND next_at IS NOT NULL AND next_at <= :now"
+        " AND coalesce(reason, '') NOT IN ('plan_minute') ORDER BY next_at LIMIT :n)",
+        now=to_us(now),
+        n=most,
+    )
+
+
+def next_due(tx: Tx, now: datetime) -> datetime | None:
+    """When the next scheduled or timed message may go; None: nothing has a time."""
+    moment = tx.value(
+        "SELECT min(next_at) FROM messages WHERE state IN ('scheduled', 'held') AND next_at IS NOT NULL"
+        " AND next_at > :now",
+        now=to_us(now),
+    )
+    return None if moment is None else from_us(moment)
+
+
+def hold(tx: Tx, message_id: int, slug: str, params: dict[str, object], next_at: datetime | None) -> None:
+    """Hold one waiting message, away from every claim, until a person or a rule lets it go."""
+    tx.run("UPDATE parts SET gate = 1 WHERE message_id = :id AND state = 'waiting'", id=message_id)
+    tx.run(
+        "UPDATE messages SET state = 'held', reason = :slug, reason_params = :params, next_at = :at WHERE id = :id"
+        " AND state IN ('queued', 'scheduled', 'held')",
+        id=message_id,
+        slug=slug,
+        params=json.dumps(params, ensure_ascii=False) if params else None,
+        at=None if next_at is None else to_us(next_at),
+    )

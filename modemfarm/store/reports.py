@@ -1,0 +1,159 @@
+"""Delivery reports: which part each one is about, and what it does to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from modemfarm.model import digits_key
+from modemfarm.store.engine import Row, Tx, from_us, to_us
+from modemfarm.store.events import record
+from modemfarm.store.messages import refresh
+
+RESULT_WITHIN = timedelta(seconds=185)  # the longest a profile waits for +CMGS; for attempts whose end nobody saw
+SCTS_SLACK = timedelta(seconds=5)  # TP-SCTS has whole seconds, and the two clocks drift
+MATCH_WITHIN = timedelta(days=10)  # MRs wrap at 256: an older part of the same MR is another message
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A status report as the wire gave it.
+
+    Attributes:
+        verdict: ``delivered unconfirmed pending undelivered`` from TP-ST.
+        reason: slug for an undelivered one.
+    """
+
+    received_id: int
+    iccid: str
+    mr: int
+    recipient: str
+    scts: datetime | None
+    discharge_at: datetime | None
+    status: int
+    verdict: str
+    reason: str | None
+
+
+def match(tx: Tx, report: Report, now: datetime) -> bool:
+    """Find the part that a report is about and move it; an unmatched report is kept for later.
+
+    Returns:
+        Whether a part was found.
+    """
+    part = _by_mr(tx, report) or _by_window(tx, report, now)
+    if part is None:
+        return False
+    tx.run("UPDATE received SET part_id = :part WHERE id = :id", part=part["id"], id=report.received_id)
+    apply(tx, part["id"], part["message_id"], part["state"], report, now)
+    if part["ctrl_z_at"] is not None and report.scts is not None and part["state"] != "unknown":
+        _learn_offset(tx, report.iccid, to_us(report.scts) - part["ctrl_z_at"])
+    return True
+
+
+def _by_mr(tx: Tx, report: Report) -> Row | None:
+    """The newest part of this SIM with this MR and recipient."""
+    rows = tx.all(
+        "SELECT id, message_id, state, recipient, ctrl_z_at FROM parts WHERE iccid = :iccid AND mr = :mr"
+        " AND sent_at > :since ORDER BY sent_at DESC LIMIT 20",
+        iccid=report.iccid,
+        mr=report.mr,
+        since=to_us((report.scts or from_us(1 << 52)) - MATCH_WITHIN) if report.scts else 0,
+    )
+    digits = digits_key(report.recipient)
+    fitting = [row for row in rows if digits_key(row["recipient"]) == digits]
+    return next((row for row in fitting if row["state"] == "sent"), fitting[0] if fitting else None)
+
+
+def _by_window(tx: Tx, report: Report, now: datetime) -> Row | None:
+    """The one unknown part of this SIM and recipient whose window from Ctrl-Z to time-out holds TP-SCTS."""
+    if report.scts is None:
+        return None
+    sim = tx.one(
+        "SELECT smsc_offset_us, mr_last, mr_steps_up, mr_steps_other FROM sims WHERE iccid = :iccid", iccid=report.iccid
+    )
+    offset = int(sim["smsc_offset_us"] or 0) if sim else 0
+    rows = tx.all(
+        "SELECT p.id, p.message_id, p.state, p.recipient, p.ctrl_z_at, a.submitting_at, a.ended_at, a.detail"
+        " FROM parts p JOIN attempts a ON a.id = p.attempt_id"
+        " WHERE p.state = 'unknown' AND a.iccid = :iccid",
+        iccid=report.iccid,
+    )
+    at = to_us(report.scts) - offset
+    slack = to_us(from_us(0) + SCTS_SLACK)
+    digits = digits_key(report.recipient)
+    fitting = []
+    for row in rows:
+        starts = row["ctrl_z_at"] or row["submitting_at"]
+        ends = row["ended_at"] if row["detail"] == "timeout" else starts + to_us(from_us(0) + RESULT_WITHIN)
+        if digits_key(row["recipient"]) == digits and starts - slack <= at <= ends + slack:
+            fitting.append(row)
+    if len(fitting) != 1:
+        return None
+    if sim and sim["mr_last"] is not None and sim["mr_steps_up"] >= 3 and not sim["mr_steps_other"]:
+        behind = (report.mr - sim["mr_last"]) % 256
+        if not 1 <= behind <= len(rows):
+            return None
+    return fitting[0]
+
+
+def apply(tx: Tx, part_id: int, message_id: int, state: str, report: Report, now: datetime) -> None:
+    """Move a part by what its report says; a final one is not moved again."""
+    fresh = state in ("sent", "unknown")
+    target = {"delivered": "delivered", "undelivered": "undelivered"}.get(report.verdict, "sent")
+    if not fresh:
+        return
+    tx.run(
+        "UPDATE parts SET state = :state, status = :status, reported_at = :at, mr = coalesce(mr, :mr),"
+        " sent_at = coalesce(sent_at, ctrl_z_at, submitting_at, :at) WHERE id = :id",
+        id=part_id,
+        state=target,
+        status=report.status,
+        at=to_us(now),
+        mr=report.mr,
+    )
+    tx.run("UPDATE messages SET resend_at = NULL WHERE id = :id", id=message_id)
+    reason = report.reason if report.verdict == "undelivered" else None
+    after = refresh(tx, message_id, now, reason=reason)
+    if report.verdict == "unconfirmed" and after.value == "sent":
+        tx.run(
+            "UPDATE messages SET final_at = coalesce(final_at, :now), reason = 'unconfirmed' WHERE id = :id"
+            " AND NOT EXISTS (SELECT 1 FROM parts WHERE message_id = :id AND state = 'sent' AND reported_at IS NULL)",
+            id=message_id,
+            now=to_us(now),
+        )
+    kind = f"part.{'reported' if report.verdict == 'pending' else report.verdict}"
+    record(tx, kind, now, message_id=message_id, subject=report.iccid, status=report.status, resolved=state == "unknown")
+
+
+def _learn_offset(tx: Tx, iccid: str, offset_us: int) -> None:
+    """How far this SIM's SMSC clock is from ours; the newest exact match counts."""
+    tx.run("UPDATE sims SET smsc_offset_us = :offset WHERE iccid = :iccid", offset=offset_us, iccid=iccid)
+
+
+def loose(tx: Tx, iccid: str, since: datetime) -> list[Row]:
+    """Reports of one SIM that fit no part yet, oldest first."""
+    return tx.all(
+        "SELECT id, iccid, mr, recipient, scts, discharge_at, status FROM received WHERE kind = 'status_report'"
+        " AND part_id IS NULL AND iccid = :iccid AND at > :since ORDER BY id LIMIT 100",
+        iccid=iccid,
+        since=to_us(since),
+    )
+
+
+def mr_seen(tx: Tx, iccid: str, mr: int | None, now: datetime) -> None:
+    """Learn whether this SIM's MRs count up by one, and that it just worked."""
+    row = tx.one("SELECT mr_last FROM sims WHERE iccid = :iccid", iccid=iccid)
+    last = row["mr_last"] if row else None
+    up = int(last is not None and mr is not None and mr == (last + 1) % 256)
+    other = int(last is not None and mr is not None and not up)
+    tx.run(
+        "UPDATE sims SET mr_last = :mr, mr_steps_up = CASE WHEN :other = 1 THEN 0 ELSE mr_steps_up + :up END,"
+        " mr_steps_other = CASE WHEN :up = 1 AND mr_steps_up > 20 THEN 0 ELSE mr_steps_other + :other END,"
+        " last_success_at = :now, uncertain_in_row = 0 WHERE iccid = :iccid",
+        iccid=iccid,
+        mr=mr,
+        up=up,
+        other=other,
+        now=to_us(now),
+    )

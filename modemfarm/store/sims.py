@@ -1,0 +1,149 @@
+"""SIM and modem rows: who is where, in which state, and what a person wished."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from modemfarm.model import SimState
+from modemfarm.store.engine import Row, Tx, to_us
+from modemfarm.store.events import record
+
+
+def seen(
+    tx: Tx,
+    iccid: str,
+    now: datetime,
+    *,
+    imsi: str | None,
+    number: str | None,
+    smsc: str | None,
+    path: str,
+    host: str,
+) -> str:
+    """A card was read in a modem. The same card under its IMSI alone, or its ICCID alone, is the same row.
+
+    Returns:
+        The ICCID under which this card is known from now on.
+    """
+    known = tx.one("SELECT iccid, state FROM sims WHERE iccid = :iccid", iccid=iccid)
+    if known is None and imsi:
+        known = tx.one("SELECT iccid, state FROM sims WHERE imsi = :imsi", imsi=imsi)
+    if known is None:
+        tx.run(
+            "INSERT INTO sims (iccid, imsi, number, smsc, state, since, path, host, first_seen_at, seen_at)"
+            " VALUES (:iccid, :imsi, :number, :smsc, 'active', :now, :path, :host, :now, :now)",
+            iccid=iccid,
+            imsi=imsi,
+            number=number,
+            smsc=smsc,
+            path=path,
+            host=host,
+            now=to_us(now),
+        )
+        record(tx, "sim.new", now, subject=iccid, path=path)
+        return iccid
+    tx.run(
+        "UPDATE sims SET imsi = coalesce(:imsi, imsi), number = coalesce(:number, number),"
+        " smsc = coalesce(:smsc, smsc), path = :path, host = :host, seen_at = :now,"
+        " state = CASE WHEN state = 'absent' THEN 'active' ELSE state END,"
+        " reason = CASE WHEN state = 'absent' THEN NULL ELSE reason END,"
+        " since = CASE WHEN state = 'absent' THEN :now ELSE since END WHERE iccid = :iccid",
+        iccid=known["iccid"],
+        imsi=imsi,
+        number=number,
+        smsc=smsc,
+        path=path,
+        host=host,
+        now=to_us(now),
+    )
+    return str(known["iccid"])
+
+
+def all_sims(tx: Tx) -> list[Row]:
+    """Every SIM ever seen."""
+    return tx.all("SELECT * FROM sims ORDER BY iccid")
+
+
+def set_state(
+    tx: Tx, iccid: str, state: SimState, now: datetime, *, reason: str | None = None, params: Mapping[str, object] = {}
+) -> bool:
+    """Move a SIM to a state with its reason.
+
+    Returns:
+        False when there is no such SIM.
+    """
+    before = tx.value("SELECT state FROM sims WHERE iccid = :iccid", iccid=iccid)
+    if before is None:
+        return False
+    tx.run(
+        "UPDATE sims SET state = :state, reason = :reason, reason_params = :params, since = :now,"
+        " uncertain_in_row = CASE WHEN :state = 'active' THEN 0 ELSE uncertain_in_row END WHERE iccid = :iccid",
+        iccid=iccid,
+        state=state.value,
+        reason=reason,
+        params=json.dumps(dict(params), ensure_ascii=False) if params else None,
+        now=to_us(now),
+    )
+    if before != state.value:
+        record(tx, f"sim.{state.value}", now, subject=iccid, reason=reason, **dict(params))
+    return True
+
+
+def gone(tx: Tx, iccid: str, path: str, now: datetime) -> None:
+    """The modem that held this SIM is gone, or holds another one now."""
+    tx.run("UPDATE sims SET seen_at = :now, path = NULL WHERE iccid = :iccid AND path = :path",
+           iccid=iccid, path=path, now=to_us(now))
+
+
+def swept(tx: Tx, iccid: str, now: datetime) -> None:
+    """The stores of the modem that holds this SIM were read to the end."""
+    tx.run("UPDATE sims SET swept_at = :now, seen_at = :now WHERE iccid = :iccid", iccid=iccid, now=to_us(now))
+
+
+def uncertain_again(tx: Tx, iccid: str) -> int:
+    """One more outcome in a row that nobody can tell; how many now."""
+    tx.run("UPDATE sims SET uncertain_in_row = uncertain_in_row + 1 WHERE iccid = :iccid", iccid=iccid)
+    return int(tx.value("SELECT uncertain_in_row FROM sims WHERE iccid = :iccid", iccid=iccid) or 0)
+
+
+def write_modem(tx: Tx, host: str, facts: Mapping[str, object], now: datetime) -> None:
+    """Write one modem's snapshot; `facts` are columns of `modems` besides host and seen_at."""
+    tx.run(
+        "INSERT INTO modems (path, host, imei, usb_path, family, manufacturer, model, firmware, state, sentence, params,"
+        " next_action, since, iccid, signal_dbm, operator, technology, registration, last_success_at, seen_at)"
+        " VALUES (:path, :host, :imei, :usb_path, :family, :manufacturer, :model, :firmware, :state, :sentence, :params,"
+        " :next_action, :since, :iccid, :signal_dbm, :operator, :technology, :registration, :last_success_at, :now)"
+        " ON CONFLICT (path, host) DO UPDATE SET imei = excluded.imei, usb_path = excluded.usb_path,"
+        " family = excluded.family, manufacturer = excluded.manufacturer, model = excluded.model,"
+        " firmware = excluded.firmware, state = excluded.state, sentence = excluded.sentence, params = excluded.params,"
+        " next_action = excluded.next_action, since = excluded.since, iccid = excluded.iccid,"
+        " signal_dbm = excluded.signal_dbm, operator = excluded.operator, technology = excluded.technology,"
+        " registration = excluded.registration,"
+        " last_success_at = coalesce(excluded.last_success_at, modems.last_success_at), seen_at = excluded.seen_at",
+        host=host,
+        now=to_us(now),
+        **facts,
+    )
+    if facts.get("operator") and facts.get("iccid"):
+        tx.run("UPDATE sims SET operator = :operator WHERE iccid = :iccid", operator=facts["operator"],
+               iccid=facts["iccid"])
+
+
+def forget_modem(tx: Tx, host: str, path: str) -> None:
+    """A port that is neither there nor configured any more."""
+    tx.run("DELETE FROM modems WHERE host = :host AND path = :path", host=host, path=path)
+
+
+def wish(tx: Tx, path: str, wish_slug: str) -> bool:
+    """Write down what a person asked of a modem; its host takes it from there. False: no such modem."""
+    return bool(tx.run("UPDATE modems SET wish = :wish WHERE path = :path", wish=wish_slug, path=path))
+
+
+def take_wishes(tx: Tx, host: str) -> list[tuple[str, str]]:
+    """The wishes for this host's modems, (path, wish); each is given out once."""
+    rows = tx.all("SELECT path, wish FROM modems WHERE host = :host AND wish IS NOT NULL", host=host)
+    if rows:
+        tx.run("UPDATE modems SET wish = NULL WHERE host = :host", host=host)
+    return [(row["path"], row["wish"]) for row in rows]
