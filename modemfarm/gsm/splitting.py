@@ -43,12 +43,6 @@ class _Plan:
     per_part: int
     tables: Header
 
-    @property
-    def cost(self) -> tuple[int, int]:
-        """Parts, then septets or octets on the air; plans of one encoding compare."""
-        alone = header_septets(len(self.tables.encode())) if self.encoding is Encoding.GSM7 else 0
-        return len(self.pieces), alone + sum(len(octets) for _, octets in self.pieces)
-
 
 def measure(
     text: str, *, encoding: Encoding | None = None, ref_bits: int = 8, locking: int = 0, single: int = 0
@@ -86,8 +80,8 @@ def split(
         concat_ref: 0–255, or 0–65535 with 16 bits; unused when one part is enough.
         encoding: None takes GSM-7 where it can carry the text, else UCS-2.
         ref_bits: 8 or 16; phones older than 16-bit references show such parts one by one.
-        locking, single: national tables that may be used; each is used only where it makes the message cheaper,
-            and GSM-7 with them only where it takes no more parts than UCS-2.
+        locking, single: national tables that may be used; each is used only where the text needs it or it saves a
+            part, and GSM-7 with them only where it takes no more parts than UCS-2.
 
     Returns:
         1 to 255 items. A lone part holds 160 septets or 70 UCS-2 units; one of several, 153 or 67 (152 or 66 with
@@ -127,7 +121,7 @@ def _plan(text: str, encoding: Encoding | None, ref_bits: int, locking: int, sin
         plans = [plan for tables in _choices(locking, single) if (plan := _plan7(text, ref_bits, tables))]
     if encoding is Encoding.GSM7 and not plans:
         raise BadFieldError("text", "not_gsm7", "GSM-7 lacks a character of it")
-    best = min(plans, key=lambda plan: plan.cost, default=None)
+    best = min(plans, key=lambda plan: len(plan.pieces), default=None)  # of equals the first: the plainest tables
     if best is None or (encoding is None and best.tables != NO_HEADER):
         wide = _plan16(text, ref_bits)
         if best is None or len(wide.pieces) < len(best.pieces):
@@ -138,7 +132,11 @@ def _plan(text: str, encoding: Encoding | None, ref_bits: int, locking: int, sin
 
 
 def _choices(locking: int, single: int) -> Iterator[Header]:
-    """The permitted combinations of tables, without header first."""
+    """The permitted combinations of tables, plainest first.
+
+    A phone without the tables shows most single shift characters as a near one (S for Ş), but takes the letters of
+    a locking shift for others.
+    """
     yield NO_HEADER
     lockings = dict.fromkeys((0, known_locking(locking)))
     singles = dict.fromkeys((0, known_single(single)))
