@@ -13,6 +13,7 @@ from modemfarm.model import Encoding, MessageClass, MessageState, Reason, normal
 from modemfarm.store.engine import Tx
 from modemfarm.store.events import record
 from modemfarm.store.messages import NewMessage, insert
+from modemfarm.store.sims import pinned_to
 from modemfarm.store.suppress import EXEMPT, is_suppressed
 
 PRIORITY_MOST = 9
@@ -143,7 +144,7 @@ def write(
         message,
         batch_id=batch_id,
         batch_row=batch_row,
-        bound_iccid=_pinned_sim(tx, message.pinned),
+        bound_iccid=pinned_to(tx, normal_iccid(message.pinned), message.pinned) if message.pinned else "",
         state=MessageState.REFUSED if against else message.state,
         reason=against,
     )
@@ -162,18 +163,6 @@ def write(
         reason=against,
         cost=None if message.price is None else round(message.price * message.parts_total, 6),
     )
-
-
-def _pinned_sim(tx: Tx, pinned: str | None) -> str:
-    """The one SIM that a sender's `from` names by ICCID or own number; "" where it may name several."""
-    if pinned is None:
-        return ""
-    iccid = tx.value(
-        "SELECT iccid FROM sims WHERE iccid = :normal OR iccid = :pinned OR number = :pinned",
-        normal=normal_iccid(pinned),
-        pinned=pinned,
-    )
-    return str(iccid) if iccid else ""
 
 
 def preview(tx: Tx, draft: Draft, settings: IntakeSettings, now: datetime) -> Preview:

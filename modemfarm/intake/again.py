@@ -8,6 +8,7 @@ from modemfarm.errors import BadFieldError
 from modemfarm.intake.accept import accept
 from modemfarm.intake.draft import Accepted, Draft, IntakeSettings
 from modemfarm.store.engine import Tx
+from modemfarm.store.messages import sender_facts
 
 RETRIABLE = ("failed", "undelivered", "expired", "canceled", "unknown")
 
@@ -21,11 +22,7 @@ def retry(tx: Tx, message_id: int, settings: IntakeSettings, now: datetime) -> A
     Raises:
         BadFieldError: it is still on its way, or arrived.
     """
-    row = tx.one(
-        "SELECT recipient, text, class, purpose, pinned, rank, reference, report, flash, state, reason FROM messages"
-        " WHERE id = :id",
-        id=message_id,
-    )
+    row = sender_facts(tx, message_id)
     if row is None:
         return None
     if row["state"] not in RETRIABLE:

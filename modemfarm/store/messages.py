@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from modemfarm.model import MessageState, PartState, Reason, derive
-from modemfarm.store.engine import Tx, to_us
+from modemfarm.store.engine import Row, Tx, to_us
 
 FINAL = frozenset({"delivered", "undelivered", "failed", "expired", "canceled", "refused"})
 
@@ -111,6 +111,15 @@ def insert(tx: Tx, new: NewMessage, now: datetime) -> int | None:
             gate=int(new.state is MessageState.HELD),
         )
     return int(message_id)
+
+
+def sender_facts(tx: Tx, message_id: int) -> Row | None:
+    """What a message was asked to be, for sending it again; None: no such message."""
+    return tx.one(
+        "SELECT recipient, text, class, purpose, pinned, rank, reference, report, flash, state FROM messages"
+        " WHERE id = :id",
+        id=message_id,
+    )
 
 
 def refresh(  # noqa: PLR0913 - a message's row has this many facts

@@ -61,6 +61,14 @@ def seen(
     return str(known["iccid"])
 
 
+def pinned_to(tx: Tx, normal: str, name: str) -> str:
+    """The one SIM that a sender names by ICCID (`normal`, or as known) or own number; "" where it may be several."""
+    iccid = tx.value(
+        "SELECT iccid FROM sims WHERE iccid = :normal OR iccid = :name OR number = :name", normal=normal, name=name
+    )
+    return str(iccid) if iccid else ""
+
+
 def all_sims(tx: Tx) -> list[Row]:
     """Every SIM ever seen."""
     return tx.all("SELECT * FROM sims ORDER BY iccid")

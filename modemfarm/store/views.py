@@ -210,6 +210,36 @@ def _sim(tx: Tx, row: Row, terms: Terms, now: datetime | None) -> Shape:
     return shapes.sim(row, terms, used, holder)
 
 
+def waiting_parts(tx: Tx) -> int:
+    """How many parts wait for a SIM and nothing else."""
+    return int(tx.value("SELECT count(*) FROM parts WHERE state = 'waiting' AND gate = 0") or 0)
+
+
+def can_send(tx: Tx) -> bool:
+    """Whether a modem with an active SIM works now."""
+    return bool(
+        tx.value(
+            "SELECT count(*) FROM modems m JOIN sims s ON s.iccid = m.iccid"
+            " WHERE m.state = 'working' AND s.state = 'active'"
+        )
+    )
+
+
+def late_in_batch(tx: Tx, batch_id: int, finish: str | None) -> int:
+    """How many of a batch's messages would be past their validity when all that waits has gone."""
+    if finish is None:
+        return 0
+    return int(
+        tx.value(
+            "SELECT count(*) FROM messages WHERE batch_id = :id AND state IN ('held', 'queued', 'scheduled')"
+            " AND valid_until < :finish",
+            id=batch_id,
+            finish=to_us(datetime.fromisoformat(finish)),
+        )
+        or 0
+    )
+
+
 def stats(tx: Tx, *, now: datetime | None = None) -> Shape:
     """The farm in numbers: what waits, what works, what was sent in the last 24 hours."""
     now = now or datetime.now(UTC)
@@ -298,13 +328,10 @@ def suppressed(tx: Tx, *, cursor: str | None = None, limit: int = PER_PAGE) -> S
     return {"data": data, "next": data[-1]["number"] if more else None}
 
 
-_ATTEMPTS: Mapping[str | None, str] = {
-    "accepted": "attempt_accepted",
+_ATTEMPTS: Mapping[str, str] = {  # accepted and uncertain ones have an event of their own
     "refused": "attempt_refused",
     "not_sent": "attempt_not_sent",
-    "uncertain": "attempt_uncertain",
     "released": "attempt_released",
-    None: "attempt_open",
 }
 
 
@@ -325,32 +352,35 @@ def explain(tx: Tx, message_id: int) -> list[Shape] | None:
         )
     ]
     told.extend(
-        (item["at"], 1, item["kind"].replace(".", "_"), shapes.parsed(item["data"]))
-        for item in tx.all("SELECT at, kind, data FROM events WHERE message_id = :id ORDER BY id", id=message_id)
+        (
+            item["at"],
+            1,
+            item["kind"].replace(".", "_"),
+            {"iccid": item["subject"] or None} | shapes.parsed(item["data"]),
+        )
+        for item in tx.all(
+            "SELECT at, kind, subject, data FROM events WHERE message_id = :id ORDER BY id", id=message_id
+        )
         if item["kind"] != "message.accepted"  # the message's own row tells it, for batches too
     )
-    numbers = {
-        item["id"]: item
-        for item in tx.all("SELECT * FROM parts WHERE message_id = :id ORDER BY part_number", id=message_id)
-    }
-    for item in tx.all("SELECT * FROM attempts WHERE message_id = :id ORDER BY id", id=message_id):
+    for item in tx.all(
+        "SELECT a.*, p.part_number FROM attempts a JOIN parts p ON p.id = a.part_id"
+        " WHERE a.message_id = :id ORDER BY a.id",
+        id=message_id,
+    ):
+        if item["outcome"] is not None and item["outcome"] not in _ATTEMPTS:
+            continue
         about = {
-            "part": numbers[item["part_id"]]["part_number"] if item["part_id"] in numbers else None,
+            "part": item["part_number"],
             "total": row["parts_total"],
             "iccid": item["iccid"],
             "path": item["path"],
-            "mr": item["mr"],
             "kind": item["kind"],
             "number": item["code"],
             "detail": item["detail"],
         }
         at = item["ended_at"] or item["submitting_at"] or item["claimed_at"]
-        told.append((at, 2, _ATTEMPTS.get(item["outcome"], "attempt_open"), about))
-    for item in numbers.values():
-        if item["reported_at"] is not None:
-            about = {"part": item["part_number"], "total": row["parts_total"], "status": item["status"]}
-            code = f"report_{item['state']}" if item["state"] in {"delivered", "undelivered"} else "report_pending"
-            told.append((item["reported_at"], 3, code, about))
+        told.append((at, 2, _ATTEMPTS.get(item["outcome"] or "", "attempt_open"), about))
     told.sort(key=lambda line: line[:2])
     if row["reason"]:
         about = shapes.parsed(row["reason_params"]) | {"reason": row["reason"], "next_at": rfc3339(row["next_at"])}

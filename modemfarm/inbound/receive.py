@@ -1,0 +1,205 @@
+"""Takes one PDU in: kept as it was read, then understood, with everything that follows in the same transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from modemfarm.at.errors_table import ErrorTable
+from modemfarm.errors import PduDecodeError
+from modemfarm.gsm.tpdu import SmsDeliver, SmsStatusReport, decode_pdu
+from modemfarm.intake.numbers import originator
+from modemfarm.model import Received, digits_key
+from modemfarm.policy.optout import Keywords, verdict
+from modemfarm.store import inbox, reports, suppress
+from modemfarm.store.engine import Tx, from_us
+from modemfarm.store.events import record
+from modemfarm.store.inbox import Raw
+
+JUDGE_AFTER = timedelta(minutes=10)  # the rest of a long message comes within seconds or not at all
+CLOCK_SLACK = timedelta(days=1)  # SMS centres and modems disagree about zones, not about days
+EARLIEST_SCTS = datetime.fromisoformat("2015-01-01T00:00:00+00:00")
+
+
+@dataclass(frozen=True, slots=True)
+class InboundSettings:
+    """What understanding a PDU needs besides the PDU.
+
+    Attributes:
+        country: of numbers that a SIM sees in national form.
+        exempt: classes that an opt-out does not stop.
+    """
+
+    keywords: Keywords
+    errors: ErrorTable
+    country: str | None = None
+    exempt: tuple[str, ...] = suppress.EXEMPT
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What a PDU turned out to be.
+
+    Attributes:
+        kind: ``deliver status_report undecodable duplicate``.
+        inbound_id: the message that is complete by it, if any.
+        opted_out: the number that an opt-out in it suppressed.
+    """
+
+    kind: str
+    inbound_id: int | None = None
+    opted_out: str | None = None
+
+
+def receive(tx: Tx, received: Received, settings: InboundSettings, now: datetime) -> Understood:
+    """Keep one PDU and do all that it means: join, match, suppress. Never refuses one: a bad one is kept and flagged.
+
+    The modem's copy may be deleted once the transaction is committed.
+    """
+    raw = Raw(
+        pdu=received.pdu.hex().upper() if received.pdu else received.pdu_text,
+        iccid=received.iccid,
+        imei=received.imei,
+        at=received.at,
+        memory=received.memory,
+        slot=received.index,
+        kind="undecodable",
+    )
+    try:
+        tpdu = decode_pdu(received.pdu).tpdu
+    except PduDecodeError as error:
+        return _undecodable(tx, replace(raw, what=str(error)), now)
+    if isinstance(tpdu, SmsStatusReport):
+        return _report(tx, raw, tpdu, settings, now)
+    if isinstance(tpdu, SmsDeliver):
+        return _deliver(tx, raw, tpdu, received, settings, now)
+    return _undecodable(tx, replace(raw, what="an SMS-SUBMIT lay in the store: this SIM's own draft or copy"), now)
+
+
+def _undecodable(tx: Tx, raw: Raw, now: datetime) -> Understood:
+    if inbox.is_known(tx, raw, plausible=False):
+        return Understood("duplicate")
+    inbox.keep(tx, raw)
+    record(tx, "inbound.undecodable", now, subject=raw.iccid or "", what=raw.what)
+    return Understood("undecodable")
+
+
+def _plausible(scts: datetime | None, now: datetime) -> bool:
+    return scts is not None and EARLIEST_SCTS < scts < now + CLOCK_SLACK
+
+
+def _report(tx: Tx, raw: Raw, tpdu: SmsStatusReport, settings: InboundSettings, now: datetime) -> Understood:
+    raw = replace(
+        raw,
+        kind="status_report",
+        recipient=tpdu.recipient,
+        mr=tpdu.mr,
+        status=tpdu.status,
+        scts=tpdu.scts,
+        discharge_at=tpdu.discharge_time,
+    )
+    if inbox.is_known(tx, raw, plausible=_plausible(tpdu.scts, now)):
+        return Understood("duplicate")
+    received_id = inbox.keep(tx, raw)
+    if raw.iccid is not None:
+        reports.match(tx, _as_report(raw, received_id, settings), now)
+    return Understood("status_report")
+
+
+def _as_report(raw: Raw, received_id: int, settings: InboundSettings) -> reports.Report:
+    word, reason = settings.errors.tp_status(raw.status or 0)
+    return reports.Report(
+        received_id=received_id,
+        iccid=raw.iccid or "",
+        mr=raw.mr or 0,
+        recipient=raw.recipient or "",
+        scts=raw.scts,
+        discharge_at=raw.discharge_at,
+        status=raw.status or 0,
+        verdict=word,
+        reason=reason,
+    )
+
+
+def match_loose(tx: Tx, iccid: str, settings: InboundSettings, now: datetime) -> int:
+    """Try the reports that fit nothing yet once more, because a part of this SIM got its MR or became unknown.
+
+    Returns:
+        How many found their part.
+    """
+    found = 0
+    for row in reports.loose(tx, iccid, now - timedelta(days=3)):
+        raw = Raw(
+            pdu="",
+            iccid=iccid,
+            imei=None,
+            at=now,
+            memory="",
+            slot=None,
+            kind="status_report",
+            recipient=row["recipient"],
+            mr=row["mr"],
+            status=row["status"],
+            scts=None if row["scts"] is None else from_us(row["scts"]),
+            discharge_at=None if row["discharge_at"] is None else from_us(row["discharge_at"]),
+        )
+        found += reports.match(tx, _as_report(raw, row["id"], settings), now)
+    return found
+
+
+def _deliver(
+    tx: Tx, raw: Raw, tpdu: SmsDeliver, received: Received, settings: InboundSettings, now: datetime
+) -> Understood:
+    raw = replace(
+        raw,
+        kind="deliver",
+        originator=originator(tpdu.originator, settings.country),
+        text=tpdu.text if tpdu.data is None else tpdu.data.hex().upper(),
+        scts=tpdu.scts,
+        concat_ref=tpdu.concat.ref if tpdu.concat else None,
+        concat_total=tpdu.concat.total if tpdu.concat else None,
+        concat_number=tpdu.concat.number if tpdu.concat else None,
+    )
+    if inbox.is_known(tx, raw, plausible=_plausible(tpdu.scts, now)):
+        return Understood("duplicate")
+    received_id = inbox.keep(tx, raw)
+    inbound_id, complete = inbox.join(
+        tx, raw, received_id, old=received.first_sweep, judge_at=received.at + JUDGE_AFTER
+    )
+    if not complete:
+        return Understood("deliver")
+    return Understood("deliver", inbound_id, judge(tx, inbound_id, settings, now))
+
+
+def judge(tx: Tx, inbound_id: int, settings: InboundSettings, now: datetime) -> str | None:
+    """Take a complete (or given up) inbound message for what it is; an opt-out acts here and now.
+
+    Returns:
+        The number that it suppressed, or None.
+    """
+    row = inbox.one(tx, inbound_id)
+    if row is None:
+        return None
+    number = row["originator"]
+    is_person = number.startswith("+") and len(digits_key(number)) >= 7
+    found = verdict(row["text"], settings.keywords)
+    kind = "message" if is_person else "service"  # adverts of platforms end in an opt-out word themselves
+    reply_to = inbox.last_sent_to(tx, number) if is_person else None
+    inbox.write_verdict(tx, inbound_id, kind, found.tier if is_person else "none", found.keyword, reply_to)
+    record(tx, "message.received", now, subject=number, inbound_id=inbound_id, message_kind=kind)
+    if not is_person:
+        return None
+    inbox.wrote(tx, number, row["iccid"], now)
+    if found.tier != "exact":
+        return None
+    suppress.add(
+        tx,
+        number,
+        digits_key(number),
+        "reply",
+        now,
+        keyword=found.keyword,
+        inbound_id=inbound_id,
+        exempt=settings.exempt,
+    )
+    return str(number)

@@ -1,0 +1,221 @@
+"""What came in: raw PDUs first, then the messages that they make up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from modemfarm.model import digits_key
+from modemfarm.store.engine import Row, Tx, to_us
+
+SAME_WITHIN = timedelta(hours=48)  # one PDU read twice; an operator's second copy comes within it too
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """One PDU as it was read, with what could be decoded; names as in `received`."""
+
+    pdu: str
+    iccid: str | None
+    imei: str | None
+    at: datetime
+    memory: str
+    slot: int | None
+    kind: str
+    what: str | None = None
+    originator: str | None = None
+    text: str | None = None
+    scts: datetime | None = None
+    concat_ref: int | None = None
+    concat_total: int | None = None
+    concat_number: int | None = None
+    recipient: str | None = None
+    mr: int | None = None
+    status: int | None = None
+    discharge_at: datetime | None = None
+
+
+def _us(moment: datetime | None) -> int | None:
+    return None if moment is None else to_us(moment)
+
+
+def keep(tx: Tx, raw: Raw) -> int:
+    """Write one PDU; its id."""
+    return int(
+        tx.value(
+            "INSERT INTO received (pdu, iccid, imei, at, memory, slot, kind, what, originator, text, scts, concat_ref,"
+            " concat_total, concat_number, recipient, mr, status, discharge_at) VALUES (:pdu, :iccid, :imei, :at,"
+            " :memory, :slot, :kind, :what, :originator, :text, :scts, :ref, :total, :number, :recipient, :mr, :status,"
+            " :discharge) RETURNING id",
+            pdu=raw.pdu,
+            iccid=raw.iccid,
+            imei=raw.imei,
+            at=to_us(raw.at),
+            memory=raw.memory,
+            slot=raw.slot,
+            kind=raw.kind,
+            what=raw.what,
+            originator=raw.originator,
+            text=raw.text,
+            scts=_us(raw.scts),
+            ref=raw.concat_ref,
+            total=raw.concat_total,
+            number=raw.concat_number,
+            recipient=raw.recipient,
+            mr=raw.mr,
+            status=raw.status,
+            discharge=_us(raw.discharge_at),
+        )
+    )
+
+
+def is_known(tx: Tx, raw: Raw, *, plausible: bool) -> bool:
+    """Whether this very PDU was already read from this SIM within 48 h.
+
+    Args:
+        plausible: its TP-SCTS tells it apart; otherwise only the same slot of the same memory does.
+    """
+    row = tx.one(
+        "SELECT memory, slot FROM received WHERE pdu = :pdu AND coalesce(iccid, '') = coalesce(:iccid, '')"
+        " AND at > :since AND kind <> 'duplicate' ORDER BY at DESC LIMIT 1",
+        pdu=raw.pdu,
+        iccid=raw.iccid,
+        since=to_us(raw.at - SAME_WITHIN),
+    )
+    if row is None:
+        return False
+    return plausible or (raw.slot is not None and row["slot"] == raw.slot and row["memory"] == raw.memory)
+
+
+def slot_emptied(tx: Tx, iccid: str, memory: str, slot: int) -> None:
+    """A slot was seen empty: what is read from it later is new, however alike."""
+    tx.run(
+        "UPDATE received SET slot = NULL WHERE coalesce(iccid, '') = :iccid AND memory = :memory AND slot = :slot",
+        iccid=iccid,
+        memory=memory,
+        slot=slot,
+    )
+
+
+def join(tx: Tx, raw: Raw, received_id: int, *, old: bool, judge_at: datetime) -> tuple[int, bool]:
+    """Put a decoded SMS-DELIVER into its message.
+
+    Args:
+        judge_at: when a message that stays incomplete is judged as it is.
+
+    Returns:
+        The message's id, and whether it is complete by this part.
+    """
+    sent_at = _us(raw.scts)
+    if raw.concat_ref is None or raw.concat_total is None or raw.concat_total < 2:
+        inbound_id = int(
+            tx.value(
+                "INSERT INTO inbound (iccid, originator, text, received_at, sent_at, old) VALUES (:iccid, :from, :text,"
+                " :at, :sent, :old) RETURNING id",
+                **{"from": raw.originator},
+                iccid=raw.iccid,
+                text=raw.text or "",
+                at=to_us(raw.at),
+                sent=sent_at,
+                old=int(old),
+            )
+        )
+        tx.run("UPDATE received SET inbound_id = :inbound WHERE id = :id", inbound=inbound_id, id=received_id)
+        return inbound_id, True
+    inbound_id = _open_message(tx, raw, old=old, judge_at=judge_at)
+    tx.run("UPDATE received SET inbound_id = :inbound WHERE id = :id", inbound=inbound_id, id=received_id)
+    pieces = tx.all(
+        "SELECT concat_number, text FROM received WHERE inbound_id = :id ORDER BY concat_number", id=inbound_id
+    )
+    complete = len({piece["concat_number"] for piece in pieces}) == raw.concat_total
+    tx.run(
+        "UPDATE inbound SET text = :text, parts_read = :read, complete = :complete,"
+        " sent_at = coalesce(sent_at, :sent) WHERE id = :id",
+        id=inbound_id,
+        text="".join(piece["text"] or "" for piece in pieces),
+        read=len(pieces),
+        complete=int(complete),
+        sent=sent_at,
+    )
+    return inbound_id, complete
+
+
+def _open_message(tx: Tx, raw: Raw, *, old: bool, judge_at: datetime) -> int:
+    """The incomplete message that a part belongs to, opened where there is none that misses this part."""
+    known = tx.value(
+        "SELECT i.id FROM inbound i WHERE i.complete = 0 AND coalesce(i.iccid, '') = coalesce(:iccid, '')"
+        " AND i.originator = :from AND i.concat_ref = :ref AND i.parts = :total AND i.received_at > :since"
+        " AND NOT EXISTS (SELECT 1 FROM received r WHERE r.inbound_id = i.id AND r.concat_number = :number)"
+        " ORDER BY i.id LIMIT 1",
+        **{"from": raw.originator},
+        iccid=raw.iccid,
+        ref=raw.concat_ref,
+        total=raw.concat_total,
+        number=raw.concat_number,
+        since=to_us(raw.at - SAME_WITHIN),
+    )
+    if known is not None:
+        return int(known)
+    return int(
+        tx.value(
+            "INSERT INTO inbound (iccid, originator, text, received_at, parts, parts_read, complete, concat_ref, judge_at,"
+            " old) VALUES (:iccid, :from, '', :at, :total, 0, 0, :ref, :judge, :old) RETURNING id",
+            **{"from": raw.originator},
+            iccid=raw.iccid,
+            at=to_us(raw.at),
+            total=raw.concat_total,
+            ref=raw.concat_ref,
+            judge=to_us(judge_at),
+            old=int(old),
+        )
+    )
+
+
+def one(tx: Tx, inbound_id: int) -> Row | None:
+    """One row of `inbound`."""
+    return tx.one("SELECT * FROM inbound WHERE id = :id", id=inbound_id)
+
+
+def to_judge(tx: Tx, now: datetime, most: int = 100) -> list[int]:
+    """Incomplete messages whose time to wait for the rest is over."""
+    rows = tx.all(
+        "SELECT id FROM inbound WHERE complete = 0 AND judge_at <= :now AND verdict IS NULL ORDER BY judge_at LIMIT :n",
+        now=to_us(now),
+        n=most,
+    )
+    return [row["id"] for row in rows]
+
+
+def write_verdict(tx: Tx, inbound_id: int, kind: str, verdict: str, keyword: str | None, reply_to: int | None) -> None:
+    """What a message was taken for."""
+    tx.run(
+        "UPDATE inbound SET kind = :kind, verdict = :verdict, keyword = :keyword, in_reply_to = :reply WHERE id = :id",
+        id=inbound_id,
+        kind=kind,
+        verdict=verdict,
+        keyword=keyword,
+        reply=reply_to,
+    )
+
+
+def last_sent_to(tx: Tx, number: str) -> int | None:
+    """The newest message that left for this number."""
+    found = tx.value(
+        "SELECT id FROM messages WHERE recipient = :number AND state IN ('sending', 'sent', 'delivered', 'undelivered',"
+        " 'unknown') ORDER BY id DESC LIMIT 1",
+        number=number,
+    )
+    return None if found is None else int(found)
+
+
+def wrote(tx: Tx, number: str, iccid: str | None, now: datetime) -> None:
+    """This person wrote to us by this SIM: the contact sticks to it from now on."""
+    tx.run(
+        "INSERT INTO people (number, digits, iccid, exchange_at, wrote_at) VALUES (:number, :digits, :iccid, :now, :now)"
+        " ON CONFLICT (number) DO UPDATE SET iccid = coalesce(excluded.iccid, people.iccid),"
+        " exchange_at = excluded.exchange_at, wrote_at = excluded.wrote_at",
+        number=number,
+        digits=digits_key(number),
+        iccid=iccid,
+        now=to_us(now),
+    )
