@@ -1,0 +1,113 @@
+"""A virtual SIM card and the message stores of a virtual modem."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+UNREAD, READ = 0, 1  # TS 27.005 §3.1, <stat> in PDU mode
+SM_SLOTS = 50
+
+
+@dataclass(slots=True)
+class Slot:
+    """One stored PDU.
+
+    Attributes:
+        pdu: SMSC address + TPDU.
+        smsc_octets: octets of the SMSC address in front.
+        stat: 0 received unread, 1 received read.
+    """
+
+    pdu: bytes
+    smsc_octets: int
+    stat: int = UNREAD
+
+
+@dataclass(slots=True)
+class Store:
+    """One memory: numbered slots, the lowest free one is taken first."""
+
+    capacity: int
+    base: int = 1
+    slots: dict[int, Slot] = field(default_factory=dict)
+
+    def put(self, slot: Slot) -> int | None:
+        """The index that took it, or None when full."""
+        if len(self.slots) >= self.capacity:
+            return None
+        index = self.base
+        while index in self.slots:
+            index += 1
+        self.slots[index] = slot
+        return index
+
+    def holds(self, index: int) -> bool:
+        """Whether such an index exists, empty or not."""
+        return self.base <= index < self.base + self.capacity
+
+    @property
+    def full(self) -> bool:
+        return len(self.slots) >= self.capacity
+
+
+@dataclass(slots=True)
+class Card:
+    """One SIM.
+
+    Attributes:
+        iccid: 19 digits, the form that the log carries.
+        on_card: the 20 nibbles of EF-ICCID in reading order: with its check digit, or padded with F.
+        number: MSISDN, E.164.
+        mr: the last TP-MR that was used (EF-SMSS).
+        pin: what unlocks it while `locked`.
+    """
+
+    iccid: str
+    on_card: str
+    imsi: str
+    number: str
+    smsc: str
+    mr: int = 255
+    pin: str = ""
+    locked: bool = False
+    pin_left: int = 3
+    blocked: bool = False
+    store: Store = field(default_factory=lambda: Store(SM_SLOTS))
+
+    def next_mr(self) -> int:
+        self.mr = (self.mr + 1) % 256
+        return self.mr
+
+    def swapped(self) -> str:
+        """EF-ICCID as +CRSM reads it: nibbles swapped (TS 11.11 §10.1.1)."""
+        raw = self.on_card
+        return "".join(raw[i + 1] + raw[i] for i in range(0, 20, 2))
+
+    @property
+    def condition(self) -> str:
+        """``ready``, ``pin`` or ``puk``."""
+        if self.blocked:
+            return "puk"
+        return "pin" if self.locked else "ready"
+
+
+def make_card(serial: int, mr: int = 255) -> Card:
+    """The card number `serial`; even ones are padded with F, odd ones carry a check digit (ITU-T E.118 §4.1)."""
+    digits = f"8986003100{serial:09d}"
+    last = "F" if serial % 2 == 0 else str(_check_digit(digits))
+    return Card(
+        iccid=digits,
+        on_card=digits + last,
+        imsi=f"46000{serial + 1:010d}",
+        number=f"+{8613900000001 + serial}",
+        smsc="+8613800100500",
+        mr=mr,
+    )
+
+
+def _check_digit(digits: str) -> int:
+    total = 0
+    for place, char in enumerate(reversed(digits)):
+        value = int(char) * (2 if place % 2 == 0 else 1)
+        total += value - 9 if value > 9 else value
+    return -total % 10

@@ -1,0 +1,391 @@
+"""The whole of it: modems, their ports, one network; faults, plugs and messages by name and number."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from modemfarm.errors import LinkLostError
+from modemfarm.simulator.card import UNREAD, Slot, make_card
+from modemfarm.simulator.control import ControlServer
+from modemfarm.simulator.faults import FAULTS, Fault, parse_fault
+from modemfarm.simulator.moments import KillSwitch, Moments, OnMoment, who_has_open
+from modemfarm.simulator.network import Network, OnPhone, PhoneText
+from modemfarm.simulator.personality import CYCLE, FAMILIES
+from modemfarm.simulator.radio import CREG_FORMS
+from modemfarm.simulator.smsclog import SmscLog
+from modemfarm.simulator.tpdus import Body, deliver_tpdu, semi_octets, smsc_address
+from modemfarm.simulator.virtual import Knobs, Timings, VirtualModem
+from modemfarm.simulator.wires import PipePort, PipeWire, PtyWire, Wire
+
+_FLOOD_TICK_S = 0.02
+_FLOOD_FOR_S = 5
+_FILLER = "10086"  # whom the old messages of `store-full` are from
+
+ModemStats = dict[str, str | int | float | None | dict[str, int]]
+
+
+class Simulation:
+    """Virtual modems on one virtual network.
+
+    Without `start` every port is a pipe inside this process, reached by `connect`; `start` makes ptys instead.
+
+    Args:
+        families: one name per modem, cycled; empty means all four.
+        clock: seconds since the epoch, for the log and for TP-SCTS; waits are the loop's.
+        log_path: `smsc.jsonl`; `start` puts it into its folder when None.
+    """
+
+    def __init__(
+        self,
+        modems: int,
+        *,
+        families: Sequence[str] = (),
+        airtime_s: float = 0.0,
+        setup_s: float = 0.0,
+        report_s: float = 1.0,
+        reboot_s: float = 2.0,
+        chatter_s: float = 30.0,
+        seed: int = 1,
+        log_path: Path | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        names = tuple(families) or CYCLE
+        for name in names:
+            if name not in FAMILIES:
+                raise ValueError(f"there is no family {name!r}; there are: {' '.join(FAMILIES)}")
+        self.timings = Timings(airtime_s, setup_s, reboot_s, chatter_s)
+        self.moments = Moments()
+        self.network = Network(SmscLog(log_path, clock), clock, report_s)
+        self._log_path, self._clock = log_path, clock
+        self._rng = random.Random(seed)  # noqa: S311 - noise, repeatable
+        self._spare_cards = modems
+        self._folder: Path | None = None
+        self._names = {number: f"ttyV{number}" for number in range(modems)}
+        self._wires: dict[int, Wire] = {}
+        self._control: ControlServer | None = None
+        self.modems: list[VirtualModem] = []
+        for number in range(modems):
+            card = make_card(number, mr=self._rng.randrange(256))
+            self.network.issue(card)
+            personality = FAMILIES[names[number % len(names)]]
+            rng = random.Random(self._rng.random())  # noqa: S311 - noise, repeatable
+            self.modems.append(
+                VirtualModem(number, personality, card, self.network, self.timings, self.moments, rng, self._restart)
+            )
+            self._plug(number)
+            self.modems[number].power_on(boot=False)
+
+    async def start(self, folder: Path) -> None:
+        """Make `folder/ttyV0` and on, `folder/smsc.jsonl` and `folder/control.sock`."""
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for stale in folder.glob("ttyV*"):
+            if stale.is_symlink():
+                stale.unlink()
+        self._folder = folder
+        if self._log_path is None:
+            self.network.log = SmscLog(folder / "smsc.jsonl", self._clock)
+        for number in range(len(self.modems)):
+            self._unplug(number)
+            self._plug(number)
+        self._control = ControlServer(self)
+        await self._control.start(folder / "control.sock")
+
+    async def stop(self) -> None:
+        """Unplug everything and end the log."""
+        if self._control is not None:
+            await self._control.stop()
+        for modem in self.modems:
+            modem.power_off()
+            self._unplug(modem.number)
+        self.network.close()
+        self.network.log.close()
+
+    # --- ports
+
+    def connect(self, number: int) -> PipePort:
+        """The host's end of a modem's pipe.
+
+        Raises:
+            LinkLostError: it is unplugged.
+            PortBusyError: somebody has it.
+        """
+        wire = self._wires.get(number)
+        if not isinstance(wire, PipeWire):
+            raise LinkLostError(f"{self._names[number]}: unplugged")
+        return wire.connect()
+
+    async def open(self, path: str) -> PipePort:
+        """A port opener over the pipes: `path` ends with the port's present name."""
+        name = path.rpartition("/")[2]
+        for number, known in self._names.items():
+            if known == name and number in self._wires:
+                return self.connect(number)
+        raise LinkLostError(f"{path}: no such port")
+
+    def path(self, number: int) -> str:
+        """The port's present name: a path with ptys, else a bare name."""
+        name = self._names[number]
+        return str(self._folder / name) if self._folder is not None else name
+
+    def holder(self, number: int) -> int | None:
+        """The process that has a modem's pty open."""
+        wire = self._wires.get(number)
+        return who_has_open(wire.device) if isinstance(wire, PtyWire) else None
+
+    def unplug(self, number: int) -> None:
+        """Pull the modem out: power gone, port hung up, name gone."""
+        self._at(number).power_off()
+        self._unplug(number)
+
+    def replug(self, number: int, as_name: str = "") -> None:
+        """Put it in again, perhaps under another name, and let it boot.
+
+        Raises:
+            ValueError: the name is taken or no plain file name.
+        """
+        modem = self._at(number)
+        if as_name:
+            if "/" in as_name or as_name.startswith(".") or as_name in {"smsc.jsonl", "control.sock"}:
+                raise ValueError(f"{as_name!r} cannot be a port's name")
+            if any(name == as_name and other in self._wires for other, name in self._names.items() if other != number):
+                raise ValueError(f"{as_name} is another modem's")
+        if modem.powered:
+            modem.power_off()
+        self._unplug(number)
+        self._names[number] = as_name or self._names[number]
+        self._plug(number)
+        modem.power_on(boot=True)
+
+    def _plug(self, number: int) -> None:
+        modem = self.modems[number]
+        wire: Wire
+        if self._folder is None:
+            wire = PipeWire(self._names[number], modem.receive)
+        else:
+            wire = PtyWire(self._folder / self._names[number], modem.receive)
+        self._wires[number] = modem.wire = wire
+
+    def _unplug(self, number: int) -> None:
+        wire = self._wires.pop(number, None)
+        self.modems[number].wire = None
+        if wire is not None:
+            wire.close()
+
+    def _restart(self, modem: VirtualModem, off_s: float) -> None:
+        """A restart of the modem's own; a USB stick's port goes away meanwhile."""
+        if modem.personality.drops_port:
+            self._unplug(modem.number)
+        self.network.later(off_s, lambda: self._come_back(modem))
+
+    def _come_back(self, modem: VirtualModem) -> None:
+        if modem.powered:
+            return
+        if modem.number not in self._wires:
+            self._plug(modem.number)
+        modem.power_on(boot=True)
+
+    # --- what happens to them
+
+    def fault(self, number: int, name: str, arg: str = "", count: int | None = None) -> None:
+        """Give a modem a fault; see `faults`.
+
+        Raises:
+            ValueError: what it says cannot be.
+        """
+        modem, fault = self._at(number), parse_fault(name, arg, count)
+        if fault.phase == "now":
+            self._strike_now(modem, fault, count)
+            modem.log_fault(name, "now")
+        else:
+            modem.faults.append(fault)
+
+    def _strike_now(self, modem: VirtualModem, fault: Fault, count: int | None) -> None:
+        match fault.name:
+            case "hang" | "reboot":
+                modem.strike(fault)
+            case "store-full":
+                self._fill(modem, int(fault.value or 0))
+            case "pin":
+                if (card := modem.remove_card()) is not None:
+                    card.pin, card.pin_left, card.blocked = fault.digits or "1234", 3, False
+                    modem.insert_card(card)
+            case "no-sim":
+                modem.pocket = modem.remove_card() or modem.pocket
+                if fault.value:
+                    self.network.later(fault.value, lambda: self._card_back(modem))
+            case "sim-swap":
+                self._swap(modem, None if fault.value is None else int(fault.value))
+            case "denied":
+                modem.denied = True
+                modem.registration_changed()
+                if fault.value:
+                    self.network.later(fault.value, lambda: self._allow(modem))
+            case "flood":
+                self._flood(modem, fault.value or 1.0, modem.now + (_FLOOD_FOR_S if count is None else count))
+            case "clear":
+                modem.faults.clear()
+                modem.recover()
+                self._card_back(modem)
+                self._allow(modem)
+
+    @staticmethod
+    def _card_back(modem: VirtualModem) -> None:
+        if modem.pocket is not None and modem.card is None:
+            card, modem.pocket = modem.pocket, None
+            modem.insert_card(card)
+
+    @staticmethod
+    def _allow(modem: VirtualModem) -> None:
+        if modem.denied:
+            modem.denied = False
+            modem.registration_changed()
+
+    def _swap(self, modem: VirtualModem, other_number: int | None) -> None:
+        mine = modem.remove_card()
+        if other_number is None:
+            card = make_card(self._spare_cards, mr=self._rng.randrange(256))
+            self._spare_cards += 1
+            self.network.issue(card)
+            modem.insert_card(card)
+            return
+        other = self._at(other_number)
+        theirs = other.remove_card()
+        if theirs is not None:
+            modem.insert_card(theirs)
+        if mine is not None and other is not modem:
+            other.insert_card(mine)
+
+    def _fill(self, modem: VirtualModem, free: int) -> None:
+        """Old messages nobody announced; each is an inbound line in the log."""
+        memory = modem.receiving_memory()
+        store, card = modem.store(memory), modem.card
+        if store is None or card is None:
+            return
+        front = smsc_address(card.smsc)
+        while store.capacity - len(store.slots) > free:
+            digits = f"{self._rng.randrange(10**10):010d}"
+            body = Body(0, 0x04, len(digits) // 2, semi_octets(digits), has_header=False)
+            pdu = front + deliver_tpdu(_FILLER, body, self._clock() - 86400)
+            self.network.log.write(
+                "inbound", modem=modem.number, iccid=card.iccid, pdu=pdu.hex().upper(), to=card.number,
+                **{"from": _FILLER}, text=body.octets.hex().upper(), answer="given",
+            )  # fmt: skip
+            store.put(Slot(pdu, len(front), UNREAD))
+        if modem.personality.full_line and store.full:
+            modem.urc(modem.personality.full_line.format(memory=memory))
+
+    def _flood(self, modem: VirtualModem, rate: float, until: float) -> None:
+        lines = modem.personality.chatter or ("+CSQ: 20,99",)
+        for _ in range(max(1, round(rate * _FLOOD_TICK_S))):
+            modem.urc(self._rng.choice(lines))
+        if modem.now < until:
+            modem.later(_FLOOD_TICK_S, self._flood, modem, rate, until)
+
+    def deliver(self, number: int, originator: str, text: str) -> int:
+        """Send a text to the SIM of a modem.
+
+        Returns:
+            The number of parts.
+
+        Raises:
+            ValueError: there is no SIM.
+        """
+        modem = self._at(number)
+        card = modem.card or modem.pocket
+        if card is None:
+            raise ValueError(f"modem {number} has no SIM")
+        return self.network.deliver(card, originator, text)
+
+    # --- looking at them
+
+    def on_moment(self, callback: OnMoment) -> None:
+        """Call back with (moment, modem); answering True at ``mid-pdu`` cuts the line there."""
+        self.moments.add(callback)
+
+    def kill_at(self, moment: str, pid: int | None, count: int = 1) -> None:
+        """Kill a process when a moment comes for the N-th time; None: who has that modem's port open then."""
+        KillSwitch(self.moments, moment, self.holder if pid is None else lambda _modem: pid, count)
+
+    def on_phone(self, callback: OnPhone) -> None:
+        """Call back with (number, text, modem) when a phone has a whole text."""
+        self.network.on_phone(callback)
+
+    def phone(self, number: str) -> list[PhoneText]:
+        """The last 50 texts of a phone."""
+        return self.network.phone(number)
+
+    def knobs(self, number: int) -> Knobs:
+        """What else may differ on one modem."""
+        return self._at(number).knobs
+
+    def turn(self, number: int, knob: str, value: str) -> None:
+        """Set a knob from text, for `ctl`.
+
+        Raises:
+            ValueError: no such knob or value.
+        """
+        knobs = self._at(number).knobs
+        match knob:
+            case "refuse":
+                knobs.refuse = {item.strip().upper() for item in value.split(",") if item.strip()}
+            case "cpin-slow":
+                knobs.cpin_slow_s = float(value)
+            case "signal":
+                knobs.signal = int(value)
+            case "creg-form" if value in CREG_FORMS:
+                knobs.creg_form = value
+            case "no-iccid" | "roaming" | "no-number" if value in {"0", "1"}:
+                on = value == "1"
+                match knob:
+                    case "no-iccid":
+                        knobs.no_iccid = on
+                    case "roaming":
+                        knobs.roaming = on
+                    case _:
+                        knobs.has_number = not on
+            case _:
+                raise ValueError(
+                    f"no knob {knob}={value}; there are: refuse=+CNUM,… cpin-slow=S signal=0–31 no-iccid=0|1 "
+                    f"no-number=0|1 roaming=0|1 creg-form={'|'.join(CREG_FORMS)}"
+                )
+
+    def stats(self) -> dict[str, object]:
+        """Per modem and in all: what was sent, how long the air took, what lies stored; our own CPU seconds."""
+        modems = [self._stats(modem) for modem in self.modems]
+        totals = {
+            key: sum(value for item in modems if isinstance(value := item[key], int | float))
+            for key in ("sent", "ctrl_z", "busy_s", "commands")
+        }
+        used = os.times()
+        return {"modems": modems, "total": totals, "cpu_s": used.user + used.system, "faults": list(FAULTS)}
+
+    def _stats(self, modem: VirtualModem) -> ModemStats:
+        counters, card = modem.counters, modem.card
+        stored = {name: len(store.slots) for name, store in modem.stores.items()}
+        if card is not None:
+            stored["SM"] = len(card.store.slots)
+        return {
+            "modem": modem.number,
+            "path": self.path(modem.number),
+            "plugged": modem.number in self._wires,
+            "family": modem.personality.name,
+            "imei": modem.imei,
+            "iccid": card.iccid if card is not None else None,
+            "number": card.number if card is not None else None,
+            "registration": modem.registration,
+            "sent": counters.sent,
+            "ctrl_z": counters.ctrl_z,
+            "busy_s": round(counters.busy_s, 6),
+            "commands": counters.commands,
+            "stored": stored,
+            "held": self.network.held(card.iccid) if card is not None else 0,
+        }
+
+    def _at(self, number: int) -> VirtualModem:
+        if not 0 <= number < len(self.modems):
+            raise ValueError(f"there is no modem {number}; there are 0 to {len(self.modems) - 1}")
+        return self.modems[number]

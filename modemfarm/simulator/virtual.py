@@ -1,0 +1,548 @@
+"""One virtual modem: octets in, echo, prompt and answers out, on loop time; what it knows is in `memory` and `card`."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from modemfarm.simulator.answers import OK, Answer, Request, final_line, parse_line
+from modemfarm.simulator.card import UNREAD, Card, Slot, Store
+from modemfarm.simulator.commands import HANDLERS
+from modemfarm.simulator.faults import Fault
+from modemfarm.simulator.moments import Moments
+from modemfarm.simulator.network import Airborne, Network
+from modemfarm.simulator.personality import Personality
+from modemfarm.simulator.radio import creg_line
+from modemfarm.simulator.submission import submit
+from modemfarm.simulator.wires import Wire
+
+CTRL_Z, ESC, CR = 0x1A, 0x1B, 0x0D
+MOST_INPUT = 8192  # a line or PDU longer than this is thrown away
+MOST_BUFFERED = 50  # lines kept for +CNMI mode 0
+NUMERIC = {"OK": "0", "CONNECT": "1", "RING": "2", "NO CARRIER": "3", "ERROR": "4"}  # ATV0, ITU-T V.250 §5.7.1
+
+
+@dataclass(slots=True)
+class Timings:
+    """Seconds: radio channel set-up, air time, power off and on again, between chatter lines, idle link."""
+
+    airtime_s: float = 0.0
+    setup_s: float = 0.0
+    reboot_s: float = 2.0
+    chatter_s: float = 30.0
+    link_hold_s: float = 2.0  # TS 27.005 §3.5.6: 1 to 5 seconds
+
+
+@dataclass(slots=True)
+class Knobs:
+    """What else may differ from one modem to the next.
+
+    Attributes:
+        refuse: commands that answer ERROR, for example ``+CNUM``.
+        cpin_slow_s: +CPIN? answers so late.
+        no_iccid: no command tells the ICCID.
+        creg_form: ``plain location bare act short``; see `commands.radio`.
+    """
+
+    refuse: set[str] = field(default_factory=set)
+    cpin_slow_s: float = 0.0
+    no_iccid: bool = False
+    creg_form: str = "plain"
+    roaming: bool = False
+    signal: int = 20
+    has_number: bool = True
+
+
+@dataclass(slots=True)
+class Settings:
+    """What commands set and a restart forgets."""
+
+    echo: bool
+    memories: list[str]
+    verbose: bool = True
+    cmee: int = 0
+    text_mode: bool = False
+    csms: int = 0
+    cmms: int = 0
+    cnmi: list[int] = field(default_factory=lambda: [0, 0, 0, 0, 0])
+    creg: int = 0
+    cscs: str = "GSM"
+    cfun: int = 1
+    cops_numeric: bool = False
+    silenced: bool = False
+    packed_ussd: bool = True
+
+
+@dataclass(slots=True)
+class Counters:
+    sent: int = 0
+    ctrl_z: int = 0
+    busy_s: float = 0.0
+    commands: int = 0
+
+
+class VirtualModem:
+    """One modem. Everything it says goes through `say`, everything it hears comes through `receive`."""
+
+    def __init__(
+        self,
+        number: int,
+        personality: Personality,
+        card: Card,
+        network: Network,
+        timings: Timings,
+        moments: Moments,
+        rng: random.Random,
+        on_restart: Callable[[VirtualModem, float], None],
+    ) -> None:
+        self.number = number
+        self.personality = personality
+        self.card: Card | None = card
+        self.pocket: Card | None = None  # a card taken out by `no-sim`
+        self.network = network
+        self.timings = timings
+        self.moments = moments
+        self.rng = rng
+        self.imei = f"86000000{number:07d}"
+        self.wire: Wire | None = None
+        self.knobs = Knobs()
+        self.counters = Counters()
+        self.faults: list[Fault] = []
+        self.denied = False
+        self.hung = False
+        self.powered = False
+        self.epoch = 0  # grows with every power-on; what belongs to an older one is not said
+        self.stores = {name: Store(slots, personality.index_base) for name, slots in personality.capacities.items()}
+        self.expects: tuple[str, int, str] | None = None  # open prompt: ("pdu", length, "") or ("text", 0, number)
+        self.link_until = 0.0
+        self.unacknowledged = 0
+        self.ready_at = self.sim_ready_at = 0.0
+        self._on_restart = on_restart
+        self._loop = asyncio.get_running_loop()
+        self._input = bytearray()
+        self._body = bytearray()
+        self._busy = False
+        self._buffered: deque[str] = deque(maxlen=MOST_BUFFERED)
+        self._drip: deque[int] = deque()
+        self._drip_s = 0.0
+        self._timers: set[asyncio.TimerHandle] = set()
+        self.settings = self._fresh_settings()
+
+    # --- power
+
+    def power_on(self, *, boot: bool) -> None:
+        """Start; with `boot`, as after plugging in: lines and readiness come in their time."""
+        self.powered, self.hung = True, False
+        self.epoch += 1
+        self.settings = self._fresh_settings()
+        self.expects, self._busy, self.link_until = None, False, 0.0
+        self._input.clear()
+        self._body.clear()
+        now = self._loop.time()
+        self.ready_at = now + (self.personality.sms_ready_after_s if boot else 0.0)
+        settle_s = max(self.personality.settle_s, min(0.5, self.personality.sms_ready_after_s))
+        self.sim_ready_at = now + (settle_s if boot else 0.0)
+        if self.card is not None:
+            self.card.locked = bool(self.card.pin)
+            self.card.store.base = self.personality.index_base
+            self.network.attach(self.card, self)
+        if boot:
+            for delay_s, line in self.personality.boot:
+                self.later(delay_s, self._boot_line, line)
+            self.later(self.personality.sms_ready_after_s, self.pump)
+        self._schedule_chatter()
+        self.pump()
+
+    def power_off(self) -> None:
+        """Stop at once; a message on the air goes on without us, its result is lost."""
+        self.powered = False
+        self.epoch += 1
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        self._drip.clear()
+        if self.card is not None:
+            self.network.detach(self.card)
+
+    def restart(self, off_s: float | None = None) -> None:
+        """Power off, and on again by whoever owns the port."""
+        self.power_off()
+        self._on_restart(self, self.timings.reboot_s if off_s is None else off_s)
+
+    def reset_settings(self) -> None:
+        """ATZ: what commands set is forgotten, the chosen memories too."""
+        self.settings = self._fresh_settings()
+
+    def registration_changed(self) -> None:
+        """Say +CREG where that was asked for, and take what waited."""
+        if self.powered and self.settings.creg:
+            self.urc(creg_line(self, "+CREG", query=False))
+        self.pump()
+
+    def remove_card(self) -> Card | None:
+        """Pull the SIM; the modem says so in its own way."""
+        card, self.card = self.card, None
+        if card is not None and self.powered:
+            self.network.detach(card)
+            for line in self.personality.sim_gone:
+                self.urc(line)
+            self.registration_changed()
+        return card
+
+    def insert_card(self, card: Card) -> None:
+        """Put a SIM in; it asks for its PIN again."""
+        self.card = card
+        card.locked = bool(card.pin)
+        card.store.base = self.personality.index_base
+        if self.powered:
+            self.network.attach(card, self)
+            if not card.locked:
+                self.sim_came_back()
+
+    def sim_came_back(self) -> None:
+        """The card is usable: lines, registration, and what waited."""
+        for line in self.personality.sim_back:
+            self.urc(line)
+        self.registration_changed()
+
+    def _fresh_settings(self) -> Settings:
+        first = self.personality.first_memory
+        return Settings(self.personality.echo, [first] * 3, packed_ussd=self.personality.ussd_packed)
+
+    def _boot_line(self, line: str) -> None:
+        if self.card is not None or "CPIN" not in line:
+            self.urc(line)
+
+    def _schedule_chatter(self) -> None:
+        if self.personality.chatter and self.timings.chatter_s > 0:
+            self.later(self.timings.chatter_s, self._chatter)
+
+    def _chatter(self) -> None:
+        if not self.settings.silenced:
+            self.urc(self.rng.choice(self.personality.chatter))
+        self._schedule_chatter()
+
+    def later(self, delay_s: float, call: Callable[..., None], *args: object) -> None:
+        """Call later, unless the power goes before."""
+
+        def run() -> None:
+            self._timers.discard(timer)
+            call(*args)
+
+        timer = self._loop.call_later(delay_s, run)
+        self._timers.add(timer)
+
+    # --- state that commands ask for
+
+    @property
+    def now(self) -> float:
+        return self._loop.time()
+
+    @property
+    def registration(self) -> int:
+        """<stat> of +CREG (TS 27.007 §7.2)."""
+        if not self.powered or self.settings.cfun != 1 or self.card is None or self.card.condition != "ready":
+            return 0
+        if self.denied:
+            return 3
+        if self.now < self.ready_at:
+            return 2
+        return 5 if self.knobs.roaming else 1
+
+    @property
+    def registered(self) -> bool:
+        return self.registration in {1, 5}
+
+    def store(self, memory: str) -> Store | None:
+        """The slots behind a memory's name."""
+        if memory == "SM":
+            return self.card.store if self.card is not None else None
+        return self.stores.get(memory)
+
+    def receiving_memory(self) -> str:
+        """Where new messages go: mem3, or mem1 where the modem has two."""
+        settings = self.settings
+        return settings.memories[2] if self.personality.cpms_memories == 3 else settings.memories[0]
+
+    def pump(self) -> None:
+        """Ask the network for what waits."""
+        if self.card is not None and self.registered:
+            self.network.pump(self.card)
+
+    # --- the air
+
+    def _report_store(self) -> str:
+        return self.personality.report_memory or self.receiving_memory()
+
+    def can_take(self, airborne: Airborne) -> bool:
+        if not self.registered or self.now < self.ready_at:
+            return False
+        direct = self.settings.cnmi[3] != 2 if airborne.report else self.settings.cnmi[1] in {2, 3}
+        if direct:
+            return True
+        memory = self._report_store() if airborne.report else self.receiving_memory()
+        store = self.store(memory)
+        if store is None:
+            return False
+        if store.full and self.personality.full_line:
+            self.urc(self.personality.full_line.format(memory=memory))
+        return not store.full
+
+    def keeps(self, airborne: Airborne) -> bool:
+        return not airborne.report or self.settings.cnmi[3] != 0
+
+    def take(self, airborne: Airborne, pdu: bytes, smsc_octets: int) -> None:
+        mt, ds = self.settings.cnmi[1], self.settings.cnmi[3]
+        length = len(pdu) - smsc_octets
+        if airborne.report:
+            if ds == 1:
+                self.unacknowledged += 1
+                self.indicate(f"+CDS: {length}\r\n{pdu.hex().upper()}")
+            elif ds == 2:
+                memory = self._report_store()
+                index = self._keep(memory, pdu, smsc_octets)
+                shown = ("SM", 0) if self.personality.announces_report_wrongly else (memory, index)
+                self.indicate(f'+CDSI: "{shown[0]}",{shown[1]}')
+        elif mt in {2, 3}:
+            self.unacknowledged += 1
+            self.indicate(f"+CMT: ,{length}\r\n{pdu.hex().upper()}")
+        else:
+            memory = self.receiving_memory()
+            index = self._keep(memory, pdu, smsc_octets)
+            if mt == 1:
+                self.indicate(f'+CMTI: "{memory}",{index}')
+        if self.moments:
+            self.moments.tell("report" if airborne.report else "inbound", self.number)
+
+    def _keep(self, memory: str, pdu: bytes, smsc_octets: int) -> int:
+        store = self.store(memory)
+        index = store.put(Slot(pdu, smsc_octets, UNREAD)) if store is not None else None
+        return 0 if index is None else index
+
+    # --- hearing
+
+    def receive(self, data: bytes) -> None:
+        """Octets from the host, in any cut."""
+        if not self.powered or self.hung:
+            return
+        self._input += data
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Work through what was heard, until an answer has to wait."""
+        while self._input and not self._busy and self.powered and not self.hung:
+            if not (self._hear_body() if self.expects is not None else self._hear_line()):
+                return
+
+    def _hear_line(self) -> bool:
+        end = self._input.find(CR)
+        if end < 0:
+            if len(self._input) > MOST_INPUT:
+                self._input.clear()
+            return False
+        raw = bytes(self._input[:end])
+        del self._input[: end + 1]
+        if self.settings.echo:
+            self.say(raw + b"\r")
+        for stop in (b"\x1b", b"\x1a"):  # ESC and Ctrl-Z outside a prompt end what was typed so far
+            raw = raw.rpartition(stop)[2]
+        line = raw.decode("latin-1").strip("\n\x00 ")
+        requests = parse_line(line)
+        if requests is not None:
+            self._command(requests)
+        return True
+
+    def _hear_body(self) -> bool:
+        ends = [at for at in (self._input.find(CTRL_Z), self._input.find(ESC)) if at >= 0]
+        end = min(ends) if ends else len(self._input)
+        if self.moments and self._cut_line(len(self._body) + end):
+            return False
+        heard = bytes(self._input[:end])
+        self._body += heard
+        if self.settings.echo and heard:
+            self.say(heard)
+        if not ends:
+            self._input.clear()
+            del self._body[MOST_INPUT:]
+            return False
+        stop = self._input[end]
+        del self._input[: end + 1]
+        expects, self.expects = self.expects, None
+        body = bytes(self._body).strip()
+        self._body.clear()
+        if stop == ESC:
+            self.finish(OK)
+        elif expects is not None:
+            submit(self, expects, body)
+        return True
+
+    def _cut_line(self, heard: int) -> bool:
+        """Tell ``mid-pdu`` once per body; when a listener cuts the line, what is left of the input is lost."""
+        assert self.expects is not None
+        kind, length, _ = self.expects
+        half = length if kind == "pdu" else 1
+        if len(self._body) >= half or heard < half:
+            return False
+        if self.moments.tell("mid-pdu", self.number):
+            self._body += self._input[: max(0, half - len(self._body))]
+            self._input.clear()
+            return True
+        return False
+
+    # --- answering
+
+    def fault_at(self, phase: str, *names: str) -> Fault | None:
+        """The first fault that fires at this phase, counted down and logged."""
+        for fault in self.faults:
+            if fault.phase == phase and (not names or fault.name in names):
+                if fault.left == 1:
+                    self.faults.remove(fault)
+                elif fault.left > 1:
+                    fault.left -= 1
+                self.log_fault(fault.name, phase)
+                return fault
+        return None
+
+    def log_fault(self, name: str, phase: str) -> None:
+        iccid = self.card.iccid if self.card is not None else None
+        self.network.log.write("fault", modem=self.number, iccid=iccid, name=name, phase=phase)
+
+    def _command(self, requests: list[Request]) -> None:
+        self.counters.commands += 1
+        delay_s = 0.0
+        if self.faults:
+            if (fault := self.fault_at("command", "hang", "reboot")) is not None:
+                self.strike(fault)
+                return
+            if (fault := self.fault_at("command", "slow")) is not None:
+                delay_s = fault.value or 0.0
+        if self.knobs.cpin_slow_s and any(item.name == "+CPIN" for item in requests):
+            delay_s += self.knobs.cpin_slow_s
+        epoch = self.epoch
+        if delay_s:
+            self._busy = True
+            self.later(delay_s, self._delayed, requests)
+            return
+        answer = self._perform(requests)
+        if self.epoch == epoch:
+            self.finish(answer)
+
+    def _delayed(self, requests: list[Request]) -> None:
+        epoch = self.epoch
+        answer = self._perform(requests)
+        if self.epoch == epoch:
+            self.finish(answer)
+            self.go_on()
+
+    def _perform(self, requests: list[Request]) -> Answer:
+        lines: list[str] = []
+        answer = OK
+        for request in requests:
+            handler = HANDLERS.get(request.name)
+            if request.name in self.knobs.refuse:
+                answer = Answer(final="ERROR")
+            elif handler is None:
+                answer = Answer(final=self.personality.unknown_command)
+            else:
+                answer = handler(self, request)
+            lines += answer.lines
+            if answer.final != "OK":
+                break
+        return Answer(tuple(lines), answer.final, answer.code)
+
+    def strike(self, fault: Fault) -> None:
+        """Hang or restart, as the fault says."""
+        if fault.name == "reboot":
+            self.restart(fault.value)
+            return
+        self.hung = True
+        self._input.clear()
+        if fault.value is not None:
+            self.later(fault.value, self.recover)
+
+    def recover(self) -> None:
+        """End a hang; what was being done is forgotten."""
+        if not self.hung:
+            return
+        self.hung, self._busy, self.expects = False, False, None
+        self.pump()
+
+    def hold(self) -> None:
+        """Hear no command until `finish`."""
+        self._busy = True
+
+    def finish(self, answer: Answer) -> None:
+        """Say an answer; from here on the next command is heard."""
+        self._busy = False
+        self.speak(answer)
+
+    def speak(self, answer: Answer) -> None:
+        """Say an answer, also one that comes late and between others."""
+        if answer.final == "prompt":
+            self.say(b"\r\n> ")
+            if self.moments:
+                self.moments.tell("prompt", self.number)
+            return
+        if answer.final == "quiet":  # a prompt that nobody sees
+            return
+        verbose = self.settings.verbose
+        text = "\r\n" + "\r\n".join(answer.lines) + "\r\n" if answer.lines else ""
+        final = final_line(answer, self.settings.cmee)
+        if final:
+            text += f"\r\n{final}\r\n" if verbose else NUMERIC.get(final, final) + "\r"
+        if self.faults:
+            text = self._spoil(text)
+        self.say(text.encode("latin-1", "replace"))
+
+    def _spoil(self, text: str) -> str:
+        if self.fault_at("command", "glue") is not None:
+            line = self.personality.chatter[0] if self.personality.chatter else f"+CREG: {self.registration}"
+            text = f"{line}{text.rstrip()}\r\n{line}\r\n"
+        if (fault := self.fault_at("command", "noise")) is not None:
+            text = self.rng.randbytes(int(fault.value or 0)).decode("latin-1") + text
+        if (fault := self.fault_at("command", "dribble")) is not None:
+            self._drip_s = fault.value or 0.01
+            self._drip.extend(text.encode("latin-1", "replace"))
+            self.later(0, self._drop)
+            text = ""
+        return text
+
+    def _drop(self) -> None:
+        if self._drip:
+            octet = self._drip.popleft()
+            self._write(bytes([octet]))
+        if self._drip:
+            self.later(self._drip_s, self._drop)
+
+    # --- saying
+
+    def urc(self, line: str) -> None:
+        """An unsolicited line, whatever is going on."""
+        self.say(f"\r\n{line}\r\n".encode("latin-1", "replace"))
+
+    def indicate(self, line: str) -> None:
+        """A line that +CNMI governs: mode 0 keeps it until another mode is set (TS 27.005 §3.4.1)."""
+        if self.settings.cnmi[0] == 0:
+            self._buffered.append(line)
+        else:
+            self.urc(line)
+
+    def flush_indications(self) -> None:
+        """Say what mode 0 kept."""
+        if self.settings.cnmi[0] != 0:
+            while self._buffered:
+                self.urc(self._buffered.popleft())
+
+    def say(self, data: bytes) -> None:
+        """Octets to the host, behind what still drips."""
+        if self._drip:
+            self._drip.extend(data)
+        elif data:
+            self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        if self.powered and not self.hung and self.wire is not None:
+            self.wire.write(data)
