@@ -105,6 +105,12 @@ def make_card(serial: int, mr: int = 255) -> Card:
     )
 
 
+def make_imei(serial: int) -> str:
+    """15 digits with their check digit (TS 23.003 §6.2.1)."""
+    digits = f"86000000{serial:06d}"
+    return digits + str(_check_digit(digits))
+
+
 def _check_digit(digits: str) -> int:
     total = 0
     for place, char in enumerate(reversed(digits)):

@@ -24,17 +24,15 @@ class ControlServer:
         self._path: Path | None = None
 
     async def start(self, path: Path) -> None:
-        path.unlink(missing_ok=True)
+        """Listen; a socket of an earlier run is replaced, nobody else may connect."""
         self._path = path
-        self._server = await asyncio.start_unix_server(self._serve, path, limit=_LONGEST_LINE)
-        path.chmod(0o600)
+        self._server = await asyncio.start_unix_server(self._serve, sock=_listening(path), limit=_LONGEST_LINE)
 
     async def stop(self) -> None:
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
+        _forget(self._path)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -53,6 +51,19 @@ class ControlServer:
         except (ValueError, KeyError, IndexError, TypeError) as error:
             return json.dumps({"ok": False, "error": str(error) or type(error).__name__}).encode()
         return json.dumps({"ok": True, "result": result}, ensure_ascii=False).encode()
+
+
+def _forget(path: Path | None) -> None:
+    if path is not None:
+        path.unlink(missing_ok=True)
+
+
+def _listening(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    return listener
 
 
 def perform(simulation: Simulation, verb: str, args: list[str]) -> object:

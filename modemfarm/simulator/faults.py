@@ -26,13 +26,15 @@ class FaultKind:
 
 
 _ACCEPTED = frozenset({"accepted"})
+_BUSY = frozenset({"busy"})
+_ANY = ("now", "command", "prompt", "ctrl-z")
 FAULTS: Mapping[str, FaultKind] = {
-    "hang": FaultKind("says nothing more for ARG seconds (none: until unplugged)", None, ("now", "command", "prompt", "ctrl-z")),
+    "hang": FaultKind("says nothing more for ARG seconds (none: until unplugged)", None, _ANY),
     "lost-result": FaultKind(
-        "accepted by the network, the modem says no result (ARG `ok`: OK without +CMGS)", None, ("ctrl-z",), frozenset({"ok"})
+        "accepted; the modem says no result (ARG `ok`: OK without +CMGS)", None, ("ctrl-z",), frozenset({"ok"})
     ),
     "late-result": FaultKind(
-        "accepted; the result comes ARG seconds late (ARG `busy`: commands wait for it)", 45.0, ("ctrl-z",), frozenset({"busy"})
+        "accepted; the result comes ARG seconds late (ARG `busy`: others wait)", 45.0, ("ctrl-z",), _BUSY
     ),
     "cms": FaultKind("+CMS ERROR: ARG", 500.0, ("ctrl-z", "prompt"), _ACCEPTED),
     "cme": FaultKind("+CME ERROR: ARG", 100.0, ("ctrl-z", "prompt"), _ACCEPTED),
@@ -40,7 +42,7 @@ FAULTS: Mapping[str, FaultKind] = {
     "noise": FaultKind("ARG random octets before an answer", 64.0, ("command",)),
     "dribble": FaultKind("an answer comes one octet every ARG seconds", 0.01, ("command",)),
     "glue": FaultKind("an answer is glued between two unsolicited lines", None, ("command",)),
-    "no-prompt": FaultKind("+CMGS gets no prompt; the modem waits for the PDU all the same, until ESC", None, ("prompt",)),
+    "no-prompt": FaultKind("+CMGS gets no prompt; until ESC the modem waits for the PDU", None, ("prompt",)),
     "store-full": FaultKind("old messages fill the store for new ones, ARG slots stay free", 0.0, ("now",)),
     "pin": FaultKind("the SIM wants PIN ARG", 1234.0, ("now",)),
     "no-sim": FaultKind("the SIM is out for ARG seconds (none: until cleared)", None, ("now",)),
@@ -48,7 +50,7 @@ FAULTS: Mapping[str, FaultKind] = {
     "denied": FaultKind("registration denied for ARG seconds (none: until cleared)", None, ("now",)),
     "slow": FaultKind("an answer comes ARG seconds late", 5.0, ("command",)),
     "flood": FaultKind("ARG unsolicited lines a second, for COUNT seconds (default 5)", 200.0, ("now",)),
-    "reboot": FaultKind("restarts, off for ARG seconds (none: as long as --reboot-ms)", None, ("now", "command", "prompt", "ctrl-z")),
+    "reboot": FaultKind("restarts, off for ARG seconds (none: as long as --reboot-ms)", None, _ANY),
     "clear": FaultKind("ends every fault of the modem; a SIM that is out comes back", None, ("now",)),
 }  # fmt: skip
 
@@ -107,7 +109,7 @@ def parse_fault(name: str, arg: str = "", count: int | None = None) -> Fault:
 def describe() -> str:
     """The table for --help, a fault a paragraph."""
     lines = [
-        "ARG is [NUMBER][,WORD][,after=SECONDS][@PHASE]; COUNT is how often it fires (0: until `clear`), normally once.",
+        "ARG is [NUMBER][,WORD][,after=SECONDS][@PHASE]; COUNT: how often it fires (default 1; 0: until `clear`).",
         "After Ctrl-Z an error means that the network did not take the message, unless ARG says `accepted`;",
         "`after=40` says it 40 seconds later; `@prompt` says it instead of the prompt.",
         "",

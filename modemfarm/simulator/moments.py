@@ -88,6 +88,6 @@ def who_has_open(device: str) -> int | None:
         with contextlib.suppress(OSError):
             for entry in (folder / "fd").iterdir():
                 with contextlib.suppress(OSError):
-                    if os.readlink(entry) == device:
+                    if str(entry.readlink()) == device:
                         return int(folder.name)
     return None

@@ -22,8 +22,8 @@ _BALANCE = "Balance 12.34 CNY"
 def creg_line(modem: VirtualModem, name: str, *, query: bool) -> str:
     """One +CREG line in the form that this modem's knob names (TS 27.007 §7.2).
 
-    ``plain``: n,stat, with location in quotes when n is 2; ``location``: always with quoted location; ``bare``: location
-    without quotes; ``act``: location and access technology; ``short``: the query answers stat alone.
+    ``plain``: n,stat, with location in quotes when n is 2; ``location``: always with quoted location; ``bare``:
+    location without quotes; ``act``: location and access technology; ``short``: the query answers stat alone.
     """
     form, level, stat = modem.knobs.creg_form, modem.settings.creg, modem.registration
     fields = [str(stat)] if not query or form == "short" else [str(level), str(stat)]

@@ -16,16 +16,17 @@ from modemfarm.simulator.moments import KillSwitch, Moments, OnMoment, who_has_o
 from modemfarm.simulator.network import Network, OnPhone, PhoneText
 from modemfarm.simulator.personality import CYCLE, FAMILIES
 from modemfarm.simulator.radio import CREG_FORMS
+from modemfarm.simulator.settings import Knobs, Timings
 from modemfarm.simulator.smsclog import SmscLog
 from modemfarm.simulator.tpdus import Body, deliver_tpdu, semi_octets, smsc_address
-from modemfarm.simulator.virtual import Knobs, Timings, VirtualModem
+from modemfarm.simulator.virtual import VirtualModem
 from modemfarm.simulator.wires import PipePort, PipeWire, PtyWire, Wire
 
 _FLOOD_TICK_S = 0.02
 _FLOOD_FOR_S = 5
 _FILLER = "10086"  # whom the old messages of `store-full` are from
 
-ModemStats = dict[str, str | int | float | None | dict[str, int]]
+ModemStats = dict[str, str | int | float | dict[str, int] | None]
 
 
 class Simulation:
@@ -74,17 +75,23 @@ class Simulation:
             personality = FAMILIES[names[number % len(names)]]
             rng = random.Random(self._rng.random())  # noqa: S311 - noise, repeatable
             self.modems.append(
-                VirtualModem(number, personality, card, self.network, self.timings, self.moments, rng, self._restart)
+                VirtualModem(
+                    number,
+                    personality,
+                    card,
+                    self.network,
+                    timings=self.timings,
+                    moments=self.moments,
+                    rng=rng,
+                    on_restart=self._restart,
+                )
             )
             self._plug(number)
             self.modems[number].power_on(boot=False)
 
     async def start(self, folder: Path) -> None:
         """Make `folder/ttyV0` and on, `folder/smsc.jsonl` and `folder/control.sock`."""
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for stale in folder.glob("ttyV*"):
-            if stale.is_symlink():
-                stale.unlink()
+        _prepare(folder)
         self._folder = folder
         if self._log_path is None:
             self.network.log = SmscLog(folder / "smsc.jsonl", self._clock)
@@ -389,3 +396,11 @@ class Simulation:
         if not 0 <= number < len(self.modems):
             raise ValueError(f"there is no modem {number}; there are 0 to {len(self.modems) - 1}")
         return self.modems[number]
+
+
+def _prepare(folder: Path) -> None:
+    """The folder, without the names of an earlier run."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for stale in folder.iterdir():
+        if stale.is_symlink() and str(stale.readlink()).startswith("/dev/pts/"):
+            stale.unlink()

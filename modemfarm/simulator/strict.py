@@ -1,7 +1,7 @@
 """The service centre's own reading of an SMS-SUBMIT: stricter than any decoder has to be.
 
-It shares no structure with the codec that the product sends with, only its alphabet tables, so that the two cannot agree
-on a mistake. Clauses are those of TS 23.040.
+It shares no structure with the codec that the product sends with, only its alphabet tables, so that the two cannot
+agree on a mistake. Clauses are those of TS 23.040.
 """
 
 from __future__ import annotations

@@ -6,16 +6,16 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from modemfarm.simulator.answers import OK, Answer, Request, final_line, parse_line
-from modemfarm.simulator.card import UNREAD, Card, Slot, Store
+from modemfarm.simulator.card import UNREAD, Card, Slot, Store, make_imei
 from modemfarm.simulator.commands import HANDLERS
 from modemfarm.simulator.faults import Fault
 from modemfarm.simulator.moments import Moments
 from modemfarm.simulator.network import Airborne, Network
 from modemfarm.simulator.personality import Personality
 from modemfarm.simulator.radio import creg_line
+from modemfarm.simulator.settings import Counters, Knobs, Settings, Timings
 from modemfarm.simulator.submission import submit
 from modemfarm.simulator.wires import Wire
 
@@ -23,65 +23,6 @@ CTRL_Z, ESC, CR = 0x1A, 0x1B, 0x0D
 MOST_INPUT = 8192  # a line or PDU longer than this is thrown away
 MOST_BUFFERED = 50  # lines kept for +CNMI mode 0
 NUMERIC = {"OK": "0", "CONNECT": "1", "RING": "2", "NO CARRIER": "3", "ERROR": "4"}  # ATV0, ITU-T V.250 §5.7.1
-
-
-@dataclass(slots=True)
-class Timings:
-    """Seconds: radio channel set-up, air time, power off and on again, between chatter lines, idle link."""
-
-    airtime_s: float = 0.0
-    setup_s: float = 0.0
-    reboot_s: float = 2.0
-    chatter_s: float = 30.0
-    link_hold_s: float = 2.0  # TS 27.005 §3.5.6: 1 to 5 seconds
-
-
-@dataclass(slots=True)
-class Knobs:
-    """What else may differ from one modem to the next.
-
-    Attributes:
-        refuse: commands that answer ERROR, for example ``+CNUM``.
-        cpin_slow_s: +CPIN? answers so late.
-        no_iccid: no command tells the ICCID.
-        creg_form: ``plain location bare act short``; see `commands.radio`.
-    """
-
-    refuse: set[str] = field(default_factory=set)
-    cpin_slow_s: float = 0.0
-    no_iccid: bool = False
-    creg_form: str = "plain"
-    roaming: bool = False
-    signal: int = 20
-    has_number: bool = True
-
-
-@dataclass(slots=True)
-class Settings:
-    """What commands set and a restart forgets."""
-
-    echo: bool
-    memories: list[str]
-    verbose: bool = True
-    cmee: int = 0
-    text_mode: bool = False
-    csms: int = 0
-    cmms: int = 0
-    cnmi: list[int] = field(default_factory=lambda: [0, 0, 0, 0, 0])
-    creg: int = 0
-    cscs: str = "GSM"
-    cfun: int = 1
-    cops_numeric: bool = False
-    silenced: bool = False
-    packed_ussd: bool = True
-
-
-@dataclass(slots=True)
-class Counters:
-    sent: int = 0
-    ctrl_z: int = 0
-    busy_s: float = 0.0
-    commands: int = 0
 
 
 class VirtualModem:
@@ -93,6 +34,7 @@ class VirtualModem:
         personality: Personality,
         card: Card,
         network: Network,
+        *,
         timings: Timings,
         moments: Moments,
         rng: random.Random,
@@ -106,7 +48,7 @@ class VirtualModem:
         self.timings = timings
         self.moments = moments
         self.rng = rng
-        self.imei = f"86000000{number:07d}"
+        self.imei = make_imei(number)
         self.wire: Wire | None = None
         self.knobs = Knobs()
         self.counters = Counters()

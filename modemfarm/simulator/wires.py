@@ -31,7 +31,7 @@ class Wire(Protocol):
 
 
 class PtyWire:
-    """A pty; its slave side is linked from a stable name and kept open here, so that closing it outside ends nothing."""
+    """A pty; its slave side has a stable name and is kept open here, so that closing it outside ends nothing."""
 
     def __init__(self, link: Path, on_data: OnData) -> None:
         self._loop = asyncio.get_running_loop()
@@ -92,7 +92,7 @@ class PtyWire:
         if self._retry is not None:
             self._retry.cancel()
         with contextlib.suppress(OSError):
-            if self.link.is_symlink() and os.readlink(self.link) == self.device:
+            if self.link.is_symlink() and str(self.link.readlink()) == self.device:
                 self.link.unlink()
         os.close(self._slave)
         os.close(self._master)
