@@ -62,11 +62,13 @@ class Pending:
     """An attempt of an earlier session on this port whose fate is open.
 
     Until `listen_until` the port is only listened to: no ESC, no AT, no reset.
+    `iccid` goes back with `settle`; "" where the store needs none to find the attempt.
     """
 
     attempt_id: int
     ctrl_z_at: datetime | None
     listen_until: datetime
+    iccid: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,7 +160,7 @@ _held: dict[int, _StreamPort] = {}
 async def _reserve(path: str) -> _StreamPort:
     """A port object that holds the device `path` names, before it is opened."""
     try:
-        status = os.stat(path)  # noqa: ASYNC240  # a device node's stat does not wait
+        status = os.stat(path)  # noqa: PTH116  # a device node's stat does not wait
     except OSError as error:
         raise LinkLostError(f"{path}: {error.strerror}") from error
     device = status.st_rdev if stat.S_ISCHR(status.st_mode) else None
@@ -191,7 +191,7 @@ class _KeepingSerial(LinuxSerial):
     flags without it, and VMIN 1, so that "nothing there" is EAGAIN and 0 octets always mean hang-up.
     """
 
-    def _reconfigure_port(self, update: object) -> None:
+    def _reconfigure_port(self, update: object) -> None:  # noqa: ARG002  # the library's signature
         flags = self._build_tcsetattr_flags()
         fd = self.fileno()
         control = termios.tcgetattr(fd)[6]

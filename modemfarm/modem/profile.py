@@ -151,9 +151,7 @@ def load_profiles(*folders: Path) -> Profiles:
         raise ConfigError(str(folders[0]) if folders else "", "", "there is no generic.toml")
     base = _read(files[GENERIC])
     generic = _build(files[GENERIC], base)
-    families = (
-        _build(path, _laid_over(base, _read(path))) for name, path in sorted(files.items()) if name != GENERIC
-    )
+    families = (_build(path, _laid_over(base, _read(path))) for name, path in sorted(files.items()) if name != GENERIC)
     return Profiles(generic, tuple(families))
 
 

@@ -1,0 +1,323 @@
+"""The working life of a ready modem: receive first, then send, then look after registration and signal."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from modemfarm.at.events import Late
+from modemfarm.errors import LinkLostError, StoreError
+from modemfarm.model import ClaimedPart
+from modemfarm.modem.bringup import FaultError, optional
+from modemfarm.modem.journal import After, GoOn, Journal, Parked, Repair, Resync, SimSeen
+from modemfarm.modem.link import Link
+from modemfarm.modem.profile import Profile
+from modemfarm.modem.receiving import Inbox
+from modemfarm.modem.registration import REGISTERED, operator, registration, signal
+from modemfarm.modem.sending import Sender, resync
+from modemfarm.modem.settings import Clock, ModemSettings
+from modemfarm.modem.sim import read_iccid, read_imsi, wait_for_card
+from modemfarm.modem.status import StatusBoard
+
+log = logging.getLogger(__name__)
+
+_CLAIM_RETRY_S = 2.0  # while the database cannot be asked for work
+_SEARCH_EVERY_S = 2.0  # +CREG? while there is no network
+_SWEEP_RETRY_S = 30.0  # after a sweep that could not be finished
+_POLL_SWEEP_S = 10.0  # sweeps of a modem that announces nothing
+_HOLD_CLAIM_S = 5.0  # a claimed part waits this long for its time; a longer wait gives it back
+_DENIED_FIRST_S = 15 * 60.0
+_DENIED_MOST_S = 24 * 3600.0
+_SELECT_WITHIN_S = 120.0  # AT+COPS=0 searches all bands
+_RESYNC_TRIES = 3
+
+
+@dataclass(slots=True)
+class News:
+    """What the reader noticed; the lane's task acts on it."""
+
+    late: deque[Late] = field(default_factory=deque)
+    restarted: bool = False
+    card: bool = False
+    network: bool = False
+    stopping: bool = False
+    reset_wanted: bool = False
+    waker: asyncio.Future[None] | None = None
+
+    def wake(self) -> None:
+        """Something is there to be acted on."""
+        if self.waker is not None and not self.waker.done():
+            self.waker.set_result(None)
+
+    async def wait(self, seconds: float) -> None:
+        """Until `wake` or `seconds` from now."""
+        loop = asyncio.get_running_loop()
+        self.waker = loop.create_future()
+        timer = loop.call_later(max(seconds, 0.0), self.wake)
+        try:
+            await self.waker
+        finally:
+            timer.cancel()
+            self.waker = None
+
+
+class Lane:
+    """Runs from ready to the session's end, in the session's own task."""
+
+    def __init__(
+        self,
+        *,
+        link: Link,
+        journal: Journal,
+        profile: Profile,
+        sender: Sender,
+        inbox: Inbox,
+        board: StatusBoard,
+        news: News,
+        card: SimSeen,
+        settings: ModemSettings,
+        clock: Clock,
+        group: asyncio.TaskGroup,
+        announced: bool,
+        ready: str,
+    ) -> None:
+        self._link, self._journal, self._profile = link, journal, profile
+        self._sender, self._inbox, self._board, self._news = sender, inbox, board, news
+        self._card, self._settings, self._clock, self._group = card, settings, clock, group
+        self._path = board.status.path
+        self._ready = ready
+        self._loop = asyncio.get_running_loop()
+        now = self._loop.time()
+        self._claim: asyncio.Task[ClaimedPart | None] | None = None
+        self._claim_not_before = now
+        self._send_not_before = now
+        self._out_of_step = False
+        self._parked: str | None = None
+        self._open = False  # registered, or a modem that cannot tell
+        self._lost_network_at = now
+        self._next_registration = now
+        self._denied_retry_s = _DENIED_FIRST_S
+        self._denied_retry_at: float | None = None
+        self._sweep_every_s = settings.sweep_s if announced else min(_POLL_SWEEP_S, settings.sweep_s)
+        self._next_sweep = now
+        self._swept = False
+        self._next_poll = now
+
+    async def work(self) -> None:
+        """Serve this modem until it is told to stop.
+
+        Raises:
+            LinkLostError, NoAnswerError, SimError, FaultError: the session cannot go on.
+        """
+        try:
+            while not await self._turn():
+                pass
+        finally:
+            await self._give_back()
+
+    async def _turn(self) -> bool:
+        """One round; True when the session shall end."""
+        news, inbox = self._news, self._inbox
+        if self._link.lost:
+            raise LinkLostError(f"{self._path}: the port is gone")
+        while news.late:
+            await self._obey(await self._sender.late(news.late.popleft()))
+        if news.stopping:
+            return True
+        if news.restarted:
+            raise FaultError("restarted")
+        if news.reset_wanted:
+            raise FaultError("reset_by_person")
+        if self._out_of_step:
+            await self._resync()
+        if news.card:
+            await self._check_card()
+        if inbox.waiting:
+            await inbox.fetch(self._profile)
+        now = self._loop.time()
+        if news.network or now >= self._next_registration:
+            await self._check_registration()
+        if inbox.sweep_due or now >= self._next_sweep:
+            await self._sweep()
+            return False
+        part = self._next_part()
+        if part is not None:
+            await self._send(part)
+            return False
+        if now >= self._next_poll:
+            await self._poll()
+            return False
+        await self._wait()
+        return False
+
+    # --- sending ---
+
+    def _next_part(self) -> ClaimedPart | None:
+        """The claimed part that may go now; asks for one where none is claimed."""
+        now = self._loop.time()
+        if not self._open or not self._swept:
+            return None
+        if self._claim is None and now >= self._claim_not_before:
+            self._ask_for_part()
+        if self._claim is None or not self._claim.done() or now < self._send_not_before:
+            return None
+        claim, self._claim = self._claim, None
+        return claim.result()
+
+    def _ask_for_part(self) -> None:
+        self._claim = self._group.create_task(self._claimed(), name=f"claim {self._path}")
+
+    async def _claimed(self) -> ClaimedPart | None:
+        """The next part; None when the database could not be asked."""
+        try:
+            return await self._journal.claim(self._card.iccid, self._path)
+        except StoreError as error:
+            log.info("%s: no work can be claimed: %s", self._path, error)
+            self._claim_not_before = self._loop.time() + _CLAIM_RETRY_S
+            return None
+        finally:
+            self._news.wake()
+
+    async def _send(self, part: ClaimedPart) -> None:
+        self._ask_for_part()  # the next one is claimed while this one is on the air
+        if self._parked is not None:
+            self._parked = None
+            await self._board.say(self._ready)
+        before = self._sender.accepted
+        after = await self._sender.send(part)
+        if self._sender.accepted != before:
+            await self._board.succeeded()
+        await self._obey(after)
+
+    async def _obey(self, after: After | None) -> None:
+        match after:
+            case GoOn(not_before=datetime() as when):
+                wait_s = (when - self._clock.now()).total_seconds()
+                self._send_not_before = self._loop.time() + max(wait_s, 0.0)
+                if wait_s > _HOLD_CLAIM_S:
+                    await self._give_back()
+            case Resync():
+                self._out_of_step = True
+            case Parked(slug=slug):
+                self._parked = slug
+                await self._board.say("sim_parked", reason=slug)
+            case Repair(slug=slug):
+                raise FaultError("sending_failed", code=slug)
+            case _:
+                return
+
+    async def _give_back(self) -> None:
+        """Stop asking for work; what was claimed and did not leave goes back."""
+        claim, self._claim = self._claim, None
+        if claim is None:
+            return
+        claim.cancel()
+        await asyncio.wait({claim})
+        part = None if claim.cancelled() else claim.result()
+        if part is None:
+            return
+        try:
+            await self._journal.release(part)
+        except StoreError as error:
+            log.warning("%s: a claimed part could not be given back: %s", self._path, error)
+
+    # --- looking after the modem ---
+
+    async def _resync(self) -> None:
+        """Get in step and look at the registration before the lane opens again."""
+        await self._board.say("resyncing")
+        for _ in range(_RESYNC_TRIES):
+            self._link.escape()
+            if await resync(self._link, self._profile):
+                self._out_of_step = False
+                self._next_registration = self._loop.time()
+                return
+            if self._news.restarted:
+                raise FaultError("restarted")
+        raise FaultError("no_answer")
+
+    async def _check_card(self) -> None:
+        """Re-read who the card is; another one ends the session."""
+        self._news.card = False
+        await wait_for_card(self._link, self._profile)
+        iccid = await read_iccid(self._link, self._profile)
+        imsi = await read_imsi(self._link, self._profile)
+        same = (iccid and iccid == self._card.iccid) or (imsi and imsi == self._card.imsi)
+        if (iccid or imsi) and not same:
+            raise FaultError("sim_changed")
+        self._next_registration = self._loop.time()
+
+    async def _check_registration(self) -> None:
+        self._news.network = False
+        state = await registration(self._link, self._profile)
+        now = self._loop.time()
+        was_open, self._open = self._open, state in REGISTERED or state == ""
+        await self._board.learn(registration=state or "unknown")
+        if self._open:
+            self._next_registration = now + self._settings.poll_s
+            self._lost_network_at, self._denied_retry_at = now, None
+            self._denied_retry_s = _DENIED_FIRST_S
+            if self._swept and self._parked is None:
+                await self._board.say(self._ready)
+            return
+        if was_open:
+            self._news.card = True  # no network: the card may be another one when it comes back
+        await self._give_back()
+        if state == "denied":
+            await self._denied(now)
+            return
+        searching_s = now - self._lost_network_at
+        self._next_registration = now + (_SEARCH_EVERY_S if searching_s < 60 else 5 * _SEARCH_EVERY_S)
+        if searching_s > self._settings.searching_s:
+            raise FaultError("no_network", seconds=int(searching_s))
+        await self._board.say("searching", seconds=int(searching_s // 30 * 30))
+
+    async def _denied(self, now: float) -> None:
+        """Refused by the network: no reset; ask it again after 15 minutes, doubling to a day."""
+        self._lost_network_at = now
+        self._next_registration = now + self._settings.poll_s
+        if self._denied_retry_at is None:
+            self._denied_retry_at = now + self._denied_retry_s
+        elif now >= self._denied_retry_at:
+            await optional(self._link, "+COPS=0", _SELECT_WITHIN_S)
+            self._denied_retry_s = min(2 * self._denied_retry_s, _DENIED_MOST_S)
+            self._denied_retry_at = self._loop.time() + self._denied_retry_s
+        self._next_registration = min(self._next_registration, self._denied_retry_at)
+        await self._board.say("registration_denied", minutes=int(self._denied_retry_s // 60))
+
+    async def _sweep(self) -> None:
+        if not self._swept:
+            await self._board.say("sweeping")
+        whole = await self._inbox.sweep(self._profile, everywhere=not self._swept, first=not self._swept)
+        self._next_sweep = self._loop.time() + (self._sweep_every_s if whole else _SWEEP_RETRY_S)
+        if not self._swept:
+            if whole:
+                await self._journal.swept(self._card.iccid)
+            self._swept = True
+            if self._open:
+                await self._board.say(self._ready)
+
+    async def _poll(self) -> None:
+        """Signal and operator of an idle modem; also the sign of life that nothing else asks for."""
+        self._next_poll = self._loop.time() + self._settings.poll_s
+        heard_at = self._link.heard_at
+        dbm = await signal(self._link, self._profile)
+        if self._link.heard_at == heard_at:
+            self._out_of_step = True  # not a word
+            return
+        name, technology = self._board.status.operator, self._board.status.technology
+        if self._claim is None or not self._claim.done():
+            name, technology = await operator(self._link, self._profile)
+        await self._board.learn(signal_dbm=dbm, operator=name, technology=technology)
+
+    async def _wait(self) -> None:
+        now = self._loop.time()
+        until = min(self._next_registration, self._next_sweep, self._next_poll)
+        if self._claim is None and self._open:
+            until = min(until, max(self._claim_not_before, now))
+        elif self._claim is not None and self._claim.done():
+            until = min(until, self._send_not_before)
+        await self._news.wait(until - now)

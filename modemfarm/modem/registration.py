@@ -1,0 +1,50 @@
+"""Is the modem registered, with whom, how strong: +CREG and its relatives, +CSQ, +COPS."""
+
+from __future__ import annotations
+
+from modemfarm.at.events import Command
+from modemfarm.at.replies import parse_cops, parse_csq, parse_registration
+from modemfarm.modem.bringup import optional
+from modemfarm.modem.link import Link
+from modemfarm.modem.profile import Profile
+
+REGISTERED = frozenset({"home", "roaming"})
+
+
+async def turn_on(link: Link, profile: Profile) -> None:
+    """Ask for registration URCs; a modem may refuse, it is asked again and again anyway."""
+    await optional(link, "+CREG=1", profile.timeouts.command)
+
+
+async def registration(link: Link, profile: Profile) -> str:
+    """``home roaming searching denied none unknown``, or "" where the modem tells it in no way we know.
+
+    +CREG comes first: it says whether SMS over the circuit-switched side works. On LTE-only
+    attachments +CEREG or +CGREG is the one that counts (TS 27.007 §7.2, §10.1.20, §10.1.22).
+    """
+    first = ""
+    for name in ("+CREG", "+CEREG", "+CGREG"):
+        lines = await optional(link, Command(f"{name}?", info=(f"{name}:",)), profile.timeouts.command)
+        for line in lines or ():
+            found = parse_registration(line)
+            if found is None:
+                continue
+            if found.state in REGISTERED:
+                return found.state
+            first = first or found.state
+    return first
+
+
+async def signal(link: Link, profile: Profile) -> int | None:
+    """Signal in dBm."""
+    lines = await optional(link, Command("+CSQ", info=("+CSQ:",)), profile.timeouts.command)
+    return next((dbm for dbm in map(parse_csq, lines or ()) if dbm is not None), None)
+
+
+async def operator(link: Link, profile: Profile) -> tuple[str | None, str | None]:
+    """Operator and technology, as +COPS? has them."""
+    lines = await optional(link, Command("+COPS?", info=("+COPS:",)), profile.timeouts.command)
+    for found in map(parse_cops, lines or ()):
+        if found is not None:
+            return found.name, found.technology
+    return None, None

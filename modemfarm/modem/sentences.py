@@ -1,0 +1,106 @@
+"""The one sentence for everything a modem can be doing, and what a person should do about it: data only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from modemfarm.model import ModemState
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence.
+
+    Attributes:
+        state: the state it belongs to.
+        text: English, with `{param}` places.
+        next_action: slug of `ACTIONS`; "" when nothing is to be done.
+        params: the places' names.
+    """
+
+    state: ModemState
+    text: str
+    next_action: str = ""
+    params: tuple[str, ...] = ()
+
+
+ACTIONS: Mapping[str, str] = {
+    "plug_in": "Plug the modem in again, or check its cable and hub.",
+    "close_other_program": "Stop the program that uses this port, for example ModemManager.",
+    "check_port_rights": "Give the daemon's user access to the port, for example by the group dialout.",
+    "insert_sim": "Insert a SIM card.",
+    "enter_pin": "Enter the SIM's PIN on the page or in config.yaml.",
+    "correct_pin": "Correct the SIM's PIN; it is not tried again by itself.",
+    "unlock_in_phone": "Put the SIM into a phone and unlock it there.",
+    "check_antenna": "Check the antenna and the coverage at this place.",
+    "ask_operator": "Ask the operator whether this SIM is active and may register.",
+    "check_sim": "Look at the SIM's page for the reason, then resume it.",
+    "power_cycle": "Take the modem's power away for ten seconds; check its power supply.",
+    "remove_one": "Remove the other SIM or wait until its modem is gone.",
+    "report": "Send the log to the developers.",
+}
+
+_S, _W, _R, _N, _G = (
+    ModemState.STARTING,
+    ModemState.WORKING,
+    ModemState.RECOVERING,
+    ModemState.NEEDS_YOU,
+    ModemState.GONE,
+)
+
+SENTENCES: Mapping[str, Sentence] = {
+    "opening": Sentence(_S, "The port is being opened."),
+    "listening": Sentence(
+        _S, "Listening for the result of the last message before anything is sent.", "", ("seconds",)
+    ),
+    "waking": Sentence(_S, "Waiting for the modem's first answer."),
+    "identifying": Sentence(_S, "The modem answers; asking what it is."),
+    "starting_radio": Sentence(_S, "The radio is being switched on."),
+    "waiting_for_sim": Sentence(_S, "Waiting for the SIM card."),
+    "setting_up": Sentence(_S, "Choosing message stores and notifications."),
+    "sweeping": Sentence(_S, "Reading the messages that lie on the SIM and in the modem."),
+    "searching": Sentence(_S, "Looking for the network.", "", ("seconds",)),
+    "ready": Sentence(_W, "Ready."),
+    "ready_without_reports": Sentence(_W, "Ready; this modem brings no delivery reports."),
+    "resyncing": Sentence(_R, "An answer was missing; getting in step with the modem again."),
+    "repairing_reinit": Sentence(_R, "Starting over with the modem ({cause}).", "", ("cause",)),
+    "repairing_radio": Sentence(_R, "Switching the radio off and on ({cause}).", "", ("cause",)),
+    "repairing_reset": Sentence(_R, "Restarting the modem ({cause}).", "", ("cause",)),
+    "repairing_reopen": Sentence(_R, "Trying again in {seconds} s ({cause}).", "power_cycle", ("cause", "seconds")),
+    "restarted": Sentence(_R, "The modem restarted by itself; setting it up again."),
+    "sim_changed": Sentence(_R, "Another SIM is in the modem; setting it up again."),
+    "reset_by_person": Sentence(_R, "Restarting the modem because a person asked for it."),
+    "port_busy": Sentence(_N, "Another program uses this port: {what}.", "close_other_program", ("what",)),
+    "port_refused": Sentence(_N, "The port cannot be opened: {what}.", "check_port_rights", ("what",)),
+    "sim_absent": Sentence(_N, "There is no SIM card in the modem.", "insert_sim"),
+    "sim_failure": Sentence(_N, "The SIM card cannot be read: {what}.", "insert_sim", ("what",)),
+    "pin_unknown": Sentence(_N, "The SIM wants a PIN that is not known here.", "enter_pin"),
+    "pin_counter_unreadable": Sentence(
+        _N, "The SIM wants a PIN, but its remaining tries cannot be read.", "unlock_in_phone"
+    ),
+    "pin_last_try": Sentence(_N, "The SIM has one try left for its PIN; it is not risked.", "unlock_in_phone"),
+    "pin_wrong": Sentence(_N, "The SIM refused its PIN.", "correct_pin"),
+    "puk_wanted": Sentence(_N, "The SIM wants its PUK.", "unlock_in_phone"),
+    "sim_locked": Sentence(_N, "The SIM or the modem is locked: {what}.", "ask_operator", ("what",)),
+    "registration_denied": Sentence(
+        _N, "The network refuses this SIM; next try in {minutes} min.", "ask_operator", ("minutes",)
+    ),
+    "no_network": Sentence(_R, "No network for {seconds} s.", "check_antenna", ("seconds",)),
+    "sim_parked": Sentence(_N, "This SIM is parked ({reason}); receiving goes on.", "check_sim", ("reason",)),
+    "resets_used_up": Sentence(_N, "Restarting did not help six times today.", "power_cycle"),
+    "stopping": Sentence(_W, "Stopping; waiting for the result on the air."),
+    "stopped": Sentence(_G, "Stopped with the daemon."),
+    "gone": Sentence(_G, "The port is gone.", "plug_in"),
+    "failed_inside": Sentence(_R, "A fault in modemfarm itself; trying again in {seconds} s.", "report", ("seconds",)),
+}
+
+CAUSES: Mapping[str, str] = {
+    "no_answer": "it does not answer",
+    "init_refused": "it refuses a command it needs",
+    "pdu_mode_refused": "it refuses PDU mode",
+    "no_network": "it finds no network",
+    "out_of_step": "its answers do not fit",
+    "sending_failed": "sending failed",
+    "device": "it reports a fault of its own",
+}

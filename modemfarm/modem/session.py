@@ -1,0 +1,249 @@
+"""One modem's life from the opening of its port to the close: listen, wake, identify, set up, work."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import datetime
+
+from modemfarm.at.events import CTRL_Z, Command, Late, Unsolicited
+from modemfarm.at.machine import AtMachine
+from modemfarm.errors import LinkLostError, ModemError
+from modemfarm.modem import bringup
+from modemfarm.modem.bringup import FaultError, optional
+from modemfarm.modem.journal import Journal, Pending, SimSeen
+from modemfarm.modem.ladder import Limits, Rung
+from modemfarm.modem.lane import Lane, News
+from modemfarm.modem.link import Link
+from modemfarm.modem.port import Port
+from modemfarm.modem.profile import Profiles
+from modemfarm.modem.receiving import Inbox
+from modemfarm.modem.registration import turn_on
+from modemfarm.modem.sending import Sender
+from modemfarm.modem.settings import Clock, ModemSettings
+from modemfarm.modem.sim import read_card, unlock
+from modemfarm.modem.status import StatusBoard
+from modemfarm.modem.storage import announce, choose_memories, reports_of
+
+log = logging.getLogger(__name__)
+
+_RADIO_OFF_S = 5.0
+_RADIO_WITHIN_S = 30.0
+_RESET_WITHIN_S = 5.0
+_RESET_HOLD_S = 10.0  # how long a starting modem keeps its place among the farm's RESETS_AT_ONCE
+_NETWORK_URCS = ("+CREG:", "+CGREG:", "+CEREG:", "+C5GREG:")
+
+
+class Session:
+    """Serves one open port once.
+
+    Attributes:
+        worked: the modem became ready and did not fall ill at once.
+    """
+
+    def __init__(
+        self,
+        port: Port,
+        profiles: Profiles,
+        journal: Journal,
+        board: StatusBoard,
+        *,
+        settings: ModemSettings,
+        clock: Clock,
+        limits: Limits,
+    ) -> None:
+        self._port, self._profiles, self._journal, self._board = port, profiles, journal, board
+        self._settings, self._clock, self._limits = settings, clock, limits
+        self._loop = asyncio.get_running_loop()
+        self._machine = AtMachine()
+        self._news = News()
+        self._link = Link(port, self._machine, self._on_event, self._news.wake)
+        self._profile = profiles.generic
+        self._inbox = Inbox(self._link, journal, clock, self._news.wake)
+        self._sender = Sender(self._link, journal, self._profile, clock, settings.result_within_s)
+        self.worked = False
+
+    def stop(self) -> None:
+        """No new prompt; the result on the air is waited for, then `run` returns."""
+        self._news.stopping = True
+        self._news.wake()
+
+    def reset(self) -> None:
+        """End as soon as nothing is on the air, so that the next session restarts the modem."""
+        self._news.reset_wanted = True
+        self._news.wake()
+
+    async def run(self, rung: Rung) -> None:
+        """Live; returns when stopped.
+
+        Raises:
+            LinkLostError, NoAnswerError, CommandError, SimError, FaultError: why it ended.
+        """
+        ended: ModemError | None = None
+        async with asyncio.TaskGroup() as group:
+            helpers = [
+                group.create_task(self._read(), name=f"read {self._port.path}"),
+                group.create_task(self._inbox.keep_direct(), name=f"keep {self._port.path}"),
+            ]
+            try:
+                await self._live(rung, group)
+            except ModemError as error:
+                ended = error
+            finally:
+                for helper in helpers:
+                    helper.cancel()
+                await self._inbox.drain_direct()
+        if ended is not None:
+            raise ended
+
+    async def _read(self) -> None:
+        try:
+            await self._link.read_on()
+        except LinkLostError as error:
+            log.debug("%s", error)
+
+    async def _live(self, rung: Rung, group: asyncio.TaskGroup) -> None:
+        pending = await self._journal.pending(self._port.path)
+        if pending is not None and await self._listen(pending):
+            return
+        await self._board.say("waking")
+        await bringup.wake(self._link, self._settings.wake_within_s)
+        self._news.restarted = False
+        await self._identify()
+        await self._climb(rung)
+        if not await bringup.radio_is_on(self._link, self._profile):
+            await self._start_radio()
+        card = await self._find_card()
+        await self._board.say("setting_up")
+        await bringup.initialise(self._link, self._profile)
+        await bringup.pdu_mode(self._link, self._profile)
+        self._inbox.memories = await choose_memories(self._link, self._profile)
+        cnmi = await announce(self._link, self._profile)
+        await turn_on(self._link, self._profile)
+        if self._news.restarted:
+            raise FaultError("restarted")
+        if self._news.stopping:
+            return
+        lane = Lane(
+            link=self._link,
+            journal=self._journal,
+            profile=self._profile,
+            sender=self._sender,
+            inbox=self._inbox,
+            board=self._board,
+            news=self._news,
+            card=card,
+            settings=self._settings,
+            clock=self._clock,
+            group=group,
+            announced=bool(cnmi),
+            ready="ready"
+            if reports_of(cnmi) != "none" or self._profile.reports == "stored"
+            else "ready_without_reports",
+        )
+        began = self._loop.time()
+        try:
+            await lane.work()
+        finally:
+            self.worked = self._sender.accepted > 0 or self._loop.time() - began > 2 * self._settings.poll_s
+
+    async def _listen(self, pending: Pending) -> bool:
+        """Say nothing to a modem that may still owe a result; True when told to stop meanwhile.
+
+        A late ``+CMGS:`` or error ends the listening at once; what else it says is received as ever.
+        """
+        wait_s = (pending.listen_until - self._clock.now()).total_seconds()
+        until = self._loop.time() + wait_s
+        if wait_s <= 0:
+            return False
+        await self._board.say("listening", seconds=int(wait_s))
+        self._link.expect_late(Command("+CMGS=0", body=b"00" + CTRL_Z, tag=pending.attempt_id))
+        written_at: datetime = pending.ctrl_z_at or self._clock.now()
+        self._sender.remember(pending.attempt_id, pending.iccid, written_at)
+        while self._loop.time() < until:
+            if self._link.lost:
+                raise LinkLostError(f"{self._port.path}: the port is gone")
+            while self._news.late:
+                if await self._sender.late(self._news.late.popleft()) is not None:
+                    return self._news.stopping
+            if self._news.stopping:
+                return True
+            await self._news.wait(until - self._loop.time())
+        return False
+
+    async def _identify(self) -> None:
+        await self._board.say("identifying")
+        who = await bringup.identify(self._link, self._profile.timeouts.command)
+        self._profile = self._profiles.choose(who.manufacturer, who.model)
+        self._sender.profile = self._profile
+        self._inbox.imei = who.imei
+        urcs = self._profile.urcs
+        self._machine.urcs = self._machine.urcs.adding(
+            (*urcs.extra, *urcs.boot_ready, *urcs.reboot, *urcs.sim, *urcs.full)
+        )
+        await self._board.learn(
+            imei=who.imei,
+            family=self._profile.name,
+            manufacturer=who.manufacturer or None,
+            model=who.model or None,
+            firmware=who.firmware or None,
+        )
+
+    async def _climb(self, rung: Rung) -> None:
+        """Do what this session was opened for, within the farm's limits."""
+        if rung not in {Rung.RADIO, Rung.RESET}:
+            return
+        sim = self._board.status.iccid or self._port.path
+        if not self._limits.may_reset(sim, self._clock.now()):
+            await self._board.say("resets_used_up")
+            return
+        async with self._limits.turn():
+            if rung is Rung.RADIO:
+                await optional(self._link, self._profile.radio_off, _RADIO_WITHIN_S)
+                await asyncio.sleep(_RADIO_OFF_S)
+                await optional(self._link, self._profile.radio_on, _RADIO_WITHIN_S)
+                return
+            await optional(self._link, self._profile.reset, _RESET_WITHIN_S)
+            await asyncio.sleep(_RESET_HOLD_S)
+        raise FaultError("restarted")
+
+    async def _start_radio(self) -> None:
+        async with self._limits.turn():
+            await self._board.say("starting_radio")
+            await optional(self._link, self._profile.radio_on, _RADIO_WITHIN_S)
+
+    async def _find_card(self) -> SimSeen:
+        """Unlock the card and tell the journal who it is."""
+        await self._board.say("waiting_for_sim")
+        imei = self._inbox.imei
+        await unlock(self._link, self._profile, self._journal, imei, self._port.path)
+        self._news.card = False
+        card = await read_card(self._link, self._profile)
+        if imei is not None:
+            known = self._limits.last_card.get(imei)
+            self._inbox.own_memory_of_another = known is not None and known != card.iccid
+            self._limits.last_card[imei] = card.iccid
+        self._inbox.iccid = card.iccid
+        await self._journal.sim_seen(self._port.path, imei, card)
+        await self._board.learn(iccid=card.iccid)
+        return card
+
+    def _on_event(self, event: Unsolicited | Late) -> None:
+        """Called by the reader: note, never wait."""
+        news = self._news
+        if isinstance(event, Late):
+            news.late.append(event)
+        elif self._inbox.take(event):
+            return
+        elif event.line.startswith(_NETWORK_URCS):
+            news.network = True
+        elif event.line.startswith(self._profile.urcs.reboot):
+            news.restarted = True
+            self._link.restarted()
+        elif event.line.startswith(self._profile.urcs.sim):
+            news.card = True
+        elif event.line.startswith(self._profile.urcs.full):
+            self._inbox.sweep_due = True
+        else:
+            return
+        news.wake()

@@ -1,0 +1,70 @@
+"""Keeps one modem's status and tells the journal when it changed."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TypedDict, Unpack
+
+from modemfarm.errors import StoreError
+from modemfarm.model import ModemState
+from modemfarm.modem.journal import Journal, ModemStatus
+from modemfarm.modem.sentences import SENTENCES
+from modemfarm.modem.settings import Clock
+
+log = logging.getLogger(__name__)
+
+
+class Facts(TypedDict, total=False):
+    """What may be learned about a modem (see `ModemStatus`)."""
+
+    imei: str | None
+    family: str | None
+    manufacturer: str | None
+    model: str | None
+    firmware: str | None
+    iccid: str | None
+    signal_dbm: int | None
+    operator: str | None
+    technology: str | None
+    registration: str
+
+
+class StatusBoard:
+    """One port's status, kept over its sessions."""
+
+    def __init__(self, path: str, journal: Journal, clock: Clock) -> None:
+        self._journal, self._clock = journal, clock
+        self.status = ModemStatus(path, ModemState.STARTING, "opening", clock.now())
+
+    async def say(self, slug: str, **params: str | float) -> None:
+        """Change the sentence; `since` moves only when it is another one."""
+        sentence = SENTENCES[slug]
+        now = self.status
+        if (now.sentence, now.params) == (slug, params):
+            return
+        since = now.since if now.sentence == slug else self._clock.now()
+        if now.sentence != slug:
+            log.info("%s: %s %s", now.path, slug, params or "")
+        self.status = replace(
+            now, state=sentence.state, sentence=slug, since=since, next_action=sentence.next_action, params=params
+        )
+        await self._tell()
+
+    async def learn(self, **facts: Unpack[Facts]) -> None:
+        """Note facts; told only when one is new."""
+        new = replace(self.status, **facts)
+        if new != self.status:
+            self.status = new
+            await self._tell()
+
+    async def succeeded(self) -> None:
+        """A part was accepted."""
+        self.status = replace(self.status, last_success_at=self._clock.now())
+        await self._tell()
+
+    async def _tell(self) -> None:
+        try:
+            await self._journal.status(self.status)
+        except StoreError as error:
+            log.debug("status not told: %s", error)

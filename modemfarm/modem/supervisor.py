@@ -1,0 +1,197 @@
+"""One port's supervisor: opens, runs session after session, climbs the ladder, lets no error out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from modemfarm.errors import CommandError, LinkLostError, NoAnswerError, PortBusyError, SimError
+from modemfarm.modem.bringup import FaultError
+from modemfarm.modem.journal import Journal, ModemStatus
+from modemfarm.modem.ladder import SENTENCE_OF, Ladder, Limits, Rung, Step
+from modemfarm.modem.port import PortOpener
+from modemfarm.modem.profile import Profiles
+from modemfarm.modem.sentences import CAUSES
+from modemfarm.modem.session import Session
+from modemfarm.modem.settings import Clock, ModemSettings
+from modemfarm.modem.status import StatusBoard
+
+log = logging.getLogger(__name__)
+
+_BUSY_RETRY_S = 10.0
+_SIM_RETRY_S = 15.0  # a card may be put in at any time
+_LOCKED_RETRY_S = 300.0  # a card that waits for a person
+_GONE_RETRY_S = (0.3, 0.5, 1.0, 2.0, 5.0)  # a port that vanished is looked for; never a reason for a reset
+_INSIDE_RETRY_S = 30.0
+_AT_ONCE_S = 0.2
+
+# Sentences for a card that cannot be used, by `SimError.condition`; a PIN's own slug wins.
+_SIM_SLUGS = {"absent": "sim_absent", "puk": "puk_wanted", "wrong_pin": "pin_wrong", "locked": "sim_locked"}
+_PIN_SLUGS = frozenset({"pin_unknown", "pin_counter_unreadable", "pin_last_try"})
+_NOT_THE_MODEMS_FAULT = frozenset({"restarted", "sim_changed"})
+
+
+class Supervisor:
+    """Keeps one port served for as long as `run` is not cancelled or drained."""
+
+    def __init__(  # noqa: PLR0917  # the builder's few lines read best in this order
+        self,
+        path: str,
+        opener: PortOpener,
+        profiles: Profiles,
+        journal: Journal,
+        settings: ModemSettings,
+        clock: Clock,
+        limits: Limits | None = None,
+    ) -> None:
+        self.path = path
+        self._opener, self._profiles, self._journal = opener, profiles, journal
+        self._settings, self._clock = settings, clock
+        self._limits = limits or Limits()
+        self._board = StatusBoard(path, journal, clock)
+        self._ladder = Ladder()
+        self._session: Session | None = None
+        self._stopping = False
+        self._stopped = asyncio.Event()
+        self._reset_asked = False
+        self._nudge = asyncio.Event()
+        self._gone = 0
+
+    @property
+    def status(self) -> ModemStatus:
+        """What the modem is doing now."""
+        return self._board.status
+
+    async def run(self) -> None:
+        """Serve the port; returns after `drain`, raises nothing but CancelledError."""
+        step = Step(Rung.PLAIN, 0.0)
+        try:
+            while not self._stopping:
+                try:
+                    step = await self._once(step.rung)
+                except Exception:
+                    log.exception("%s: a session failed inside", self.path)
+                    await self._board.say("failed_inside", seconds=int(_INSIDE_RETRY_S))
+                    step = Step(Rung.REINIT, _INSIDE_RETRY_S)
+                if not self._stopping:
+                    await self._pause(step.wait_s)
+        finally:
+            self._stopped.set()
+
+    async def reset(self) -> None:
+        """Restart the modem as soon as nothing of ours is on the air; a person asked."""
+        self._reset_asked = True
+        self._nudge.set()
+        if self._session is not None:
+            self._session.reset()
+
+    def stop(self) -> None:
+        """Begin to drain: no new prompt."""
+        self._stopping = True
+        self._nudge.set()
+        if self._session is not None:
+            self._session.stop()
+
+    async def drain(self) -> None:
+        """Stop, and wait until the result on the air is written; the caller sets the deadline, then cancels `run`."""
+        self.stop()
+        await self._stopped.wait()
+
+    async def vanished(self) -> None:
+        """Discovery lost sight of the port: say so; whoever says it ends `run`."""
+        await self._board.say("gone")
+
+    async def _once(self, rung: Rung) -> Step:
+        """One session; what to do next."""
+        if self._reset_asked:
+            self._reset_asked = False
+            rung = Rung.RESET
+            await self._board.say("reset_by_person")
+        try:
+            port = await self._opener.open(self.path)
+        except PortBusyError as error:
+            await self._board.say("port_busy", what=str(error))
+            return Step(rung, _BUSY_RETRY_S)
+        except LinkLostError as error:
+            return await self._absent(rung, str(error))
+        session = Session(
+            port,
+            self._profiles,
+            self._journal,
+            self._board,
+            settings=self._settings,
+            clock=self._clock,
+            limits=self._limits,
+        )
+        self._session = session
+        if self._stopping:
+            session.stop()
+        try:
+            await session.run(rung)
+        except LinkLostError as error:
+            log.info("%s", error)
+            if session.worked:
+                self._ladder.worked()
+                self._gone = 0
+            return await self._absent(Rung.PLAIN, "")
+        except SimError as error:
+            return await self._card_unusable(error)
+        except NoAnswerError as error:
+            return await self._fault(session, "no_answer", str(error))
+        except CommandError as error:
+            return await self._fault(session, "init_refused", str(error))
+        except FaultError as error:
+            return await self._fault(session, error.slug, str(error))
+        finally:
+            self._session = None
+            port.abort()
+        await self._board.say("stopped")
+        return Step(Rung.PLAIN, 0.0)
+
+    async def _absent(self, rung: Rung, what: str) -> Step:
+        wait_s = _GONE_RETRY_S[min(self._gone, len(_GONE_RETRY_S) - 1)]
+        self._gone += 1
+        if "ermission" in what:
+            await self._board.say("port_refused", what=what)
+        else:
+            await self._board.say("gone")
+        return Step(rung, wait_s)
+
+    async def _card_unusable(self, error: SimError) -> Step:
+        await self._board.learn(iccid=None)
+        text = str(error)
+        if text in _PIN_SLUGS:
+            await self._board.say(text)
+        elif error.condition == "locked" or error.condition not in _SIM_SLUGS:
+            await self._board.say(_SIM_SLUGS.get(error.condition, "sim_failure"), what=text)
+        else:
+            await self._board.say(_SIM_SLUGS[error.condition])
+        return Step(Rung.PLAIN, _SIM_RETRY_S if error.condition in {"absent", "failure"} else _LOCKED_RETRY_S)
+
+    async def _fault(self, session: Session, slug: str, what: str) -> Step:
+        if slug == "reset_by_person":
+            return Step(Rung.RESET, 0.0)
+        if slug in _NOT_THE_MODEMS_FAULT:
+            await self._board.say(slug)
+            return Step(Rung.PLAIN, _AT_ONCE_S)
+        if session.worked:
+            self._ladder.worked()
+        step = self._ladder.climb()
+        cause = slug if slug in CAUSES else "device"
+        log.warning("%s: %s; next: %s in %g s", self.path, what, step.rung.name.lower(), step.wait_s)
+        if step.rung is Rung.REOPEN:
+            await self._board.say("repairing_reopen", cause=cause, seconds=int(step.wait_s))
+        else:
+            await self._board.say(SENTENCE_OF[step.rung], cause=cause)
+        return step
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not when a person asks for something."""
+        self._nudge.clear()
+        if self._stopping or self._reset_asked:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._nudge.wait()
+        except TimeoutError:
+            return
