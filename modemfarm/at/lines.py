@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from itertools import pairwise
 
 from modemfarm.at.events import Command
 from modemfarm.at.finals import CALL_ENDS, parse_final
@@ -62,7 +63,7 @@ def unglue(line: str, in_flight: Command | None, urcs: UrcTable) -> list[str]:
                 starts.add(at)
             at = line.find(prefix, at + 1)
     edges = [*sorted(starts), len(line)]
-    cut = [line[a:b].strip() for a, b in zip(edges, edges[1:], strict=False)]
+    cut = [line[a:b].strip() for a, b in pairwise(edges)]
     return [piece for item in cut for piece in _tail(item) if piece]
 
 
@@ -82,8 +83,9 @@ def may_be_pdu(line: str, header: str, *, busy: bool) -> bool:
     Source: TS 27.005 §3.4.1: the length counts the TPDU's octets, the SMSC address comes on top.
     """
     announced = re.search(r"(\d{1,3})\s*$", header)
-    if announced and _HEX.fullmatch(line) and len(line) >= 2:
-        if len(line) == 2 * (int(announced[1]) + 1 + int(line[:2], 16)):
+    if announced and len(line) >= 2 and _HEX.fullmatch(line):
+        smsc_octets = int(line[:2], 16)
+        if len(line) == 2 * (1 + smsc_octets + int(announced[1])):
             return True
     return mostly_hex(line) and len(line) > (_LONG_ANSWER if busy else 1)
 

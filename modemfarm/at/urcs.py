@@ -37,7 +37,7 @@ class UrcTable:
 
     def has(self, line: str) -> bool:
         """Whether this line is a URC, header or not."""
-        if line.startswith(self.prefixes) or line.startswith(self.with_pdu):
+        if line.startswith((*self.prefixes, *self.with_pdu)):
             return True
         return line.startswith(self.words) and any(
             line.startswith(word) and not line[len(word) : len(word) + 1].isalnum() for word in self.words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -107,7 +108,7 @@ def test_any_cut_of_the_bytes_means_the_same(name: str, data: st.DataObject) -> 
     def anywhere(octets: bytes) -> Iterator[bytes]:
         cuts = data.draw(st.sets(st.integers(1, max(1, len(octets) - 1)), max_size=8))
         edges = [0, *sorted(cuts), len(octets)]
-        return (octets[a:b] for a, b in zip(edges, edges[1:], strict=False))
+        return (octets[a:b] for a, b in pairwise(edges))
 
     assert play(name, anywhere) == wanted(name)
 
