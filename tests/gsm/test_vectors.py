@@ -166,10 +166,7 @@ def test_deliver_vector_is_written_from_its_fields_alone(vector: dict[str, Any])
     found = decode_pdu(bytes.fromhex(vector["pdu"])).tpdu
     assert isinstance(found, SmsDeliver)
     header = Header(concat=found.concat, single=found.user_data.single, locking=found.user_data.locking)
-    if "data_hex" in vector:
-        part = build8(bytes.fromhex(vector["data_hex"]))
-    else:
-        part = one_part(vector["text"], header)
+    part = build8(bytes.fromhex(vector["data_hex"])) if "data_hex" in vector else one_part(vector["text"], header)
     first = vector.get("first_octet", 0x04)
     made = SmsDeliver(
         vector["number"],
