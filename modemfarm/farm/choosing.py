@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 
 from modemfarm.model import Plan
 from modemfarm.store.queue import Candidate
@@ -104,31 +105,33 @@ def choose(
     now: datetime,
     *,
     sticky: bool = True,
-    paused_classes: Collection[str] = (),
+    in_flight: Mapping[str, str] = MappingProxyType({}),
 ) -> Choice:
     """Assign waiting parts to free lanes, one part a lane at the most.
 
     Bound parts first, then priority, then oldest. A contact keeps the SIM of the last exchange unless
-    that SIM is parked or gone past its grace; of several lanes the one with most plan headroom, fewest
-    recent failures and longest rest wins.
+    that SIM is parked or gone past its grace; of several lanes the one with fewest recent failures, most
+    plan headroom and longest rest wins.
 
     Args:
         parts: heads of the lanes' own queues and of the unbound one.
         lanes: free ones only.
         presence: every SIM known; one not in it counts as away.
+        in_flight: recipients of parts that are claimed now, and by which SIM.
     """
     free = {lane.iccid: lane for lane in lanes}
     assignments: list[Assignment] = []
     bindings: dict[int, str] = {}
-    going_to: dict[str, str] = {}  # recipient -> SIM chosen in this round
+    going_to = dict(in_flight)  # recipient -> SIM
     messages: set[int] = set()
     for part in sorted(parts, key=lambda item: (not item.bound_iccid, item.rank, item.due_at, item.part_id)):
-        if part.message_class in paused_classes or part.message_id in messages:
+        if part.message_id in messages:
             continue
         wanted = part.bound_iccid
         if not wanted and part.pinned is None:
-            wanted = going_to.get(part.recipient) or _sticky(part, presence, sticky=sticky)
-        lane = _best(part, [free[wanted]] if wanted in free else [] if wanted else list(free.values()), now)
+            wanted = _sticky(part, going_to, presence) if sticky else ""
+        offered = [free[wanted]] if wanted in free else [] if wanted else list(free.values())
+        lane = _best(part, offered, _to_avoid(part, presence), now)
         if lane is None:
             if wanted and not part.bound_iccid:
                 bindings[part.message_id] = wanted
@@ -144,25 +147,32 @@ def choose(
     return Choice(tuple(assignments), tuple(Binding(key, value) for key, value in bindings.items()))
 
 
-def _sticky(part: Candidate, presence: Mapping[str, Presence], *, sticky: bool) -> str:
-    iccid = part.sticky_iccid
-    if not sticky or iccid is None or iccid in part.avoid:
+def _sticky(part: Candidate, going_to: Mapping[str, str], presence: Mapping[str, Presence]) -> str:
+    """The SIM that this contact keeps; "" when there is none that can still be waited for."""
+    iccid = going_to.get(part.recipient) or part.sticky_iccid
+    if iccid is None or iccid in part.avoid:
         return ""
     return iccid if presence.get(iccid) in (Presence.HERE, Presence.PAUSED) else ""
 
 
-def _best(part: Candidate, lanes: Sequence[LaneView], now: datetime) -> LaneView | None:
+def _to_avoid(part: Candidate, presence: Mapping[str, Presence]) -> frozenset[str]:
+    """The SIMs that refused this message, as long as there is another one that could take it."""
+    others = any(how is Presence.HERE and iccid not in part.avoid for iccid, how in presence.items())
+    return part.avoid if others else frozenset()
+
+
+def _best(part: Candidate, lanes: Sequence[LaneView], avoid: frozenset[str], now: datetime) -> LaneView | None:
     needs = part.parts_total - part.part_number + 1
     fitting = [
         lane
         for lane in lanes
         if (part.pinned is None or part.pinned in lane.names)
-        and lane.iccid not in part.avoid
+        and lane.iccid not in avoid
         and blocked_by(lane, 0 if part.charged_to == lane.owner else needs, now) is None
     ]
     if not fitting:
         return None
-    return min(fitting, key=lambda lane: (-round(headroom(lane), 2), lane.failures, lane.used_today, _rested(lane)))
+    return min(fitting, key=lambda lane: (lane.failures, -round(headroom(lane), 2), lane.used_today, _rested(lane)))
 
 
 def _rested(lane: LaneView) -> float:

@@ -107,7 +107,7 @@ def _report(tx: Tx, raw: Raw, tpdu: SmsStatusReport, settings: InboundSettings, 
 
 
 def _as_report(raw: Raw, received_id: int, settings: InboundSettings) -> reports.Report:
-    word, reason = settings.errors.tp_status(raw.status or 0)
+    said = settings.errors.tp_status(raw.status or 0)
     return reports.Report(
         received_id=received_id,
         iccid=raw.iccid or "",
@@ -116,8 +116,8 @@ def _as_report(raw: Raw, received_id: int, settings: InboundSettings) -> reports
         scts=raw.scts,
         discharge_at=raw.discharge_at,
         status=raw.status or 0,
-        verdict=word,
-        reason=reason,
+        verdict=said.state.value,
+        reason=said.reason,
     )
 
 
@@ -154,7 +154,7 @@ def _deliver(
         raw,
         kind="deliver",
         originator=originator(tpdu.originator, settings.country),
-        text=tpdu.text if tpdu.data is None else tpdu.data.hex().upper(),
+        text=_storable(tpdu.text) if tpdu.data is None else tpdu.data.hex().upper(),
         scts=tpdu.scts,
         concat_ref=tpdu.concat.ref if tpdu.concat else None,
         concat_total=tpdu.concat.total if tpdu.concat else None,
@@ -169,6 +169,11 @@ def _deliver(
     if not complete:
         return Understood("deliver")
     return Understood("deliver", inbound_id, judge(tx, inbound_id, settings, now))
+
+
+def _storable(text: str | None) -> str:
+    """A text as every database takes it: what is no character (half a surrogate pair, NUL) becomes U+FFFD."""
+    return (text or "").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\0", "\ufffd")
 
 
 def judge(tx: Tx, inbound_id: int, settings: InboundSettings, now: datetime) -> str | None:

@@ -10,6 +10,7 @@ from modemfarm.gsm.splitting import Layout, measure
 from modemfarm.intake.draft import Accepted, Draft, IntakeSettings, Preview
 from modemfarm.intake.numbers import parse_recipient
 from modemfarm.model import Encoding, MessageClass, MessageState, Reason, normal_iccid
+from modemfarm.store.actions import is_paused
 from modemfarm.store.engine import Tx
 from modemfarm.store.events import record
 from modemfarm.store.messages import NewMessage, insert
@@ -35,6 +36,9 @@ def check(draft: Draft, settings: IntakeSettings, now: datetime) -> tuple[NewMes
     )
     if not draft.text:
         raise BadFieldError("text", "empty", "there is no text to send")
+    for field, value in (("text", draft.text), ("reference", draft.reference), ("purpose", draft.purpose)):
+        if value is not None and not _is_text(value):
+            raise BadFieldError(field, "not_text", "holds half a surrogate pair or a NUL")
     layout = measure(draft.text)
     if layout.parts > settings.max_parts:
         raise TextTooLongError(layout.parts, settings.max_parts)
@@ -72,6 +76,10 @@ def check(draft: Draft, settings: IntakeSettings, now: datetime) -> tuple[NewMes
         ),
         layout,
     )
+
+
+def _is_text(value: str) -> bool:
+    return "\0" not in value and not any("\ud800" <= char <= "\udfff" for char in value)
 
 
 def _message_class(draft: Draft, settings: IntakeSettings) -> MessageClass:
@@ -140,13 +148,15 @@ def write(
 ) -> Accepted | None:
     """Judge and write a checked message; see `accept`."""
     against = judge(tx, message, settings)
+    if against is None and is_paused(tx, message.message_class, batch_id):
+        message = replace(message, state=MessageState.HELD, reason=Reason("paused"))
     message = replace(
         message,
         batch_id=batch_id,
         batch_row=batch_row,
         bound_iccid=pinned_to(tx, normal_iccid(message.pinned), message.pinned) if message.pinned else "",
         state=MessageState.REFUSED if against else message.state,
-        reason=against,
+        reason=against or message.reason,
     )
     message_id = insert(tx, message, now)
     if message_id is None:

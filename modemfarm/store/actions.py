@@ -95,16 +95,53 @@ def pause(tx: Tx, scope: str, value: str, now: datetime, *, who: str = "") -> bo
         who=who,
     )
     if added:
+        _gate(tx, scope, value, 1)
         record(tx, "farm.paused", now, subject=value, scope=scope, who=who)
     return bool(added)
+
+
+def _gate(tx: Tx, scope: str, value: str, gate: int) -> None:
+    """Hide what a class or batch has waiting from every claim, or show it again; a farm-wide pause stops claiming."""
+    if scope == "all":
+        return
+    own = "p.class = :value" if scope == "class" else "p.batch_id = CAST(:value AS BIGINT)"
+    state, reason, was = ("held", "paused", "queued") if gate else ("queued", None, "held")
+    tx.run(
+        f"UPDATE messages SET state = :state, reason = :reason, next_at = NULL WHERE state = :was"  # noqa: S608
+        f" AND coalesce(reason, '') IN ('', 'plan_minute', 'plan_day', 'paused') AND id IN"
+        f" (SELECT p.message_id FROM parts p WHERE p.state = 'waiting' AND p.gate <> :gate AND {own})",
+        state=state,
+        reason=reason,
+        was=was,
+        gate=gate,
+        value=value,
+    )
+    tx.run(
+        f"UPDATE parts SET gate = :gate WHERE id IN (SELECT p.id FROM parts p JOIN messages m ON m.id = p.message_id"  # noqa: S608
+        f" WHERE p.state = 'waiting' AND p.gate <> :gate AND {own} AND coalesce(m.reason, '') NOT IN ('restored'))",
+        gate=gate,
+        value=value,
+    )
 
 
 def resume(tx: Tx, scope: str, value: str, now: datetime, *, who: str = "") -> bool:
     """Lift a pause; False when there was none."""
     lifted = tx.run("DELETE FROM pauses WHERE scope = :scope AND value = :value", scope=scope, value=value)
     if lifted:
+        _gate(tx, scope, value, 0)
         record(tx, "farm.resumed", now, subject=value, scope=scope, who=who)
     return bool(lifted)
+
+
+def is_paused(tx: Tx, message_class: str, batch_id: int | None) -> bool:
+    """Whether a pause of its class or batch stands against a new message."""
+    return bool(
+        tx.value(
+            "SELECT 1 FROM pauses WHERE (scope = 'class' AND value = :class) OR (scope = 'batch' AND value = :batch)",
+            **{"class": message_class},
+            batch="" if batch_id is None else str(batch_id),
+        )
+    )
 
 
 def pauses(tx: Tx) -> list[Row]:

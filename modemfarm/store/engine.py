@@ -7,7 +7,7 @@ import functools
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -82,7 +82,7 @@ class Tx:
         row = self._cursor.fetchone()
         return None if row is None else row[0]
 
-    def many(self, sql: str, binds: list[Mapping[str, object]]) -> None:
+    def many(self, sql: str, binds: Sequence[Mapping[str, object]]) -> None:
         """The same statement for many rows."""
         try:
             self._cursor.executemany(sql if self._sqlite else _pyformat(sql), binds)

@@ -108,7 +108,7 @@ def open_attempt(tx: Tx, host: str, path: str, now: datetime, within: timedelta 
     """
     return tx.one(
         "SELECT a.id, a.iccid, a.submitting_at, a.ctrl_z_at FROM attempts a JOIN parts p ON p.attempt_id = a.id"
-        " WHERE a.path = :path AND a.host = :host AND a.outcome = 'uncertain' AND a.kind IS NULL"
+        " WHERE a.path = :path AND a.host = :host AND a.outcome = 'uncertain' AND coalesce(a.kind, '') = ''"
         " AND p.state = 'unknown' AND a.submitting_at > :since ORDER BY a.id DESC LIMIT 1",
         path=path,
         host=host,

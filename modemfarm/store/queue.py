@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from modemfarm.model import MessageState, PartState, digits_key
+from modemfarm.model import MessageState, PartState
 from modemfarm.store.counters import charge
 from modemfarm.store.engine import Row, Tx, from_us, to_us
+from modemfarm.store.events import record
 from modemfarm.store.messages import refresh
 
 STARTED_RANK = -1  # the other parts of a message whose first part went out: before everything else
@@ -170,15 +171,6 @@ def claim(tx: Tx, part: Candidate, lane: Lane, now: datetime) -> int | None:
             rank=STARTED_RANK,
             id=part.message_id,
         )
-    if part.sticky_iccid != lane.iccid:
-        tx.run(
-            "INSERT INTO people (number, digits, iccid, exchange_at) VALUES (:number, :digits, :iccid, :now)"
-            " ON CONFLICT (number) DO UPDATE SET iccid = excluded.iccid, exchange_at = excluded.exchange_at",
-            number=part.recipient,
-            digits=digits_key(part.recipient),
-            iccid=lane.iccid,
-            now=at,
-        )
     return int(attempt_id)
 
 
@@ -216,6 +208,42 @@ def next_concat_ref(tx: Tx, iccid: str, recipient: str, message_id: int) -> int:
     )
     tx.run("UPDATE messages SET concat_ref = :ref WHERE id = :id", ref=ref, id=message_id)
     return int(ref)
+
+
+def unbind(tx: Tx, iccid: str, most: int = 500) -> int:
+    """Free what waits for a SIM that is parked or gone, where nothing of it has left; how many messages.
+
+    Marketing stays: it does not leave a SIM that an operator refused. What the sender pinned stays too.
+    """
+    rows = tx.all(
+        "SELECT DISTINCT message_id FROM (SELECT message_id, class, rank FROM parts WHERE state = 'waiting' AND gate = 0"
+        " AND bound_iccid = :iccid AND rank >= 0 AND class <> 'marketing' LIMIT :n) AS bound"
+        " WHERE EXISTS (SELECT 1 FROM messages m WHERE m.id = bound.message_id AND m.pinned IS NULL)",
+        iccid=iccid,
+        n=most,
+    )
+    for row in rows:
+        tx.run("UPDATE parts SET bound_iccid = '' WHERE message_id = :id AND state = 'waiting'", id=row["message_id"])
+        tx.run("UPDATE messages SET iccid = NULL WHERE id = :id", id=row["message_id"])
+    return len(rows)
+
+
+def give_up_started(tx: Tx, iccid: str, now: datetime, most: int = 200) -> int:
+    """Fail, as partial, started messages whose SIM is gone past its grace; how many."""
+    rows = tx.all(
+        "SELECT DISTINCT message_id FROM parts WHERE state = 'waiting' AND gate = 0 AND bound_iccid = :iccid"
+        " AND rank = :rank LIMIT :n",
+        iccid=iccid,
+        rank=STARTED_RANK,
+        n=most,
+    )
+    for row in rows:
+        for part in tx.all("SELECT id FROM parts WHERE message_id = :id AND state = 'waiting'", id=row["message_id"]):
+            refund(tx, part["id"])
+            tx.run("UPDATE parts SET state = 'failed' WHERE id = :id", id=part["id"])
+        refresh(tx, row["message_id"], now, reason="partial")
+        record(tx, "message.failed", now, message_id=row["message_id"], subject=iccid, reason="partial")
+    return len(rows)
 
 
 def give_back(

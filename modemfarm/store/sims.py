@@ -95,7 +95,7 @@ def set_state(
         now=to_us(now),
     )
     if before != state.value:
-        record(tx, f"sim.{state.value}", now, subject=iccid, reason=reason, **dict(params))
+        record(tx, f"sim.{state.value}", now, subject=iccid, reason=reason, params=dict(params))
     return True
 
 

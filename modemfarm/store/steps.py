@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from modemfarm.model import Outcome
+from modemfarm.model import Outcome, digits_key
 from modemfarm.store.counters import minute_free_at
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
@@ -111,6 +111,12 @@ def _stop(tx: Tx, permit: Permit, now: datetime, exempt: int) -> str:
         _end_unsent(tx, permit, "canceled", now, reason="opted_out")
         return "opted_out"
     give_back(tx, permit.part_id, permit.attempt_id, now, reason="paused")
+    tx.run(  # a pause of its class or batch hides it from the next claim; a farm-wide one stops claiming
+        "UPDATE parts SET gate = 1 WHERE message_id = (SELECT message_id FROM parts WHERE id = :id) AND state = 'waiting'"
+        " AND EXISTS (SELECT 1 FROM pauses WHERE (scope = 'class' AND value = parts.class)"
+        "  OR (scope = 'batch' AND value = CAST(parts.batch_id AS TEXT)))",
+        id=permit.part_id,
+    )
     return "paused"
 
 
@@ -246,8 +252,34 @@ def accepted(tx: Tx, one: Attempt, outcome: Outcome, now: datetime) -> bool:
     else:
         tx.run("UPDATE messages SET resend_at = NULL WHERE id = :id", id=one.message_id)
         refresh(tx, one.message_id, now)
+    tx.run(
+        "INSERT INTO people (number, digits, iccid, exchange_at) VALUES (:number, :digits, :iccid, :now)"
+        " ON CONFLICT (number) DO UPDATE SET iccid = excluded.iccid, exchange_at = excluded.exchange_at",
+        number=one.recipient,
+        digits=digits_key(one.recipient),
+        iccid=one.iccid,
+        now=to_us(now),
+    )
     record(tx, "part.sent", now, message_id=one.message_id, subject=one.iccid, mr=outcome.mr, late=outcome.late)
     return True
+
+
+def reopen(tx: Tx, one: Attempt) -> bool:
+    """A late error says that an unknown part was not accepted after all: it may be decided anew."""
+    return bool(
+        tx.run(
+            "UPDATE parts SET state = 'submitting' WHERE id = :id AND attempt_id = :attempt AND state = 'unknown'",
+            id=one.part_id,
+            attempt=one.id,
+        )
+    )
+
+
+def count_attempt(tx: Tx, one: Attempt, *, counts: bool) -> None:
+    """One more try of this part; only some count against it."""
+    tx.run("UPDATE messages SET attempts = attempts + 1 WHERE id = :id", id=one.message_id)
+    if counts:
+        tx.run("UPDATE parts SET attempts = attempts + 1 WHERE id = :id", id=one.part_id)
 
 
 def uncertain(tx: Tx, one: Attempt, outcome: Outcome, now: datetime, resend_at: datetime | None) -> bool:

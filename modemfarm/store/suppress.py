@@ -51,14 +51,15 @@ def add(
         keyword=keyword,
         inbound=inbound_id,
     )
-    first, second = exempt if len(exempt) == 2 else (*exempt, "", "")[:2]
+    first, second, third = (*exempt, "", "", "")[:3]
     waiting = tx.all(
         "SELECT p.id, p.message_id FROM parts p JOIN messages m ON m.id = p.message_id"
         " WHERE m.recipient = :number AND m.final_at IS NULL AND p.state IN ('waiting', 'claimed')"
-        " AND p.class NOT IN (:first, :second) ORDER BY p.message_id",
+        " AND p.class NOT IN (:first, :second, :third) ORDER BY p.message_id",
         number=number,
         first=first,
         second=second,
+        third=third,
     )
     for row in waiting:
         tx.run("UPDATE parts SET state = 'canceled' WHERE id = :id AND state IN ('waiting', 'claimed')", id=row["id"])

@@ -1,0 +1,290 @@
+"""Brings waiting parts and free lanes together: woken by a new message, a lane coming free, or a time that has come."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from modemfarm.errors import StoreError
+from modemfarm.farm.choosing import LaneView, Presence, blocked_by, choose
+from modemfarm.farm.encoding import encode
+from modemfarm.farm.settings import FarmSettings
+from modemfarm.model import ClaimedPart, Plan, SimSettings
+from modemfarm.store import actions, counters, labels, queue
+from modemfarm.store.engine import Tx
+from modemfarm.store.offload import Offload
+from modemfarm.store.queue import Candidate, Lane
+
+log = logging.getLogger(__name__)
+
+ROUNDS = 8  # bindings and stale heads may hide parts that a lane could take; look again so often
+STORE_AGAIN_S = 1.0
+IDLE_LOOK_S = 60.0
+
+
+@dataclass(slots=True)
+class _Waiter:
+    """A session that wants its SIM's next part."""
+
+    iccid: str
+    path: str
+    given: asyncio.Future[ClaimedPart]
+
+
+@dataclass(frozen=True, slots=True)
+class SimFacts:
+    """What the farm knows of one SIM, as the dispatcher needs it."""
+
+    iccid: str
+    plan: Plan
+    owner: str
+    names: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    part: Candidate
+    attempt_id: int
+    lane: Lane
+    concat_ref: int
+    at: datetime
+    why: str
+
+
+@dataclass(slots=True)
+class _Round:
+    claimed: list[_Claimed] = field(default_factory=list)
+    blocked: dict[str, labels.Label] = field(default_factory=dict)  # by ICCID
+    paused: bool = False
+    next_at: datetime | None = None
+
+
+class Dispatcher:
+    """Gives each asking session its SIM's next part.
+
+    Args:
+        presence: how every known SIM stands; asked anew each round.
+        instance: this run of the daemon, written with each attempt.
+    """
+
+    def __init__(
+        self,
+        offload: Offload,
+        settings: FarmSettings,
+        now: Callable[[], datetime],
+        presence: Callable[[], Mapping[str, Presence]],
+        facts: Callable[[str], SimFacts],
+        instance: str,
+    ) -> None:
+        self._offload = offload
+        self._settings = settings
+        self._now = now
+        self._presence = presence
+        self._facts = facts
+        self._instance = instance
+        self._waiters: dict[str, _Waiter] = {}
+        self._wake = asyncio.Event()
+        self._stopped = False
+        self._last_at: dict[str, datetime] = {}
+        self._in_flight: dict[int, tuple[str, str]] = {}  # attempt -> recipient, ICCID
+        self.failures: dict[str, int] = {}
+        self.blocked: dict[str, labels.Label] = {}
+        self.paused = False
+
+    def wake(self) -> None:
+        """Something may be possible now that was not before."""
+        self._wake.set()
+
+    def ended(self, attempt_id: int) -> None:
+        """An attempt is over, however: its recipient is free for any SIM again."""
+        self._in_flight.pop(attempt_id, None)
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Claim nothing more."""
+        self._stopped = True
+
+    async def claim(self, iccid: str, path: str) -> ClaimedPart:
+        """Wait for the next part of a SIM. Cancelling the wait claims nothing, or gives it back."""
+        waiter = _Waiter(iccid, path, asyncio.get_running_loop().create_future())
+        self._waiters[iccid] = waiter
+        self._wake.set()
+        try:
+            return await waiter.given
+        finally:
+            if self._waiters.get(iccid) is waiter:
+                del self._waiters[iccid]
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        next_at: datetime | None = None
+        while True:
+            try:
+                async with asyncio.timeout(self._patience(next_at)):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            waiters = [waiter for waiter in self._waiters.values() if not waiter.given.done()]
+            if not waiters or self._stopped:
+                next_at = None
+                continue
+            try:
+                done: _Round = await self._offload.run(self._round, waiters, self._now())
+            except StoreError as error:
+                log.warning("dispatch: the store does not answer: %s", error)
+                await asyncio.sleep(STORE_AGAIN_S)
+                self._wake.set()
+                continue
+            next_at = done.next_at
+            self.paused = done.paused
+            for waiter in waiters:
+                if waiter.iccid in done.blocked:
+                    self.blocked[waiter.iccid] = done.blocked[waiter.iccid]
+                else:
+                    self.blocked.pop(waiter.iccid, None)
+            for claimed in done.claimed:
+                await self._hand_over(claimed)
+
+    def _patience(self, next_at: datetime | None) -> float:
+        if next_at is None:
+            return IDLE_LOOK_S
+        return min(IDLE_LOOK_S, max(0.0, (next_at - self._now()).total_seconds()) + 0.001)
+
+    async def _hand_over(self, claimed: _Claimed) -> None:
+        part, waiter = claimed.part, self._waiters.get(claimed.lane.iccid)
+        self._last_at[claimed.lane.iccid] = claimed.at
+        if waiter is None or waiter.given.done() or self._stopped:
+            await self._offload.run(queue.give_back, part.part_id, claimed.attempt_id, self._now())
+            return
+        self._in_flight[claimed.attempt_id] = (part.recipient, claimed.lane.iccid)
+        del self._waiters[claimed.lane.iccid]
+        pdu, length = encode(part, claimed.concat_ref, claimed.at)
+        waiter.given.set_result(
+            ClaimedPart(
+                attempt_id=claimed.attempt_id,
+                part_id=part.part_id,
+                message_id=part.message_id,
+                iccid=claimed.lane.iccid,
+                recipient=part.recipient,
+                part_number=part.part_number,
+                parts_total=part.parts_total,
+                pdu=pdu,
+                tpdu_length=length,
+                more_follow=part.part_number < part.parts_total,
+                claimed_at=claimed.at,
+            )
+        )
+
+    def _round(self, tx: Tx, waiters: list[_Waiter], now: datetime) -> _Round:
+        """One transaction: look at the heads, choose, claim."""
+        done = _Round()
+        pauses = actions.pauses(tx)
+        done.paused = any(row["scope"] == "all" for row in pauses)
+        if done.paused:
+            return done
+        presence = self._presence()
+        free = {waiter.iccid: waiter for waiter in waiters}
+        in_flight = dict(self._in_flight.values())
+        for _ in range(ROUNDS):
+            views = {iccid: self._view(tx, iccid, now) for iccid in free}
+            able = {}
+            for iccid, view in views.items():
+                slug = blocked_by(view, 0, now) or blocked_by(view, 1, now)
+                if slug is None or blocked_by(view, 0, now) is None:
+                    able[iccid] = view  # a started message's reserved parts may still go
+                if slug is not None:
+                    done.blocked[iccid] = labels.Label(slug, self._opens_at(view, slug, now))
+            if not able:
+                break
+            parts: list[Candidate] = []
+            for iccid in able:
+                parts += queue.heads(tx, iccid, now, 3)
+            parts += queue.heads(tx, "", now, 2 * len(able) + 4)
+            choice = choose(
+                parts, list(able.values()), presence, now, sticky=self._settings.sticky, in_flight=in_flight
+            )
+            for binding in choice.bindings:
+                queue.bind(tx, binding.message_id, binding.iccid)
+            for assignment in choice.assignments:
+                claimed = self._claim(tx, assignment.part, free[assignment.iccid], assignment.why, now)
+                if claimed is not None:
+                    done.claimed.append(claimed)
+                    in_flight[claimed.part.recipient] = assignment.iccid
+                    del free[assignment.iccid]
+            if not choice.bindings or not free:
+                break
+        done.next_at = self._next_look(tx, done, now)
+        return done
+
+    def _claim(self, tx: Tx, part: Candidate, waiter: _Waiter, why: str, now: datetime) -> _Claimed | None:
+        facts = self._facts(waiter.iccid)
+        lane = Lane(
+            iccid=waiter.iccid,
+            owner=facts.owner,
+            path=waiter.path,
+            host=self._settings.host,
+            instance=self._instance,
+            day=counters.day_start(facts.plan, now),
+        )
+        attempt_id = queue.claim(tx, part, lane, now)
+        if attempt_id is None:
+            return None
+        ref = 0
+        if part.parts_total > 1:
+            ref = (
+                part.concat_ref
+                if part.concat_ref is not None
+                else queue.next_concat_ref(tx, lane.iccid, part.recipient, part.message_id)
+            )
+        return _Claimed(part, attempt_id, lane, ref, now, why)
+
+    def _view(self, tx: Tx, iccid: str, now: datetime) -> LaneView:
+        facts = self._facts(iccid)
+        plan = facts.plan
+        today = counters.used(tx, facts.owner, "day", counters.day_start(plan, now))
+        paced = None
+        if plan.per_minute is not None:
+            paced = counters.minute_free_at(tx, facts.owner, plan.per_minute, now)
+        return LaneView(
+            iccid=iccid,
+            owner=facts.owner,
+            plan=plan,
+            names=facts.names,
+            used_today=today,
+            paced_until=paced,
+            failures=self.failures.get(iccid, 0),
+            last_at=self._last_at.get(iccid),
+        )
+
+    @staticmethod
+    def _opens_at(view: LaneView, slug: str, now: datetime) -> datetime | None:
+        return view.paced_until if slug == "plan_minute" else counters.day_end(view.plan, now)
+
+    @staticmethod
+    def _next_look(tx: Tx, done: _Round, now: datetime) -> datetime | None:
+        times = [label.next_at for label in done.blocked.values() if label.next_at is not None]
+        due = labels.next_due(tx, now)
+        if due is not None:
+            times.append(due)
+        return min(times, default=None)
+
+
+def sim_facts(iccid: str, settings: FarmSettings, row: Mapping[str, object] | None) -> SimFacts:
+    """What config.yaml (first) and the database say about one SIM."""
+    own = settings.sims.get(iccid, SimSettings(iccid))
+    row = row or {}
+    tags = own.tags or tuple(str(row.get("tags") or "").split(","))
+    account = own.account or row.get("account")
+    names = {iccid, own.label or row.get("label"), own.number or row.get("number"), *tags}
+    return SimFacts(
+        iccid=iccid,
+        plan=settings.plan(own.plan or (str(row["plan"]) if row.get("plan") else None)),
+        owner=f"account:{account}" if account else iccid,
+        names=frozenset(str(name) for name in names if name),
+    )
+
+

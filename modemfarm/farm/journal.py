@@ -1,0 +1,279 @@
+"""Implements what sessions need (`modem/journal.py`) on the store: every answer comes after its commit."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, TypeVar
+
+from modemfarm.errors import StoreError
+from modemfarm.farm.choosing import Presence
+from modemfarm.farm.dispatcher import Dispatcher, SimFacts, sim_facts
+from modemfarm.farm.settings import FarmSettings
+from modemfarm.farm.settling import SettlingRules, settle
+from modemfarm.inbound.receive import InboundSettings, Understood, receive
+from modemfarm.model import ClaimedPart, ModemState, Outcome, Received, mask
+from modemfarm.modem.journal import After, Go, ModemStatus, Pending, SimSeen, Stop
+from modemfarm.store import counters, hosts, inbox, pins, queue, sims, steps
+from modemfarm.store.engine import Row, Tx, from_us, to_us
+from modemfarm.store.offload import Offload
+from modemfarm.store.reports import RESULT_WITHIN
+from modemfarm.store.steps import Permit
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+STORE_AGAIN_S = 1.0
+STATUS_EVERY_S = 0.5
+
+
+class FarmJournal:
+    """Durable truth for the sessions of this host."""
+
+    def __init__(
+        self,
+        offload: Offload,
+        settings: FarmSettings,
+        now: Callable[[], datetime],
+        instance: str,
+        inbound: InboundSettings,
+        rules: SettlingRules,
+    ) -> None:
+        self._offload = offload
+        self._settings = settings
+        self._now = now
+        self._instance = instance
+        self._inbound = inbound
+        self._rules = rules
+        self._statuses: dict[str, ModemStatus] = {}  # to be written
+        self._families: dict[str, str] = {}  # by path
+        self._sims: dict[str, Row] = {}  # as the database has them
+        self._here: dict[str, str] = {}  # path -> ICCID
+        self._facts: dict[str, SimFacts] = {}
+        self._unsettled: set[tuple[int, int]] = set()  # (part, attempt) whose step 3 may be committed, not sent
+        self.store_down_since: datetime | None = None
+        self.dispatcher = Dispatcher(offload, settings, now, self.presence, self.facts, instance)
+
+    # what the dispatcher asks
+
+    def presence(self) -> Mapping[str, Presence]:
+        """How every known SIM stands now."""
+        here = set(self._here.values())
+        now = self._now()
+        found: dict[str, Presence] = dict.fromkeys(here, Presence.HERE)
+        for iccid, row in self._sims.items():
+            if row["state"] == "parked":
+                found[iccid] = Presence.PARKED
+            elif row["state"] == "paused":
+                found[iccid] = Presence.PAUSED
+            elif iccid not in here:
+                seen = row["seen_at"]
+                recent = seen is not None and now - from_us(seen) < self._settings.sim_grace
+                found[iccid] = Presence.HERE if recent else Presence.AWAY
+        return found
+
+    def facts(self, iccid: str) -> SimFacts:
+        """Plan, owner and names of one SIM."""
+        if iccid not in self._facts:
+            self._facts[iccid] = sim_facts(iccid, self._settings, self._sims.get(iccid))
+        return self._facts[iccid]
+
+    def refresh_sims(self, rows: list[Row]) -> None:
+        """Take over what the database says about the SIMs; asked for once a second and after each change."""
+        fresh = {row["iccid"]: row for row in rows}
+        if fresh != self._sims:
+            self._sims = fresh
+            self._facts.clear()
+            self.dispatcher.wake()
+
+    def sim_sends(self, iccid: str) -> bool:
+        """Whether a SIM may send: neither paused nor parked."""
+        row = self._sims.get(iccid)
+        return row is None or row["state"] in ("active", "absent")
+
+    # the protocol of sessions
+
+    async def pending(self, path: str, imei: str | None = None) -> Pending | None:  # noqa: ARG002 - asked before any dialogue
+        """The open attempt of a port, if its result could still come."""
+        within = self._settings.result_within or RESULT_WITHIN
+        row = await self._until_stored(hosts.open_attempt, self._settings.host, path, self._now(), within)
+        if row is None:
+            return None
+        sent_at = from_us(row["ctrl_z_at"] or row["submitting_at"])
+        return Pending(row["id"], None if row["ctrl_z_at"] is None else sent_at, sent_at + within)
+
+    async def status(self, status: ModemStatus) -> None:
+        """Keep a modem's snapshot; `write_statuses` brings it to the database."""
+        self._statuses[status.path] = status
+        if status.family:
+            self._families[status.path] = status.family
+        if status.state is ModemState.GONE or (status.iccid is None and status.path in self._here):
+            iccid = self._here.pop(status.path, None)
+            if iccid is not None:
+                await self._until_stored(sims.gone, iccid, status.path, self._now())
+
+    async def sim_seen(self, path: str, imei: str | None, sim: SimSeen) -> str:  # noqa: ARG002 - kept for the ledger of moves
+        """Enter a card; the answer is the ICCID under which it is known (it may have been known by its IMSI)."""
+        iccid = await self._until_stored(self._enter_sim, path, sim)
+        self._here[path] = iccid
+        self._facts.pop(iccid, None)
+        self.refresh_sims(await self._offload.run(sims.all_sims))
+        log.info("%s: SIM %s", path, iccid)
+        return iccid
+
+    def _enter_sim(self, tx: Tx, path: str, sim: SimSeen) -> str:
+        return sims.seen(
+            tx,
+            sim.iccid,
+            self._now(),
+            imsi=sim.imsi,
+            number=sim.number,
+            smsc=sim.smsc,
+            path=path,
+            host=self._settings.host,
+        )
+
+    async def pin_allowed(self, iccid: str | None, imei: str | None, path: str) -> str | None:
+        """The PIN to try once, with its ledger row committed; None: do not."""
+        configured = self._settings.sims.get(iccid or "")
+        pin = configured.pin if configured else None
+        pin = pin or self._settings.pins.get(imei or "") or self._settings.pins.get(path)
+        if pin is None:
+            return None
+        allowed = await self._until_stored(pins.may_try, _card(iccid, imei, path), pin, self._now())
+        return pin if allowed else None
+
+    async def pin_worked(self, iccid: str | None, imei: str | None, path: str, worked: bool) -> None:
+        """Write how the PIN did."""
+        await self._until_stored(pins.settle, _card(iccid, imei, path), worked, self._now())
+
+    async def claim(self, iccid: str, path: str) -> ClaimedPart:
+        """Wait for this SIM's next part; a paused or parked SIM waits until it may send again."""
+        while not self.sim_sends(iccid):
+            await asyncio.sleep(0.5)
+        return await self.dispatcher.claim(iccid, path)
+
+    async def release(self, part: ClaimedPart) -> None:
+        """Give a part back that never reached step 3."""
+        await self._until_stored(queue.give_back, part.part_id, part.attempt_id, self._now())
+        self.dispatcher.ended(part.attempt_id)
+
+    def _permit(self, part: ClaimedPart) -> Permit:
+        facts = self.facts(part.iccid)
+        return Permit(
+            part_id=part.part_id,
+            attempt_id=part.attempt_id,
+            owner=facts.owner,
+            per_minute=facts.plan.per_minute,
+            day=counters.day_start(facts.plan, self._now()),
+            transactional_after_opt_out=self._settings.transactional_after_opt_out,
+        )
+
+    async def submitting(self, part: ClaimedPart) -> Go | Stop:
+        """Step 3, durable when it answers Go. Where the store fails nothing is sent, and the part is given back later."""
+        return await self._ask(steps.submitting, part)
+
+    async def recheck(self, part: ClaimedPart) -> Go | Stop:
+        """The question of step 3 again, with the prompt open."""
+        return await self._ask(steps.recheck, part)
+
+    async def _ask(self, step: Callable[..., str | None], part: ClaimedPart) -> Go | Stop:
+        try:
+            against = await self._offload.run(step, self._permit(part), self._now())
+        except StoreError as error:
+            self._is_down(error)
+            self._unsettled.add((part.part_id, part.attempt_id))  # its commit may have happened all the same
+            return Stop("store")
+        if against is None:
+            return Go(self._now())
+        self.dispatcher.ended(part.attempt_id)
+        return Stop(against)
+
+    async def settle(self, attempt_id: int, iccid: str, outcome: Outcome) -> After:
+        """Write how an attempt ended; held while the store is away, and written when it is back."""
+        family = next((self._families.get(path) for path, here in self._here.items() if here == iccid), None)
+        settled = await self._until_stored(settle, self._rules, self._inbound, attempt_id, family, outcome, self._now())
+        if settled.sim_changed:
+            self.refresh_sims(await self._offload.run(sims.all_sims))
+        self.dispatcher.failures[iccid] = 0 if settled.worked else self.dispatcher.failures.get(iccid, 0) + 1
+        self.dispatcher.ended(attempt_id)
+        return settled.after
+
+    async def received(self, received: Received) -> None:
+        """Commit one PDU and what follows from it; held while the store is away, and its slot with it."""
+        understood: Understood = await self._until_stored(receive, received, self._inbound, self._now())
+        if understood.opted_out:
+            log.info("opt-out of %s", mask(understood.opted_out))
+
+    async def emptied(self, iccid: str, memory: str, index: int) -> None:
+        """A slot was deleted: what lies in it later is a new message, however alike."""
+        await self._until_stored(inbox.slot_emptied, iccid, memory, index)
+
+    async def swept(self, iccid: str) -> None:
+        """The stores of the modem with this SIM were read to the end."""
+        await self._until_stored(sims.swept, iccid, self._now())
+
+    # what the daemon runs
+
+    async def _until_stored(self, work: Callable[..., T], *args: Any) -> T:
+        """Repeat a guarded write until the store takes it."""
+        while True:
+            try:
+                result: T = await self._offload.run(work, *args)
+            except StoreError as error:
+                self._is_down(error)
+                await asyncio.sleep(STORE_AGAIN_S)
+                continue
+            if self.store_down_since is not None:
+                log.info("the store is back after %.0f s", (self._now() - self.store_down_since).total_seconds())
+                self.store_down_since = None
+            return result
+
+    def _is_down(self, error: StoreError) -> None:
+        if self.store_down_since is None:
+            self.store_down_since = self._now()
+            log.error("the store takes nothing: %s", error)
+
+    async def give_back_unsettled(self) -> None:
+        """Return the parts whose step 3 the store did not confirm: Ctrl-Z was never written for them."""
+        for part_id, attempt_id in list(self._unsettled):
+            await self._until_stored(queue.give_back, part_id, attempt_id, self._now())
+            self._unsettled.discard((part_id, attempt_id))
+            self.dispatcher.ended(attempt_id)
+
+    async def write_statuses(self) -> None:
+        """Bring modem snapshots to the database twice a second; until cancelled."""
+        while True:
+            await asyncio.sleep(STATUS_EVERY_S)
+            await self.flush_statuses()
+
+    async def flush_statuses(self) -> None:
+        """Write the snapshots that changed since the last time."""
+        waiting, self._statuses = self._statuses, {}
+        if not waiting:
+            return
+        try:
+            await self._offload.bulk(self._write_statuses, list(waiting.values()))
+        except StoreError as error:
+            self._is_down(error)
+            self._statuses = {**waiting, **self._statuses}
+
+    def _write_statuses(self, tx: Tx, statuses: list[ModemStatus]) -> None:
+        for status in statuses:
+            facts = asdict(status)
+            facts["params"] = json.dumps(facts["params"], ensure_ascii=False)
+            facts["state"] = status.state.value
+            for name in ("since", "last_success_at"):
+                moment = facts[name]
+                facts[name] = None if moment is None else to_us(moment)
+            sims.write_modem(tx, self._settings.host, facts, self._now())
+
+
+def _card(iccid: str | None, imei: str | None, path: str) -> str:
+    return iccid or (f"imei:{imei}" if imei else f"path:{path}")
+
+

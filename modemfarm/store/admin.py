@@ -1,0 +1,28 @@
+"""What the owner says about a SIM by CLI; config.yaml wins where it speaks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from modemfarm.store.engine import Tx
+
+SIM_FIELDS = ("label", "number", "plan", "account", "tags", "expires")
+
+
+def set_sim(tx: Tx, iccid: str, values: Mapping[str, Any]) -> None:
+    """Write the owner's words about a SIM; a card not seen yet gets its row.
+
+    Args:
+        values: of SIM_FIELDS; None takes a word back.
+    """
+    tx.run("INSERT INTO sims (iccid, state) VALUES (:iccid, 'absent') ON CONFLICT (iccid) DO NOTHING", iccid=iccid)
+    for key in SIM_FIELDS:
+        if key not in values:
+            continue
+        value = values[key]
+        if key == "tags":
+            value = json.dumps(list(value), ensure_ascii=False) if value else None
+        tx.run(f"UPDATE sims SET {key} = :value WHERE iccid = :iccid", value=value, iccid=iccid)  # noqa: S608 # ours only
+
