@@ -14,7 +14,7 @@ from modemfarm.cli.outcome import CliError, Exit
 from modemfarm.simulator.control import ask
 from modemfarm.simulator.faults import FAULTS, describe
 from modemfarm.simulator.moments import MOMENTS
-from modemfarm.simulator.personality import CYCLE, FAMILIES
+from modemfarm.simulator.personality import FAMILIES
 from modemfarm.simulator.simulation import Simulation
 
 DEFAULT_FOLDER = Path("farm/sim")
@@ -37,12 +37,7 @@ class _Families(click.Group):
 @click.group(cls=_Families, invoke_without_command=True)
 @click.option("--modems", type=click.IntRange(1, 1000), default=4, show_default=True, help="How many.")
 @click.option("--dir", "folder", type=_PATH, default=DEFAULT_FOLDER, show_default=True, help="Where the ports appear.")
-@click.option(
-    "--family",
-    "families",
-    multiple=True,
-    help=f"Families, cycled over the modems, repeated or with commas: {' '.join(FAMILIES)}. Default: {' '.join(CYCLE)}.",
-)
+@click.option("--family", "families", multiple=True, help="Families, cycled over the modems: " + " ".join(FAMILIES))
 @click.option("--airtime-ms", type=click.FloatRange(0), default=1000, show_default=True, help="Ctrl-Z to result.")
 @click.option("--setup-ms", type=click.FloatRange(0), default=0, show_default=True, help="Radio link set-up before it.")
 @click.option("--report-ms", type=click.FloatRange(0), default=1000, show_default=True, help="Result to report.")

@@ -188,7 +188,7 @@ def _cmgd(modem: VirtualModem, request: Request) -> Answer:
             del store.slots[index]
     else:
         store.slots.pop(int(fields[0]), None)
-    modem.pump()
+    modem.later(0, modem.pump)  # behind the OK
     return OK
 
 
