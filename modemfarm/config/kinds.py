@@ -62,7 +62,8 @@ def _time(value: Any) -> str:
     return text
 
 
-def _number(value: Any) -> str:
+def number(value: Any) -> str:
+    """A telephone number, digits with or without "+"."""
     text = _quoted(value, "a number")
     digits = text.removeprefix("+")
     if not (digits.isascii() and digits.isdigit() and 3 <= len(digits) <= 15):
@@ -70,7 +71,8 @@ def _number(value: Any) -> str:
     return text
 
 
-def _day(value: Any) -> str:
+def day(value: Any) -> str:
+    """A day as ISO 8601 writes it."""
     if isinstance(value, date | datetime):
         raise ValueError('expected a day in quotes, like "2027-12-31"')  # noqa: TRY004 # pydantic's way
     text = _quoted(value, "a day")
@@ -169,8 +171,8 @@ def _text(value: str) -> str:
 Text = Annotated[str, PlainValidator(_of(_text, "a text"))]
 Pin = Annotated[str, PlainValidator(_pin)]
 Time = Annotated[str, PlainValidator(_time)]
-Number = Annotated[str, PlainValidator(_number)]
-Day = Annotated[str, PlainValidator(_day)]
+Number = Annotated[str, PlainValidator(number)]
+Day = Annotated[str, PlainValidator(day)]
 Country = Annotated[str, PlainValidator(country)]
 Zone = Annotated[str, PlainValidator(zone)]
 Allowed = Annotated[str | list[str], PlainValidator(_allowed)]

@@ -17,6 +17,7 @@ from modemfarm.config.schema import File, PlanLimits
 from modemfarm.intake.draft import IntakeSettings
 from modemfarm.model import CAUTIOUS, UNLIMITED, MessageClass, Plan, SimSettings
 from modemfarm.modem.settings import ModemSettings
+from modemfarm.store.shapes import Terms
 
 _OPEN = frozenset({"sims", "plans", "webhooks"})  # keys whose content the owner names
 
@@ -46,6 +47,11 @@ class Config:
     modem: ModemSettings
     zone: str
     provenance: Mapping[str, str]
+
+    @property
+    def terms(self) -> Terms:
+        """Plans and SIMs as the store's views want them."""
+        return Terms(plans=self.plans, default_plan=self.default_plan, sims=self.sims)
 
     def source(self, key: str) -> str | None:
         """Where the file sets this key, as ``config.yaml:12``; None when it does not."""

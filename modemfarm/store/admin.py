@@ -1,4 +1,4 @@
-"""What the owner says about a SIM by CLI; config.yaml wins where it speaks."""
+"""Administration: what the owner says about a SIM by CLI, and whether the database is whole."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 from modemfarm.store.engine import Tx
 
 SIM_FIELDS = ("label", "number", "plan", "account", "tags", "expires")
+_FAULTS_SHOWN = 20
 
 
 def set_sim(tx: Tx, iccid: str, values: Mapping[str, Any]) -> None:
-    """Write the owner's words about a SIM; a card not seen yet gets its row.
+    """Write the owner's words about a SIM; a card not seen yet gets its row. config.yaml wins where it speaks.
 
     Args:
         values: of SIM_FIELDS; None takes a word back.
@@ -26,3 +27,10 @@ def set_sim(tx: Tx, iccid: str, values: Mapping[str, Any]) -> None:
             value = json.dumps(list(value), ensure_ascii=False) if value else None
         tx.run(f"UPDATE sims SET {key} = :value WHERE iccid = :iccid", value=value, iccid=iccid)  # noqa: S608 # ours only
 
+
+def damage(tx: Tx) -> list[str]:
+    """What SQLite finds wrong in its own file, a line each; a server looks after itself."""
+    if tx.connection.dialect.name != "sqlite":
+        return []
+    found = [str(row["quick_check"]) for row in tx.all(f"PRAGMA quick_check({_FAULTS_SHOWN})")]
+    return [line for line in found if line != "ok"]

@@ -1,0 +1,176 @@
+"""`modemfarm batch`: many messages from one file."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from modemfarm.cli.context import Farm, note, now, pass_farm
+from modemfarm.cli.outcome import CliError, Exit
+from modemfarm.cli.output import emit, json_option, say
+from modemfarm.cli.send import span
+from modemfarm.intake.bulk import Bulk
+from modemfarm.intake.rows import Row, RowError, read_rows
+from modemfarm.intake.values import parse_moment
+from modemfarm.model import MessageClass
+from modemfarm.store import batches
+from modemfarm.store.wake import wake
+
+# reasons of policy; every other one is a fault of the row
+POLICY = frozenset({"opted_out", "profile", "consent_missing", "frequency_cap", "quiet_hours"})
+
+
+@click.command()
+@click.argument("file", metavar="FILE|-", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--format", "kind", type=click.Choice(["csv", "ndjson"]), help="Found out when not given.")
+@click.option("--encoding", help="Found out when not given; like utf-8, gb18030, cp1251.")
+@click.option("--template", help='The text of every row, filled from its columns: "您好{name}".')
+@click.option("--class", "message_class", type=click.Choice([item.value for item in MessageClass]))
+@click.option("--purpose", help="What consent it rests on.")
+@click.option("--from", "pinned", help="The SIM: ICCID, label, number or tag.")
+@click.option("--send-at", metavar="TIME", help="Not before; like 2026-03-01T09:30+08:00.")
+@click.option("--valid-for", metavar="SPAN", callback=span, help="How long each may wait; like 48h.")
+@click.option("--priority", type=click.IntRange(0, 9))
+@click.option("--reference", help="Your own words, for every row without its own.")
+@click.option("--flash", is_flag=True, default=None)
+@click.option("--report/--no-report", default=None, help="Whether to ask for delivery reports.")
+@click.option("--resend-unknown", is_flag=True, default=None)
+@click.option("--again", is_flag=True, help="Send a file once more that was sent within 24 h.")
+@json_option
+@pass_farm
+def batch(
+    farm: Farm,
+    /,
+    *,
+    file: Path,
+    kind: str | None,
+    encoding: str | None,
+    template: str | None,
+    send_at: str | None,
+    again: bool,
+    as_json: bool,
+    **fields: str | int | bool | timedelta | None,
+) -> int:
+    """Send many messages from a CSV file with a header line, or from a JSON object a line.
+
+    Columns: to, text and the flags' names, also as 手机号 内容 or телефон текст; any other one fills the template.
+    What is written in a row wins over the flags. The same file within 24 h goes on where it was broken off.
+    Rejected rows go to FILE.rejected.csv. --json prints {"id", "accepted", "rejected"}.
+    """
+    octets = _read(file)
+    defaults: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
+    zone = ZoneInfo(farm.config.zone)
+    if send_at is not None:
+        try:
+            defaults["send_at"] = parse_moment(send_at, zone)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--send-at") from None
+
+    def rows() -> Iterator[Row]:
+        return read_rows(octets, format=kind, encoding=encoding, template=template, defaults=defaults, zone=zone)
+
+    read = rows()  # a file that cannot be read makes no database
+    store = farm.store(create=True)
+    rejected: dict[int, RowError] = {}
+    with _progress(octets.count(b"\n"), shown=sys.stderr.isatty() and not as_json) as advance:
+
+        def through(count: int) -> None:
+            wake(farm.config.state_dir)
+            advance(count)
+
+        bulk = Bulk(
+            store.run,
+            farm.config.intake,
+            now,
+            rejected=lambda error: rejected.__setitem__(error.row, error),
+            progress=through,
+        )
+        asked = json.dumps([template, kind, encoding, {**fields, "send_at": send_at}], default=str, sort_keys=True)
+        print_ = hashlib.sha256(asked.encode() + b"\n" + octets).hexdigest()
+        report = bulk.take(read, name="stdin" if str(file) == "-" else file.name, fingerprint=print_, again=again)
+    for row in store.look(batches.errors, report.batch_id, 2**31):  # also those of a run that was broken off
+        rejected.setdefault(row["row"], RowError(row["row"], "", row["code"], row["detail"]))
+    if as_json:
+        emit({"id": report.batch_id, "accepted": report.accepted, "rejected": report.rejected})
+    if report.replayed:
+        what = (
+            f"this file was sent within 24 h as batch {report.batch_id}; nothing was added (--again sends it once more)"
+        )
+        raise CliError(what, Exit.USAGE)
+    if not as_json:
+        say(f"batch {report.batch_id}: {report.accepted} accepted, {report.rejected} rejected")
+    if rejected:
+        _tell_rejected(file, rejected, rows)
+    farm.committed(store)
+    return _exit(rejected)
+
+
+def _exit(rejected: dict[int, RowError]) -> Exit:
+    if any(error.code in POLICY for error in rejected.values()):
+        return Exit.REFUSED
+    return Exit.USAGE if rejected else Exit.DONE
+
+
+def _read(file: Path) -> bytes:
+    if str(file) == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise click.BadParameter(f"{file} cannot be read: {error.strerror}", param_hint="FILE") from None
+
+
+def _tell_rejected(file: Path, rejected: dict[int, RowError], rows: Callable[[], Iterator[Row]]) -> None:
+    """Write the rejected rows beside the input, with their cells as they were; on stderr where that cannot be."""
+    target = Path(f"{file}.rejected.csv")
+    if str(file) != "-":
+        try:
+            handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            note(f"{target} cannot be written: {error.strerror}")
+        else:
+            with os.fdopen(handle, "w", encoding="utf-8-sig", newline="") as out:
+                _write(out, rejected, rows)
+            note(f"rejected rows: {target}")
+            return
+    for number in sorted(rejected):
+        fault = rejected[number]
+        note(f"row {number}: {fault.column + ': ' if fault.column else ''}{fault.code}: {fault.detail}")
+
+
+def _write(out: Any, rejected: dict[int, RowError], rows: Callable[[], Iterator[Row]]) -> None:
+    bad = [row for row in rows() if row.number in rejected]
+    columns = list(dict.fromkeys(name for row in bad for name in row.cells))
+    writer = csv.writer(out)
+    writer.writerow(["row", "column", "reason", *columns])
+    for row in bad:
+        error = rejected[row.number]
+        cells = [row.cells.get(name, "") for name in columns]
+        writer.writerow([row.number, error.column, f"{error.code}: {error.detail}", *cells])
+
+
+@contextlib.contextmanager
+def _progress(total: int, *, shown: bool) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal's stderr; nothing elsewhere, or without the `progress` extra."""
+    try:
+        if not shown:
+            raise ImportError
+        from rich.console import Console  # noqa: PLC0415 # only where there is a terminal to draw on
+        from rich.progress import Progress  # noqa: PLC0415
+    except ImportError:
+        yield lambda _count: None
+        return
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("rows", total=total or None)
+        yield lambda count: bar.update(task, completed=count)

@@ -1,0 +1,149 @@
+"""What commands share: the configuration and the database, opened when first asked for."""
+
+from __future__ import annotations
+
+import functools
+import os
+import stat
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+import click
+
+from modemfarm.cli.outcome import CliError, Exit
+from modemfarm.cli.remote import Remote
+from modemfarm.config.find import NoConfigError
+from modemfarm.config.load import Config, load
+from modemfarm.store import hosts, migrations
+from modemfarm.store.engine import Store
+from modemfarm.store.wake import wake
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def now() -> datetime:
+    """The machine's clock, UTC."""
+    return datetime.now(UTC)
+
+
+class Farm:
+    """The farm that a command speaks of."""
+
+    def __init__(self, config_file: Path | None, environ: Mapping[str, str], cwd: Path) -> None:
+        self.config_file = config_file
+        self.environ = environ
+        self.cwd = cwd
+        self._config: Config | None = None
+
+    @property
+    def config(self) -> Config:
+        """The configuration.
+
+        Raises:
+            NoConfigError, ConfigError
+        """
+        if self._config is None:
+            self._config = load(self.config_file, self.environ, self.cwd)
+        return self._config
+
+    def store(self, *, create: bool = False) -> Store:
+        """The database, of this version's schema.
+
+        Args:
+            create: make it, or bring it up to date, where needed; else it must be there.
+
+        Raises:
+            ConfigError, StoreError
+        """
+        store = Store(self.config.database, self.config.state_dir)
+        try:
+            there = store.exists()
+        except OSError as error:
+            raise CliError(f"{store.file} cannot be reached: {error.strerror}", Exit.UNREACHABLE) from error
+        if create:
+            migrations.upgrade(store, now())
+        elif not there:
+            raise CliError(
+                f"there is no database at {store.file}; `modemfarm run` or `send` makes it", Exit.UNREACHABLE
+            )
+        else:
+            migrations.check(store)
+        for path in tighten(self.config.state_dir, store.file):
+            note(f"{path} was open to others: its rights are tightened")
+        return store
+
+    def remote(self) -> Remote | None:
+        """The HTTP API to use instead, when this user may not use the database and MODEMFARM_URL names it.
+
+        Raises:
+            CliError: no rights, and no API either.
+            ConfigError: the configuration is there and wrong.
+        """
+        url = self.environ.get("MODEMFARM_URL")
+        try:
+            refused = self._refused()
+        except NoConfigError:
+            if not url:
+                raise
+            refused = "no configuration"
+        if refused is None:
+            return None
+        if not url:
+            what = f"no rights on {refused}; run as its owner, or set MODEMFARM_URL and MODEMFARM_KEY"
+            raise CliError(what, Exit.UNREACHABLE)
+        return Remote(url, self.environ.get("MODEMFARM_KEY", ""))
+
+    def _refused(self) -> str | None:
+        """What this user may not use; None when all is open."""
+        store = Store(self.config.database, self.config.state_dir)
+        if store.file is None:
+            return None
+        try:
+            if store.file.exists():
+                return None if os.access(store.file, os.R_OK | os.W_OK) else str(store.file)
+        except PermissionError:
+            return str(store.file.parent)
+        folder = next(path for path in store.file.parents if path.exists())
+        return None if os.access(folder, os.W_OK | os.X_OK) else str(folder)
+
+    def committed(self, store: Store) -> None:
+        """Tell the daemon that there is something to do; say so when there is none."""
+        if wake(self.config.state_dir):
+            return
+        if not store.look(hosts.alive, now()):
+            note("no daemon is alive: this waits until `modemfarm run` is started")
+
+
+def tighten(folder: Path, file: Path | None) -> list[Path]:
+    """Take the database and the state directory away from group and others, where they had any right."""
+    done: list[Path] = []
+    companions = [file, *(Path(f"{file}{end}") for end in ("-wal", "-shm"))] if file else []
+    for path, rights in ((folder, 0o700), *((path, 0o600) for path in companions)):
+        try:
+            status = path.stat()
+            if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) & 0o077:
+                path.chmod(stat.S_IMODE(status.st_mode) & rights)
+                done.append(path)
+        except OSError:
+            continue
+    return done
+
+
+def note(text: str) -> None:
+    """A sentence for the person, beside the output."""
+    print(text, file=sys.stderr)
+
+
+def pass_farm(command: Callable[Concatenate[Farm, P], R]) -> Callable[P, R]:
+    """Give a command its farm first."""
+
+    @functools.wraps(command)
+    def with_farm(*args: P.args, **kwargs: P.kwargs) -> R:
+        named = click.get_current_context().find_root().params.get("config_file")
+        return command(Farm(named, os.environ, Path.cwd()), *args, **kwargs)
+
+    return with_farm

@@ -1,0 +1,96 @@
+"""`modemfarm explain`, `pause` and `resume`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from modemfarm.cli.context import Farm, now, pass_farm
+from modemfarm.cli.messages import MESSAGE_ID
+from modemfarm.cli.outcome import NotThereError
+from modemfarm.cli.output import emit, json_option, language, local, say
+from modemfarm.model import MessageClass
+from modemfarm.store import actions, views
+from modemfarm.wording import say as word
+
+
+@click.command()
+@click.argument("message_id", metavar="ID", type=MESSAGE_ID)
+@json_option
+@pass_farm
+def explain(farm: Farm, message_id: int, as_json: bool) -> None:
+    """Say in one line for each decision why a message went, waits or stopped."""
+    remote = farm.remote()
+    lines = (
+        remote.get(f"/messages/{message_id}/explain")["data"]
+        if remote
+        else farm.store().look(views.explain, message_id)
+    )
+    if lines is None:
+        raise NotThereError(f"there is no message {message_id}")
+    if as_json:
+        emit({"data": lines})
+        return
+    lang = language(farm.environ)
+    for line in lines:
+        params: dict[str, Any] = dict(line["params"])
+        if params.get("reason"):
+            params["reason"] = word(f"reason.{params['reason']}", params, lang)
+        if params.get("next_at"):
+            params["next_at"] = local(params["next_at"])
+        say(f"{local(line['at'])}  {word('explain.' + line['code'], params, lang)}")
+
+
+def _scope(message_class: str | None, batch: int | None) -> tuple[str, str]:
+    if message_class and batch:
+        raise click.UsageError("either --class or --batch")
+    if message_class:
+        return "class", message_class
+    return ("batch", str(batch)) if batch else ("all", "")
+
+
+class_option = click.option(
+    "--class", "message_class", type=click.Choice([item.value for item in MessageClass]), help="Only this class."
+)
+batch_option = click.option("--batch", type=MESSAGE_ID, help="Only this batch.")
+
+
+@click.command()
+@class_option
+@batch_option
+@json_option
+@pass_farm
+def pause(farm: Farm, message_class: str | None, batch: int | None, as_json: bool) -> None:
+    """Stop sending, before the next part leaves; everything waits and nothing is lost."""
+    scope, value = _scope(message_class, batch)
+    store = farm.store()
+    if batch is not None and store.look(views.batch, batch) is None:
+        raise NotThereError(f"there is no batch {batch}")
+    done = store.run(lambda tx: actions.pause(tx, scope, value, now(), who="cli"))
+    farm.committed(store)
+    _tell(farm, f"paused: {value or 'everything'}" if done else "it was paused already", as_json=as_json)
+
+
+@click.command()
+@class_option
+@batch_option
+@json_option
+@pass_farm
+def resume(farm: Farm, message_class: str | None, batch: int | None, as_json: bool) -> None:
+    """Send again what a pause held."""
+    scope, value = _scope(message_class, batch)
+    store = farm.store()
+    done = store.run(lambda tx: actions.resume(tx, scope, value, now(), who="cli"))
+    farm.committed(store)
+    _tell(farm, f"resumed: {value or 'everything'}" if done else "it was not paused", as_json=as_json)
+
+
+def _tell(farm: Farm, text: str, *, as_json: bool) -> None:
+    pauses = farm.store().look(views.pauses)
+    if as_json:
+        emit({"pauses": pauses})
+        return
+    say(text)
+    for item in pauses:
+        say(f"paused since {local(item['since'])}: {item['value'] or 'everything'}")

@@ -1,0 +1,116 @@
+"""`modemfarm inbox`: replies."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import Any
+
+import click
+
+from modemfarm.cli.context import Farm, now, pass_farm
+from modemfarm.cli.messages import MESSAGE_ID, since
+from modemfarm.cli.outcome import CliError, Exit, NotThereError
+from modemfarm.cli.output import emit, json_option, local, say, table
+from modemfarm.intake.accept import accept
+from modemfarm.intake.draft import Draft
+from modemfarm.model import MessageClass, MessageState
+from modemfarm.store import views
+from modemfarm.store.engine import Tx
+
+_COLUMNS = (("id", "ID"), ("received", "RECEIVED"), ("from", "FROM"), ("verdict", "VERDICT"), ("text", "TEXT"))
+_LOOK_EVERY_S = 0.25
+
+
+@click.group()
+def inbox() -> None:
+    """List, follow or answer replies."""
+
+
+@inbox.command("list")
+@click.option("--from", "from_number", help="Only from this number.")
+@click.option("--iccid", help="Only those received with this SIM.")
+@click.option("--since", metavar="TIME|SPAN", callback=since)
+@click.option("--order", type=click.Choice(["desc", "asc"]), default="desc", help="Newest first, or oldest.")
+@click.option("--cursor", help="Go on where a list ended.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@json_option
+@pass_farm
+def list_(farm: Farm, /, since: datetime | None, from_number: str | None, as_json: bool, **asked: Any) -> None:
+    """List replies, newest first."""
+    remote = farm.remote()
+    if remote:
+        asked["from"] = from_number
+        found = remote.get("/inbound", since=since and since.isoformat(), **asked)
+    else:
+        with farm.store().read() as tx:
+            found = views.inbound_list(tx, since=since, from_number=from_number, **asked)
+    if as_json:
+        emit(found)
+        return
+    table(_COLUMNS, [{**item, "received": local(item["received_at"])} for item in found["data"]], wide="text")
+    if found["next"]:
+        say(f"more with --cursor {found['next']}")
+
+
+@inbox.command()
+@click.option("--all", "from_start", is_flag=True, help="Begin with the oldest, not with the next.")
+@json_option
+@pass_farm
+def follow(farm: Farm, from_start: bool, as_json: bool) -> int:
+    """Print replies as they come, until Ctrl-C; --json prints one document a line."""
+    store = farm.store()
+    cursor = "0"
+    if not from_start:
+        newest = store.look(lambda tx: views.inbound_list(tx, limit=1))["data"]
+        cursor = str(newest[0]["id"]) if newest else "0"
+    try:
+        while True:
+            found = store.look(lambda tx, after: views.inbound_list(tx, order="asc", cursor=after), cursor)
+            for item in found["data"]:
+                if as_json:
+                    emit(item)
+                else:
+                    say(f"{local(item['received_at'])}  {item['from']}  {item['text']}")
+            cursor = found["next"] or cursor
+            if not found["data"]:
+                time.sleep(_LOOK_EVERY_S)
+    except KeyboardInterrupt:
+        return Exit.DONE
+
+
+@inbox.command()
+@click.argument("inbound_id", metavar="ID", type=MESSAGE_ID)
+@click.argument("text")
+@json_option
+@pass_farm
+def reply(farm: Farm, inbound_id: int, text: str, as_json: bool) -> int:
+    """Answer a reply, with the SIM that received it."""
+    store = farm.store()
+    document = store.run(_reply, farm, inbound_id, text)
+    if as_json:
+        emit(document)
+    else:
+        say(f"{document['id']}  {document['to']}  {document['state']}")
+    farm.committed(store)
+    return Exit.REFUSED if document["state"] == MessageState.REFUSED else Exit.DONE
+
+
+def _reply(tx: Tx, farm: Farm, inbound_id: int, text: str) -> dict[str, Any]:
+    came = views.inbound_one(tx, inbound_id)
+    if came is None:
+        raise NotThereError(f"there is no reply {inbound_id}")
+    if not came["from"].startswith("+"):
+        raise CliError(f"{came['from']} cannot be answered: it is no person's number", Exit.USAGE)
+    draft = Draft(
+        to=came["from"],
+        text=text,
+        message_class=MessageClass.CONVERSATION,
+        pinned=came["iccid"],
+        fixed_line=True,
+    )
+    taken = accept(tx, draft, farm.config.intake, now())
+    assert taken is not None
+    document = views.message(tx, taken.message_id)
+    assert document is not None
+    return document

@@ -1,0 +1,74 @@
+"""`modemfarm keys`: who may use the HTTP API."""
+
+from __future__ import annotations
+
+import click
+
+from modemfarm.cli.context import Farm, now, pass_farm
+from modemfarm.cli.outcome import NotThereError
+from modemfarm.cli.output import emit, json_option, local, say, table
+from modemfarm.store import keys as store_keys
+
+_COLUMNS = (
+    ("id", "ID"),
+    ("name", "NAME"),
+    ("scopes", "SCOPES"),
+    ("created", "CREATED"),
+    ("used", "LAST USED"),
+    ("revoked", "REVOKED"),
+)
+
+
+@click.group()
+def keys() -> None:
+    """Make, list or revoke API keys."""
+
+
+@keys.command()
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(store_keys.SCOPES), help="All when none is named.")
+@json_option
+@pass_farm
+def create(farm: Farm, name: str, scopes: tuple[str, ...], as_json: bool) -> None:
+    """Make a key; it is shown this once."""
+    key = farm.store(create=True).run(store_keys.create_key, name, scopes, now())
+    if as_json:
+        emit({"key": key})
+    else:
+        say(key)
+
+
+@keys.command("list")
+@json_option
+@pass_farm
+def list_(farm: Farm, as_json: bool) -> None:
+    """List every key ever made, without its secret."""
+    found = farm.store().look(store_keys.list_keys)
+    if as_json:
+        emit({"data": found, "next": None})
+        return
+    rows = [
+        {
+            **item,
+            "created": local(item["created_at"]),
+            "used": local(item["used_at"]),
+            "revoked": local(item["revoked_at"]),
+        }
+        for item in found
+    ]
+    table(_COLUMNS, rows, wide="scopes")
+
+
+@keys.command()
+@click.argument("name", metavar="NAME|ID")
+@json_option
+@pass_farm
+def revoke(farm: Farm, name: str, as_json: bool) -> None:
+    """Switch a key off, at once and for good."""
+    count = farm.store().run(store_keys.revoke_key, name, now())
+    if not count:
+        raise NotThereError(f"there is no key {name} that works")
+    if as_json:
+        emit({"revoked": count})
+    else:
+        say(f"{count} key{'s' * (count != 1)} revoked")

@@ -1,0 +1,110 @@
+"""Prints: JSON for programs, tables that fit the terminal for people."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import unicodedata
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+
+from modemfarm.wording import choose_language
+
+NARROWEST = 6
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else on stdout.")
+
+
+def emit(document: Any) -> None:
+    """One JSON document on one line."""
+    ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    print(json.dumps(document, ensure_ascii=ascii_only, separators=(", ", ": ")), flush=True)
+
+
+def say(text: str) -> None:
+    """A line for a person; what the terminal cannot show becomes "?"."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding), flush=True)
+
+
+def table(columns: Sequence[tuple[str, str]], rows: Sequence[Mapping[str, Any]], *, wide: str = "") -> None:
+    """Rows under their headings, cut to the terminal's width; nothing is cut when piped.
+
+    Args:
+        columns: key of the row and heading.
+        wide: the key of the column that gives way first.
+    """
+    cells = [[_cell(row.get(key)) for key, _ in columns] for row in rows]
+    heads = [head for _, head in columns]
+    widths = [max([width(head), *(width(line[index]) for line in cells)]) for index, head in enumerate(heads)]
+    if sys.stdout.isatty():
+        spare = shutil.get_terminal_size().columns - sum(widths) - 2 * (len(widths) - 1)
+        order = sorted(range(len(columns)), key=lambda index: (columns[index][0] != wide, -widths[index]))
+        for index in order:
+            if spare >= 0:
+                break
+            cut = min(-spare, max(0, widths[index] - max(NARROWEST, width(heads[index]))))
+            widths[index] -= cut
+            spare += cut
+    for line in (heads, *cells):
+        say("  ".join(_fit(cell, room) for cell, room in zip(line, widths, strict=True)).rstrip())
+
+
+def record(row: Mapping[str, Any]) -> None:
+    """One thing, a line per fact."""
+    room = max((width(key) for key in row), default=0)
+    for key, value in row.items():
+        if not isinstance(value, list) or not value or not isinstance(value[0], Mapping):
+            say(f"{_fit(key.replace('_', ' '), room)}  {_cell(value)}")
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None | "" | []:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return ", ".join(str(item) for item in value)
+        case dict():
+            return " ".join(f"{key}={item}" for key, item in value.items() if item is not None) or "-"
+    return "".join(char if char.isprintable() else " " for char in str(value))
+
+
+def width(text: str) -> int:
+    """Columns that a text takes on a terminal."""
+    return sum(_columns(char) for char in text)
+
+
+def _columns(char: str) -> int:
+    if unicodedata.combining(char) or unicodedata.category(char) in {"Cf", "Me", "Mn"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in {"W", "F"} else 1
+
+
+def _fit(text: str, room: int) -> str:
+    if width(text) <= room:
+        return text + " " * (room - width(text))
+    kept, used = "", 1
+    for char in text:
+        used += _columns(char)
+        if used > room:
+            break
+        kept += char
+    return kept + "…" + " " * (room - width(kept) - 1)
+
+
+def local(moment: str | None) -> str | None:
+    """An RFC 3339 moment in the machine's own time, to the second."""
+    if not moment:
+        return None
+    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def language(environ: Mapping[str, str]) -> str:
+    """The language of texts for people, as the locale says: en, zh or ru."""
+    return choose_language(None, environ.get("LC_ALL") or environ.get("LC_MESSAGES") or environ.get("LANG"))

@@ -1,0 +1,88 @@
+"""Speaks to a modemfarm elsewhere through its HTTP API."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from modemfarm.cli.outcome import CliError, Exit
+
+ANSWERS_WITHIN_S = 30.0
+_EXITS = {401: Exit.UNREACHABLE, 403: Exit.REFUSED, 404: Exit.NOT_FOUND, 409: Exit.FAILED, 422: Exit.USAGE}
+
+
+class ProblemError(CliError):
+    """The API said no.
+
+    Attributes:
+        status: of HTTP.
+        problem: the problem document (RFC 9457), or {}.
+    """
+
+    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
+        what = problem.get("detail") or problem.get("title") or f"the API answered {status}"
+        code = _EXITS.get(status, Exit.UNREACHABLE if status >= 500 else Exit.USAGE)
+        if status == 403 and "message_id" not in problem:
+            code = Exit.UNREACHABLE  # the key lacks a scope; no message was refused
+        super().__init__(str(what), code)
+        self.status, self.problem = status, problem
+
+
+class Remote:
+    """One API.
+
+    Raises (all methods):
+        CliError: it cannot be reached (exit 5), or ProblemError.
+    """
+
+    def __init__(self, url: str, key: str) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise CliError(f"MODEMFARM_URL must begin with http:// or https://, not {url!r}", Exit.USAGE)
+        self.url = url.rstrip("/").removesuffix("/v1")
+        self._key = key
+
+    def get(self, path: str, **query: object) -> Any:
+        """A document; query values of None are left out."""
+        asked = {name: value for name, value in query.items() if value is not None}
+        return self._ask("GET", f"{path}?{urlencode(asked, doseq=True)}" if asked else path, None, {})
+
+    def post(self, path: str, body: Mapping[str, Any], idempotency_key: str | None = None) -> Any:
+        """Send a document, get the answer."""
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        return self._ask("POST", path, json.dumps(body).encode(), headers)
+
+    def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Any:
+        request = urllib.request.Request(  # noqa: S310 # the scheme was checked
+            f"{self.url}/v1{path}",
+            data=body,
+            method=method,
+            headers={
+                "Authorization": f"Bearer {self._key}",
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+                **headers,
+            },
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=ANSWERS_WITHIN_S) as answer:  # noqa: S310
+                return json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            with error:
+                raise ProblemError(error.code, _problem(error.read())) from error
+        except (urllib.error.URLError, http.client.HTTPException, ssl.SSLError, OSError, ValueError) as error:
+            reason = getattr(error, "reason", error)
+            raise CliError(f"{self.url} cannot be reached: {reason}", Exit.UNREACHABLE) from error
+
+
+def _problem(octets: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(octets)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

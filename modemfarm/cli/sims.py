@@ -1,0 +1,185 @@
+"""`modemfarm sims`: the cards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from modemfarm.cli.context import Farm, now, pass_farm
+from modemfarm.cli.outcome import CliError, Exit, NotThereError
+from modemfarm.cli.output import emit, json_option, language, local, record, say, table
+from modemfarm.config import kinds
+from modemfarm.model import normal_iccid
+from modemfarm.store import actions, admin, views
+from modemfarm.wording import say as word
+
+_COLUMNS = (
+    ("iccid", "SIM"),
+    ("label", "LABEL"),
+    ("number", "NUMBER"),
+    ("state", "STATE"),
+    ("why", "WHY"),
+    ("plan", "PLAN"),
+    ("today", "TODAY"),
+    ("modem", "MODEM"),
+)
+_FOR_NONE = ""  # what takes a word back
+
+
+@click.group()
+def sims() -> None:
+    """List, show, set, pause or resume SIM cards."""
+
+
+def _all(farm: Farm) -> list[dict[str, Any]]:
+    with farm.store().read() as tx:
+        return views.sims(tx, terms=farm.config.terms, now=now())
+
+
+def _one(farm: Farm, name: str) -> dict[str, Any]:
+    """The SIM that an ICCID, label or number names.
+
+    Raises:
+        CliError: none, or several.
+    """
+    every = _all(farm)
+    normal = normal_iccid(name)
+    found = [item for item in every if name == item["iccid"] or (normal and normal == item["iccid"])]
+    found = found or [item for item in every if name in (item["label"], item["number"])]
+    if not found:
+        raise NotThereError(f"there is no SIM {name}")
+    if len(found) > 1:
+        raise CliError(f"{name} names {len(found)} SIMs: use the ICCID", Exit.USAGE)
+    return found[0]
+
+
+@sims.command("list")
+@json_option
+@pass_farm
+def list_(farm: Farm, as_json: bool) -> None:
+    """List SIMs with their state and what they sent today."""
+    remote = farm.remote()
+    found = remote.get("/sims")["data"] if remote else _all(farm)
+    if as_json:
+        emit({"data": found, "next": None})
+        return
+    lang = language(farm.environ)
+    rows = []
+    for item in found:
+        limit = item["limits"]["day"]
+        used = item["used"]["day"] or 0
+        rows.append(
+            {
+                **item,
+                "why": word(f"reason.{item['reason']}", item.get("reason_params"), lang) if item["reason"] else None,
+                "today": f"{used}/{limit}" if limit else str(used),
+            }
+        )
+    table(_COLUMNS, rows, wide="why")
+
+
+@sims.command()
+@click.argument("sim")
+@json_option
+@pass_farm
+def show(farm: Farm, sim: str, as_json: bool) -> None:
+    """Show one SIM, by ICCID, label or number."""
+    found = _one(farm, sim)
+    if as_json:
+        emit(found)
+    else:
+        record({**found, "since": local(found["since"]), "seen_at": local(found["seen_at"])})
+
+
+def _checked(kind: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
+    def check(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+        if not value:
+            return value
+        try:
+            return str(kind(value))
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+
+    return check
+
+
+@sims.command("set")
+@click.argument("iccid")
+@click.option("--label", help='What you call it; "" takes it back, here and below.')
+@click.option("--number", callback=_checked(kinds.number), help="Its own number.")
+@click.option("--plan", help="Its plan.")
+@click.option("--account", help="SIMs of one account share one plan's limits.")
+@click.option("--tag", "tags", multiple=True, help="For `send --from`; give all tags each time.")
+@click.option("--expires", callback=_checked(kinds.day), metavar="DAY", help="When the card ends, like 2027-12-31.")
+@json_option
+@pass_farm
+def set_(farm: Farm, /, iccid: str, tags: tuple[str, ...], as_json: bool, **given: str | None) -> None:
+    """Say what a SIM is; also before it was ever seen."""
+    known = normal_iccid(iccid) or _one(farm, iccid)["iccid"]
+    words: dict[str, Any] = {key: value or None for key, value in given.items() if value is not None}
+    if tags:
+        words["tags"] = [tag for tag in tags if tag != _FOR_NONE]
+    if not words:
+        raise click.UsageError("say what to set: --label, --number, --plan, --account, --tag or --expires")
+    for key in words:
+        place = next((farm.config.source(f"sims.{name}.{key}") for name in _spellings(farm, known)), None)
+        if place:
+            raise CliError(f"{key} of this SIM is set in {place}: change it there", Exit.USAGE)
+    if words.get("plan") and words["plan"] not in farm.config.plans:
+        raise CliError(f"no plan is called {words['plan']}; known: {', '.join(sorted(farm.config.plans))}", Exit.USAGE)
+    store = farm.store(create=True)
+    with store.write() as tx:
+        admin.set_sim(tx, known, words)
+        after = views.sim(tx, known, terms=farm.config.terms, now=now())
+        if after is None:
+            raise NotThereError(f"there is no SIM {known}")
+        if after["account"]:
+            for other in views.sims(tx, terms=farm.config.terms, now=now()):
+                if other["account"] == after["account"] and other["plan"] != after["plan"]:
+                    what = (
+                        f"{other['iccid']} of account {after['account']} has plan {other['plan']}, not {after['plan']}"
+                    )
+                    raise CliError(f"{what}: SIMs of one account share one", Exit.USAGE)
+    farm.committed(store)
+    if as_json:
+        emit(after)
+    else:
+        record(after)
+
+
+def _spellings(farm: Farm, iccid: str) -> list[str]:
+    return [key for key in farm.config.file.sims if normal_iccid(key) == iccid]
+
+
+@sims.command()
+@click.argument("sim")
+@json_option
+@pass_farm
+def pause(farm: Farm, sim: str, as_json: bool) -> None:
+    """Send nothing with a SIM; it still receives."""
+    store = farm.store()
+    store.run(actions.sim_pause, _one(farm, sim)["iccid"], now())
+    farm.committed(store)
+    _tell(farm, sim, as_json=as_json)
+
+
+@sims.command()
+@click.argument("sim")
+@json_option
+@pass_farm
+def resume(farm: Farm, sim: str, as_json: bool) -> None:
+    """Send again with a SIM that was paused or parked."""
+    store = farm.store()
+    store.run(actions.sim_resume, _one(farm, sim)["iccid"], now())
+    farm.committed(store)
+    _tell(farm, sim, as_json=as_json)
+
+
+def _tell(farm: Farm, sim: str, *, as_json: bool) -> None:
+    found = _one(farm, sim)
+    if as_json:
+        emit(found)
+    else:
+        say(f"{found['iccid']}  {found['label'] or ''}  {found['state']}")
