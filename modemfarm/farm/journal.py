@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -53,6 +53,7 @@ class FarmJournal:
         self._families: dict[str, str] = {}  # by path
         self._sims: dict[str, Row] = {}  # as the database has them
         self._here: dict[str, str] = {}  # path -> ICCID
+        self._alias: dict[str, str] = {}  # a card as a session calls it -> as it was known before
         self._facts: dict[str, SimFacts] = {}
         self._unsettled: set[tuple[int, int]] = set()  # (part, attempt) whose step 3 may be committed, not sent
         self.store_down_since: datetime | None = None
@@ -90,6 +91,10 @@ class FarmJournal:
             self._facts.clear()
             self.dispatcher.wake()
 
+    def ready(self) -> frozenset[str]:
+        """The SIMs that are in a modem now and may send."""
+        return frozenset(iccid for iccid in self._here.values() if self.sim_sends(iccid))
+
     def sim_sends(self, iccid: str) -> bool:
         """Whether a SIM may send: neither paused nor parked."""
         row = self._sims.get(iccid)
@@ -116,14 +121,15 @@ class FarmJournal:
             if iccid is not None:
                 await self._until_stored(sims.gone, iccid, status.path, self._now())
 
-    async def sim_seen(self, path: str, imei: str | None, sim: SimSeen) -> str:  # noqa: ARG002 - kept for the ledger of moves
-        """Enter a card; the answer is the ICCID under which it is known (it may have been known by its IMSI)."""
+    async def sim_seen(self, path: str, imei: str | None, sim: SimSeen) -> None:  # noqa: ARG002 - for the ledger of moves
+        """Enter a card; one that was known by its IMSI alone keeps the name that it has."""
         iccid = await self._until_stored(self._enter_sim, path, sim)
+        if iccid != sim.iccid:
+            self._alias[sim.iccid] = iccid
         self._here[path] = iccid
         self._facts.pop(iccid, None)
         self.refresh_sims(await self._offload.run(sims.all_sims))
         log.info("%s: SIM %s", path, iccid)
-        return iccid
 
     def _enter_sim(self, tx: Tx, path: str, sim: SimSeen) -> str:
         return sims.seen(
@@ -153,6 +159,7 @@ class FarmJournal:
 
     async def claim(self, iccid: str, path: str) -> ClaimedPart:
         """Wait for this SIM's next part; a paused or parked SIM waits until it may send again."""
+        iccid = self._alias.get(iccid, iccid)
         while not self.sim_sends(iccid):
             await asyncio.sleep(0.5)
         return await self.dispatcher.claim(iccid, path)
@@ -205,6 +212,8 @@ class FarmJournal:
 
     async def received(self, received: Received) -> None:
         """Commit one PDU and what follows from it; held while the store is away, and its slot with it."""
+        if received.iccid in self._alias:
+            received = replace(received, iccid=self._alias[received.iccid])
         understood: Understood = await self._until_stored(receive, received, self._inbound, self._now())
         if understood.opted_out:
             log.info("opt-out of %s", mask(understood.opted_out))
@@ -215,7 +224,7 @@ class FarmJournal:
 
     async def swept(self, iccid: str) -> None:
         """The stores of the modem with this SIM were read to the end."""
-        await self._until_stored(sims.swept, iccid, self._now())
+        await self._until_stored(sims.swept, self._alias.get(iccid, iccid), self._now())
 
     # what the daemon runs
 

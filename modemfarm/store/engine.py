@@ -49,11 +49,11 @@ class Tx:
     and 50 µs as a SQLAlchemy construct (docs/decisions/sqlalchemy.md).
     """
 
-    __slots__ = ("_cursor", "_error", "_sqlite", "connection")
+    __slots__ = ("_cursor", "_error", "connection", "sqlite")
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._sqlite = connection.dialect.name == "sqlite"
+        self.sqlite = connection.dialect.name == "sqlite"
         self._error = connection.dialect.loaded_dbapi.Error
         self._cursor = connection.connection.cursor()
 
@@ -85,13 +85,13 @@ class Tx:
     def many(self, sql: str, binds: Sequence[Mapping[str, object]]) -> None:
         """The same statement for many rows."""
         try:
-            self._cursor.executemany(sql if self._sqlite else _pyformat(sql), binds)
+            self._cursor.executemany(sql if self.sqlite else _pyformat(sql), binds)
         except self._error as error:
             raise _renamed(error) from error
 
     def _execute(self, sql: str, binds: Mapping[str, object]) -> None:
         try:
-            self._cursor.execute(sql if self._sqlite else _pyformat(sql), binds)
+            self._cursor.execute(sql if self.sqlite else _pyformat(sql), binds)
         except self._error as error:
             raise _renamed(error) from error
 

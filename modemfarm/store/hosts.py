@@ -122,3 +122,18 @@ def newest_moment(tx: Tx) -> int | None:
     return None if moment is None else int(moment)
 
 
+
+
+def clock_confirmed(tx: Tx) -> bool:
+    """Whether a person said that a doubted clock is right; the word is used up by asking."""
+    return bool(tx.run("DELETE FROM farm WHERE key = 'clock_confirmed'"))
+
+
+def confirm_clock(tx: Tx) -> None:
+    """A person says that the clock is right."""
+    tx.run("INSERT INTO farm (key, value) VALUES ('clock_confirmed', '1') ON CONFLICT (key) DO NOTHING")
+
+
+def data_version(tx: Tx) -> int:
+    """A number that changes when another process has written (SQLite); 0 where the server tells by itself."""
+    return int(tx.value("PRAGMA data_version")) if tx.sqlite else 0

@@ -219,3 +219,12 @@ def wrote(tx: Tx, number: str, iccid: str | None, now: datetime) -> None:
         iccid=iccid,
         now=to_us(now),
     )
+
+
+def of_person(tx: Tx, number: str, most: int) -> list[Row]:
+    """The newest messages from a number, newest first: text, received_at, verdict."""
+    return tx.all(
+        "SELECT id, text, received_at, verdict FROM inbound WHERE originator = :number ORDER BY id DESC LIMIT :n",
+        number=number,
+        n=most,
+    )

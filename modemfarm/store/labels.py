@@ -95,3 +95,8 @@ def hold(tx: Tx, message_id: int, slug: str, params: dict[str, object], next_at:
         params=json.dumps(params, ensure_ascii=False) if params else None,
         at=None if next_at is None else to_us(next_at),
     )
+
+
+def newest(tx: Tx) -> int:
+    """The newest message's id; 0 when there is none."""
+    return int(tx.value("SELECT max(id) FROM messages") or 0)

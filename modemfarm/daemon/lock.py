@@ -1,0 +1,37 @@
+"""The state directory belongs to one daemon at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from modemfarm.errors import StoreError
+
+
+class StateLock:
+    """Holds `state_dir/daemon.lock` until the process ends, however it ends."""
+
+    def __init__(self, state_dir: Path) -> None:
+        """Take the lock.
+
+        Raises:
+            StoreError: another daemon has it, or the directory cannot be written.
+        """
+        path = state_dir / "daemon.lock"
+        try:
+            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreError(f"cannot use {path}: {error.strerror}") from error
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            pid = os.read(self._handle, 32).decode("ascii", "replace").strip()
+            os.close(self._handle)
+            raise StoreError(f"a daemon is running already on {state_dir} (process {pid or 'unknown'})") from error
+        os.ftruncate(self._handle, 0)
+        os.write(self._handle, f"{os.getpid()}\n".encode())
+
+    def release(self) -> None:
+        """Give the directory up."""
+        os.close(self._handle)

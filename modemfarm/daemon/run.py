@@ -1,0 +1,275 @@
+"""`modemfarm run`: one process that drives the modems, takes messages in and serves the page."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import resource
+import secrets
+import signal
+import socket
+import tomllib
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from modemfarm.at.errors_table import ErrorTable
+from modemfarm.config.load import Config
+from modemfarm.daemon.demo import SimulatedNetwork
+from modemfarm.daemon.lock import StateLock
+from modemfarm.daemon.simulated import SimulatorProcess
+from modemfarm.errors import StoreError
+from modemfarm.farm.clockguard import ClockGuard
+from modemfarm.farm.housekeeping import Housekeeping
+from modemfarm.farm.journal import FarmJournal
+from modemfarm.farm.labelling import Labeller
+from modemfarm.farm.settings import FarmSettings
+from modemfarm.farm.settling import SettlingRules
+from modemfarm.inbound.receive import InboundSettings
+from modemfarm.modem.discovery import Discovery
+from modemfarm.modem.fleet import Fleet
+from modemfarm.modem.ladder import Limits
+from modemfarm.modem.port import PortOpener, PyserialOpener, SerialxOpener
+from modemfarm.modem.profile import load_profiles
+from modemfarm.modem.settings import SystemClock
+from modemfarm.modem.supervisor import Supervisor
+from modemfarm.policy.optout import Keywords
+from modemfarm.resources import shipped
+from modemfarm.store import hosts, migrations, sims, wake
+from modemfarm.store.engine import Store, from_us
+from modemfarm.store.offload import Offload
+from modemfarm.store.suppress import EXEMPT
+from modemfarm.webapp.app import create_app
+from modemfarm.webapp.server import Server, serve
+from modemfarm.webapp.settings import WebDeps, WebSettings
+
+log = logging.getLogger(__name__)
+
+DRAIN_WITHIN_S = 25.0
+OPEN_FILES = 4096
+VERSION = "0.1.0"
+
+
+def run(config: Config, *, simulate: int | None = None, demo: Path | None = None) -> int:
+    """Run the daemon until SIGTERM or SIGINT.
+
+    Args:
+        simulate: start so many virtual modems beside it.
+        demo: folder of a running simulator that the page shows.
+
+    Returns:
+        The exit code: 0 after a drain.
+
+    Raises:
+        ConfigError, StoreError: it cannot start.
+    """
+    _raise_file_limit()
+    config.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = StateLock(config.state_dir)
+    try:
+        store = Store(config.database, config.state_dir)
+        migrations.upgrade(store, _now())
+        with ExitStack() as stack:
+            if simulate:
+                simulator = SimulatorProcess(config.state_dir / "sim", simulate)
+                stack.callback(simulator.stop)
+                demo = demo or simulator.folder
+            if demo is not None:
+                ports = (*config.modem.ports, str(demo / "ttyV*"))
+                config = replace(config, modem=replace(config.modem, ports=tuple(dict.fromkeys(ports))))
+            asyncio.run(Daemon(config, store, demo).run())
+    finally:
+        lock.release()
+    return 0
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _raise_file_limit() -> None:
+    """A port, or a virtual one, needs a descriptor; shells give 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def farm_settings(config: Config) -> FarmSettings:
+    """The farm's share of the configuration."""
+    return FarmSettings(
+        host=config.host,
+        plans=config.plans,
+        default_plan=config.default_plan,
+        sims=config.sims,
+        pins=config.file.modems.pins,
+        sticky=config.file.sending.sticky,
+        sim_grace=config.file.sending.sim_grace,
+        result_within=config.file.modems.result_within,
+        transactional_after_opt_out=config.intake.transactional_after_opt_out,
+    )
+
+
+class Daemon:
+    """Everything that runs in one process, built once."""
+
+    def __init__(self, config: Config, store: Store, demo: Path | None, now: Callable[[], datetime] = _now) -> None:
+        self._config = config
+        self._store = store
+        self._now = now
+        self._instance = secrets.token_hex(8)
+        self._settings = farm_settings(config)
+        errors = ErrorTable.from_mapping(_toml(shipped("drivers") / "errors.toml"))
+        exempt = (*EXEMPT, "transactional") if config.intake.transactional_after_opt_out else EXEMPT
+        self._inbound = InboundSettings(
+            keywords=Keywords.from_mapping(_toml(Path(__file__).parent.parent / "policy" / "optout.toml")),
+            errors=errors,
+            country=config.intake.country,
+            exempt=exempt,
+        )
+        self._offload = Offload(store)
+        self._journal = FarmJournal(
+            self._offload, self._settings, now, self._instance, self._inbound, SettlingRules(errors)
+        )
+        self._fleet = self._make_fleet()
+        self._demo = None if demo is None else SimulatedNetwork(demo / "control.sock", store)
+        self._stop = asyncio.Event()
+        self._signals = 0
+
+    def _make_fleet(self) -> Fleet:
+        folders = [shipped("drivers")]
+        if self._config.drivers_dir.is_dir():
+            folders.append(self._config.drivers_dir)
+        profiles = load_profiles(*folders)
+        opener: PortOpener = PyserialOpener() if self._config.file.modems.serial == "pyserial" else SerialxOpener()
+        limits, clock = Limits(), SystemClock()
+
+        def make(path: str) -> Supervisor:
+            return Supervisor(path, opener, profiles, self._journal, self._config.modem, clock, limits)
+
+        return Fleet(Discovery(self._config.modem), make)
+
+    async def run(self) -> None:
+        """Start, serve until a signal, drain."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._signalled)
+        self._offload.start()
+        guard = await self._enter()
+        housekeeping = Housekeeping(
+            self._offload,
+            self._journal,
+            self._inbound,
+            self._now,
+            self._settings.host,
+            self._instance,
+            guard,
+            self._reset_modem,
+        )
+        await housekeeping.turn()
+        waker = wake.listen(self._config.state_dir)
+        loop.add_reader(waker, self._woken, waker)
+        server = self._serve()
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(work, name=name)
+                    for name, work in (
+                        ("dispatcher", self._journal.dispatcher.run()),
+                        ("housekeeping", housekeeping.run()),
+                        ("statuses", self._journal.write_statuses()),
+                        ("labels", Labeller(self._offload, self._journal, self._now).run()),
+                        ("modems", self._fleet.run()),
+                    )
+                ]
+                await self._stop.wait()
+                await self._drain()
+                for task in tasks:
+                    task.cancel()
+        finally:
+            server.stop()
+            loop.remove_reader(waker)
+            waker.close()
+            await self._leave()
+
+    async def _enter(self) -> ClockGuard:
+        """Take the lease and settle what a dead instance left open."""
+        now = self._now()
+        newest = await self._offload.run(hosts.newest_moment)
+        back, unknown = await self._offload.run(hosts.recover, self._settings.host, now)
+        if back or unknown:
+            log.warning("after a crash: %d parts wait again, %d may have been sent", back, unknown)
+        await self._offload.run(
+            hosts.take_lease, self._settings.host, self._instance, os.getpid(), VERSION, now
+        )
+        self._journal.refresh_sims(await self._offload.run(sims.all_sims))
+        return ClockGuard(now, None if newest is None else from_us(newest))
+
+    async def _drain(self) -> None:
+        """No new prompt; wait for the results on the air, and write down as unknown what has none in time."""
+        log.info("stopping: waiting for what is on the air")
+        self._journal.dispatcher.stop()
+        try:
+            async with asyncio.timeout(DRAIN_WITHIN_S):
+                await self._fleet.drain()
+        except TimeoutError:
+            log.warning("stopping: some results did not come within %g s", DRAIN_WITHIN_S)
+        await self._journal.flush_statuses()
+
+    async def _leave(self) -> None:
+        try:
+            await self._offload.run(hosts.recover, self._settings.host, self._now())
+            await self._offload.run(hosts.end_lease, self._settings.host, self._instance, self._now())
+        except StoreError as error:
+            log.error("stopping: %s", error)
+        self._offload.stop()
+        self._store.close()
+
+    def _signalled(self) -> None:
+        self._signals += 1
+        if self._signals > 1:
+            os._exit(1)
+        self._stop.set()
+
+    def _woken(self, waker: socket.socket) -> None:
+        try:
+            while waker.recv(64):
+                pass
+        except BlockingIOError:
+            pass
+        self._journal.dispatcher.wake()
+
+    def _reset_modem(self, path: str) -> None:
+        supervisor = self._fleet.supervisors.get(path)
+        if supervisor is not None:
+            asyncio.ensure_future(supervisor.reset())  # noqa: RUF006 # sets flags only; nothing to wait for
+
+    def _serve(self) -> Server:
+        host, _, port = self._config.file.http.listen.rpartition(":")
+        settings = WebSettings(host=host.strip("[]"), port=int(port))
+        loop = asyncio.get_running_loop()
+        deps = WebDeps(
+            store=self._store,
+            offload_call=self._offload.call,
+            intake=self._config.intake,
+            clock=SystemClock(),
+            state_dir=self._config.state_dir,
+            wake=lambda: loop.call_soon_threadsafe(self._journal.dispatcher.wake),
+            demo=self._demo,
+            farm_name=self._config.file.policy.brand or self._config.host,
+            settings=settings,
+            terms=self._config.terms,
+            zone=ZoneInfo(self._config.zone),
+            trouble=lambda: "store" if self._journal.store_down_since else None,
+        )
+        return serve(create_app(deps), settings)
+
+
+def _toml(path: Path) -> dict[str, object]:
+    with path.open("rb") as file:
+        return tomllib.load(file)
+
