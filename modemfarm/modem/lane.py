@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from modemfarm.at.events import Late
-from modemfarm.errors import LinkLostError, StoreError
+from modemfarm.errors import LinkLostError, NoAnswerError, StoreError
 from modemfarm.model import ClaimedPart
 from modemfarm.modem.bringup import FaultError, optional
 from modemfarm.modem.journal import After, GoOn, Journal, Parked, Repair, Resync, SimSeen
@@ -198,6 +198,7 @@ class Lane:
                 wait_s = (when - self._clock.now()).total_seconds()
                 self._send_not_before = self._loop.time() + max(wait_s, 0.0)
                 if wait_s > _HOLD_CLAIM_S:
+                    self._claim_not_before = self._send_not_before
                     await self._give_back()
             case Resync():
                 self._out_of_step = True
@@ -303,10 +304,10 @@ class Lane:
     async def _poll(self) -> None:
         """Signal and operator of an idle modem; also the sign of life that nothing else asks for."""
         self._next_poll = self._loop.time() + self._settings.poll_s
-        heard_at = self._link.heard_at
-        dbm = await signal(self._link, self._profile)
-        if self._link.heard_at == heard_at:
-            self._out_of_step = True  # not a word
+        try:
+            dbm = await signal(self._link, self._profile)
+        except NoAnswerError:
+            self._out_of_step = True
             return
         name, technology = self._board.status.operator, self._board.status.technology
         if self._claim is None or not self._claim.done():

@@ -58,7 +58,6 @@ class Link:
     """Commands to one modem over one port.
 
     Attributes:
-        heard_at: loop time of the last octets from the modem.
     """
 
     def __init__(
@@ -77,7 +76,6 @@ class Link:
         self._answer: asyncio.Future[Answered] | None = None
         self._submission: Submission | None = None
         self._lost: LinkLostError | None = None
-        self.heard_at = self._loop.time()
 
     @property
     def lost(self) -> bool:
@@ -93,9 +91,11 @@ class Link:
         try:
             while True:
                 data = await self._port.read()
-                self.heard_at = self._loop.time()
                 self._sort(self._machine.receive(data))
-                if self._machine.awaits_pdu and self._header_timer is None:
+                if self._header_timer is not None:
+                    self._header_timer.cancel()
+                    self._header_timer = None
+                if self._machine.awaits_pdu:
                     self._header_timer = self._loop.call_later(_PDU_WITHIN_S, self._header_alone)
         except LinkLostError as error:
             self._end(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modemfarm.at.events import Command
 from modemfarm.at.replies import parse_cops, parse_csq, parse_registration
+from modemfarm.errors import CommandError
 from modemfarm.modem.bringup import optional
 from modemfarm.modem.link import Link
 from modemfarm.modem.profile import Profile
@@ -36,9 +37,16 @@ async def registration(link: Link, profile: Profile) -> str:
 
 
 async def signal(link: Link, profile: Profile) -> int | None:
-    """Signal in dBm."""
-    lines = await optional(link, Command("+CSQ", info=("+CSQ:",)), profile.timeouts.command)
-    return next((dbm for dbm in map(parse_csq, lines or ()) if dbm is not None), None)
+    """Signal in dBm; None where the modem does not tell.
+
+    Raises:
+        NoAnswerError: it says nothing at all; this is also the sign of life of an idle modem.
+    """
+    try:
+        lines = await link.command(Command("+CSQ", info=("+CSQ:",)), profile.timeouts.command)
+    except CommandError:
+        return None
+    return next((dbm for dbm in map(parse_csq, lines) if dbm is not None), None)
 
 
 async def operator(link: Link, profile: Profile) -> tuple[str | None, str | None]:
