@@ -17,6 +17,7 @@ from modemfarm.errors import ModemfarmError
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "init": ("init", "init", "Make a configuration, the database and the first API key."),
     "run": ("run", "run", "Run the daemon."),
+    "demo": ("demo", "demo", "Try it without hardware: virtual modems, the page, a drawn phone."),
     "login": ("run", "login", "Print a one-time link to the page."),
     "send": ("send", "send", "Send a text to one or several people."),
     "batch": ("batch", "batch", "Send many messages from a CSV or JSON-lines file."),

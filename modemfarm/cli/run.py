@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
+
 import click
 
-from modemfarm.cli.context import Farm, now, pass_farm
+from modemfarm.cli.context import Farm, now, pass_farm, tighten
 from modemfarm.cli.output import emit, json_option, say
 from modemfarm.config.load import Config
 from modemfarm.store import keys
@@ -12,13 +15,15 @@ from modemfarm.store import keys
 
 @click.command()
 @click.option("--simulate", metavar="N", type=click.IntRange(1, 250), help="Use N virtual modems, no hardware.")
-@click.option("--lan", is_flag=True, help="Serve the page to other machines of this network too, over TLS.")
+@click.option("--demo", metavar="DIR", type=click.Path(path_type=Path), hidden=True, help="Show the simulator in DIR.")
 @pass_farm
-def run(farm: Farm, simulate: int | None, lan: bool) -> int:
+def run(farm: Farm, simulate: int | None, demo: Path | None) -> int:
     """Run the daemon; SIGTERM or Ctrl-C ends it in order."""
-    from modemfarm import daemon  # noqa: PLC0415 # all rooms; `login` needs none of them
+    from modemfarm.daemon.run import run as run_daemon  # noqa: PLC0415 # all rooms; `login` needs none of them
 
-    return daemon.run(farm.config, simulate=simulate or 0, lan=lan)
+    tighten(farm.config.state_dir, farm.config.state_dir / "modemfarm.db")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    return run_daemon(farm.config, simulate=simulate, demo=demo)
 
 
 def page_url(config: Config) -> str:

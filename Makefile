@@ -1,0 +1,54 @@
+# modemfarm: `make demo` and `make test` are all a newcomer needs; they do their own set-up.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo run test check bench soak matrix clean
+
+help:
+	@echo "make demo    try it without hardware"
+	@echo "make run     the daemon with your modems"
+	@echo "make test    everything the project promises (REQUIRE_ALL=1: a skip is a failure)"
+	@echo "make check   the quick look: format, lint, types, layers"
+	@echo "make matrix  the longer tests: faults, kills, limits on real time"
+	@echo "make soak    the full counts; writes bench/soak-report.md"
+	@echo "make bench   the figures of bench/README.md"
+
+# Two stamps: what runs the product, and what tests it. pip takes nothing that the lock files do not name.
+.venv/run: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("modemfarm needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/dev: .venv/run requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+demo: .venv/run
+	@$(BIN)/modemfarm demo
+
+run: .venv/run
+	@$(BIN)/modemfarm run
+
+check: .venv/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check
+	$(BIN)/pytest -m "not slow"
+
+matrix: .venv/dev
+	$(BIN)/pytest -m slow
+
+soak: .venv/dev
+	$(BIN)/python -m bench.soak
+
+bench: .venv/dev
+	$(BIN)/python -m bench.run
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,159 @@
+"""`modemfarm demo`: virtual modems, the daemon and the page, with nothing to set up; what dies is started again."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from modemfarm.cli.context import now
+from modemfarm.cli.outcome import CliError, Exit
+from modemfarm.cli.output import say
+from modemfarm.cli.run import page_url
+from modemfarm.config.load import Config, load
+from modemfarm.daemon.simulated import SimulatorProcess
+from modemfarm.intake.accept import accept
+from modemfarm.intake.draft import Draft
+from modemfarm.store import keys, migrations
+from modemfarm.store.engine import Store
+from modemfarm.store.wake import wake
+
+READY_WITHIN_S = 60.0
+RESTART_AFTER_S = 1.0
+SETTINGS = """\
+# The demo's own configuration; a real farm has its own (modemfarm init).
+state_dir: .
+database: sqlite:///demo.db
+http: {{listen: "127.0.0.1:{port}"}}
+modems: {{discover: false, ports: [], result_within: 8s}}
+default_plan: unlimited
+sending: {{allow_countries: all}}
+policy: {{brand: modemfarm demo}}
+"""
+FIRST_TEXTS = (
+    ("+8613800138000", "您好,您的订单 1024 已发货,预计明天送达。回复TD退订"),
+    ("+8613800138000", "Your order 1024 is on its way 🚚 — it should arrive tomorrow. Reply STOP to opt out."),
+    ("+79161234567", "Здравствуйте! Ваш заказ 1024 готов к выдаче."),
+)
+
+
+@click.command()
+@click.option("--modems", type=click.IntRange(1, 64), default=4, show_default=True, help="How many virtual modems.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8025, show_default=True, help="Where the page listens.")
+@click.option(
+    "--dir", "folder", type=click.Path(path_type=Path), default=Path("farm/demo"), show_default=True, help="Its folder."
+)
+def demo(modems: int, port: int, folder: Path) -> int:
+    """Try modemfarm without hardware; Ctrl-C ends it."""
+    config = _prepare(folder, port)
+    simulator = SimulatorProcess(
+        folder.resolve() / "sim", modems, "--airtime-ms", "1500", "--report-ms", "1500", "--setup-ms", "500"
+    )
+    keeper = _Keeper([sys.executable, "-m", "modemfarm", "-c", str(config.path), "run", "--demo", str(simulator.folder)])
+    try:
+        keeper.start()
+        _wait_ready(page_url(config), keeper)
+        _tell(config)
+        return keeper.watch()
+    finally:
+        keeper.stop()
+        simulator.stop()
+
+
+def _prepare(folder: Path, port: int) -> Config:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / "config.yaml"
+    path.write_text(SETTINGS.format(port=port), encoding="utf-8")
+    path.chmod(0o600)
+    config = load(path, {}, Path.cwd())
+    migrations.upgrade(Store(config.database, config.state_dir), now())
+    return config
+
+
+def _wait_ready(url: str, keeper: _Keeper) -> None:
+    until = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(f"{url}/readyz", timeout=2):  # noqa: S310 # our own page
+                return
+        except (urllib.error.URLError, OSError):
+            if keeper.ended:
+                break
+            time.sleep(0.2)
+    raise CliError("the demo's daemon did not get ready; its messages stand above", Exit.FAILED)
+
+
+def _tell(config: Config) -> None:
+    store = Store(config.database, config.state_dir)
+    token = store.run(keys.create_login, keys.ROLES[0], now())
+    key = store.run(keys.create_key, "demo", (), now())
+    for to, text in FIRST_TEXTS:
+        store.run(accept, Draft(to=to, text=text), config.intake, now())
+    wake(config.state_dir)
+    url = page_url(config)
+    store.close()
+    say("")
+    say("modemfarm demo: virtual modems are ready, and the first messages are on their way.")
+    say("")
+    say(f"  page     {url}/login/{token}")
+    say("           (the link works once; another one: modemfarm -c " + f"{config.name} login)")
+    say(f"  API key  {key}")
+    say("  send     curl -s -H 'Authorization: Bearer " + key + "' -H 'Content-Type: application/json' \\")
+    say(f"             -d '{{\"to\": \"+8613800138000\", \"text\": \"Hello from modemfarm 👋\"}}' {url}/v1/messages")
+    say("")
+    say("Ctrl-C ends the demo.")
+    sys.stdout.flush()
+
+
+class _Keeper:
+    """Runs the daemon and starts it again when it dies."""
+
+    def __init__(self, command: list[str]) -> None:
+        self._command = command
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopping = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether the daemon ended by itself, rather than by a signal."""
+        code = None if self._process is None else self._process.poll()
+        return code is not None and code >= 0
+
+    def start(self) -> None:
+        """Start the daemon."""
+        self._process = subprocess.Popen(self._command)  # noqa: S603 # our own program
+
+    def watch(self) -> int:
+        """Until a signal asks for the end; the exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._signalled)
+        while not self._stopping:
+            assert self._process is not None
+            try:
+                code = self._process.wait(0.5)
+            except subprocess.TimeoutExpired:
+                continue
+            if self._stopping:
+                break
+            if code >= 0:
+                return code
+            say(f"the sender was killed (signal {-code}); starting it again")
+            time.sleep(RESTART_AFTER_S)
+            self.start()
+        return int(Exit.DONE)
+
+    def _signalled(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+
+    def stop(self) -> None:
+        """End the daemon in order."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait(40)
