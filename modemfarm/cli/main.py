@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -39,8 +40,20 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 
 
+class _ReaderGone(Exception):  # noqa: N818 # no error: whoever read has read enough
+    """Stdout is a pipe that nobody reads any more."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise _ReaderGone from None  # click would exit 1
+        return result
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 # click's
         return list(COMMANDS)
@@ -82,9 +95,8 @@ def run(arguments: Sequence[str]) -> int:
     """
     try:
         result = cli.main(list(arguments), prog_name="modemfarm", standalone_mode=False)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # whoever read has read enough, as with `| head`; nothing more can be told, not even at exit
+    except _ReaderGone:
+        # as with `| head`; nothing more can be told, not even at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return Exit.DONE
     except click.exceptions.Exit as error:

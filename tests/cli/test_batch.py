@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import csv
+import io
+import sys
+
+import pytest
+
+from modemfarm.cli import batch as batch_module
+from modemfarm.store import batches
+from tests.cli.farm import FarmAt
+
+GOOD = "手机号,姓名\n13800138000,小王\n13900139000,小李\n"
+
+
+def rejected(farm: FarmAt, name: str) -> list[dict[str, str]]:
+    with (farm.folder / f"{name}.rejected.csv").open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_file_in_an_office_encoding_becomes_messages(farm: FarmAt) -> None:
+    (farm.folder / "a.csv").write_bytes(GOOD.encode("gb18030"))
+    ran = farm("batch", "a.csv", "--template", "您好{name}", "--reference", "r", "--json")
+    assert ran.code == 0
+    assert set(ran.json) == {"id", "accepted", "rejected"}
+    assert (ran.json["accepted"], ran.json["rejected"]) == (2, 0)
+    listed = farm("messages", "list", "--batch", str(ran.json["id"]), "--order", "asc", "--json").json["data"]
+    assert [(item["to"], item["text"], item["reference"]) for item in listed] == [
+        ("+8613800138000", "您好小王", "r"),
+        ("+8613900139000", "您好小李", "r"),
+    ]
+    assert not (farm.folder / "a.csv.rejected.csv").exists()
+
+
+def test_rejected_rows_are_written_beside_the_file_with_row_column_and_reason(farm: FarmAt) -> None:
+    (farm.folder / "a.csv").write_text("phone,name\n13800138000,Ann\n1.38E+10,Bob\n13900139000,\n")
+    ran = farm("batch", "a.csv", "--template", "Hi {name}", "--json")
+    assert ran.code == 2
+    assert (ran.json["accepted"], ran.json["rejected"]) == (1, 2)
+    first, second = rejected(farm, "a.csv")
+    assert (first["row"], first["column"], first["phone"], first["name"]) == ("2", "to", "1.38E+10", "Bob")
+    assert (second["row"], second["column"]) == ("3", "name")
+    assert second["reason"].startswith("missing_value: ")
+
+
+def test_a_row_that_policy_refuses_makes_exit_3(farm: FarmAt) -> None:
+    farm("suppress", "add", "13800138000")
+    (farm.folder / "a.csv").write_text("to,text\n13800138000,a\n13900139000,b\n13800138000.0,c\n")
+    ran = farm("batch", "a.csv", "--json")
+    assert ran.code == 3
+    assert ran.json["accepted"] == 1
+    assert rejected(farm, "a.csv")[0]["reason"].startswith("opted_out")
+
+
+def test_the_same_file_is_refused_within_a_day_unless_again(farm: FarmAt) -> None:
+    (farm.folder / "a.csv").write_text("to,text\n13800138000,a\n")
+    first = farm("batch", "a.csv", "--json").json
+    ran = farm("batch", "a.csv", "--json")
+    assert ran.code == 2
+    assert ran.json == first
+    assert "--again" in ran.err
+    again = farm("batch", "a.csv", "--again", "--json").json
+    assert again["id"] != first["id"]
+    assert len(farm("messages", "list", "--json").json["data"]) == 2
+
+
+def test_a_batch_that_was_broken_off_goes_on(farm: FarmAt, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [f"+8613{800000000 + number},t{number}" for number in range(900)]
+    lines[5] = "13800138000.0,bad"
+    (farm.folder / "a.csv").write_text("to,text\n" + "\n".join(lines) + "\n")
+    finish = batches.finish
+
+    def killed(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(batches, "finish", killed)
+    assert farm("batch", "a.csv", "--json").code == 1
+    monkeypatch.setattr(batches, "finish", finish)
+    ran = farm("batch", "a.csv", "--json")
+    assert (ran.json["accepted"], ran.json["rejected"]) == (899, 1)
+    assert [row["row"] for row in rejected(farm, "a.csv")] == ["6"]
+    assert farm.store.look(lambda tx: tx.value("SELECT count(DISTINCT recipient) FROM messages")) == 899
+
+
+def test_lines_of_json_come_from_stdin_and_rejected_ones_go_to_stderr(
+    farm: FarmAt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = '{"to": "13800138000", "text": "a"}\n{"to": 13900139000, "text": "b"}\n'
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines.encode()), "utf-8"))
+    ran = farm("batch", "-", "--json")
+    assert ran.code == 2
+    assert ran.json["accepted"] == 1
+    assert "row 2: to: bad_to" in ran.err
+    assert [path.name for path in farm.folder.iterdir()] == ["farm"]
+
+
+@pytest.mark.parametrize(
+    ("octets", "flags"),
+    [
+        (b"13800138000,hello\n", ()),
+        (b"to,text\n1,\xff\n", ("--encoding", "utf-8")),
+        (b"to\n1\n", ("--template", "{")),
+        (b"", ()),
+    ],
+)
+def test_a_file_that_cannot_be_read_makes_no_batch(farm: FarmAt, octets: bytes, flags: tuple[str, ...]) -> None:
+    (farm.folder / "a.csv").write_bytes(octets)
+    ran = farm("batch", "a.csv", *flags, "--json")
+    assert ran.code == 2
+    assert ran.out == ""
+    assert farm.store.look(lambda tx: tx.value("SELECT count(*) FROM batches")) == 0
+
+
+def test_a_missing_file_is_bad_usage(farm: FarmAt) -> None:
+    assert farm("batch", "gone.csv").code == 2
+
+
+def test_policy_reasons_are_told_from_faults_of_a_row() -> None:
+    assert {"opted_out", "profile"} <= batch_module.POLICY

@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+import io
+import os
+import socket
+import sys
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+
+from modemfarm.model import MessageState, PartState
+from modemfarm.store import hosts, suppress, views
+from modemfarm.store.engine import Tx, to_us
+from modemfarm.store.messages import refresh
+from modemfarm.store.wake import listen
+from tests.cli.farm import NOW, FarmAt
+
+
+def stdin(monkeypatch: pytest.MonkeyPatch, octets: bytes) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(octets), "utf-8"))
+
+
+def move(tx: Tx, message_id: int, state: PartState) -> None:
+    tx.run("UPDATE parts SET state = :state WHERE message_id = :id", state=state.value, id=message_id)
+    refresh(tx, message_id, NOW)
+
+
+def test_send_makes_a_message_for_each_recipient(farm: FarmAt) -> None:
+    ran = farm("send", "13800138000", "+8613900139000", "--text", "您好", "--json")
+    assert ran.code == 0
+    assert [(item["to"], item["text"], item["state"], len(item["parts"])) for item in ran.json] == [
+        ("+8613800138000", "您好", "queued", 1),
+        ("+8613900139000", "您好", "queued", 1),
+    ]
+    assert ran.json == [farm("messages", "show", str(item["id"]), "--json").json for item in ran.json]
+
+
+def test_every_flag_reaches_the_message(farm: FarmAt) -> None:
+    flags = "--class emergency --purpose p --from front --valid-for 2h --priority 9 --reference r --flash --no-report"
+    ran = farm(
+        "send",
+        "13800138000",
+        "--text",
+        "a",
+        *flags.split(),
+        "--resend-unknown",
+        "--send-at",
+        "2999-01-01 09:00",
+        "--json",
+    )
+    (item,) = ran.json
+    assert item["state"] == "scheduled"
+    assert item["send_at"] == "2999-01-01T01:00:00.000Z"
+    assert item["valid_until"] == "2999-01-01T03:00:00.000Z"
+    assert (item["class"], item["purpose"], item["reference"]) == ("emergency", "p", "r")
+    row = farm.store.look(lambda tx: tx.one("SELECT * FROM messages"))
+    assert row is not None
+    assert (row["pinned"], row["rank"], row["flash"], row["report"], row["resend_unknown"]) == ("front", 0, 1, 0, 1)
+
+
+def test_the_text_comes_from_a_file_or_from_stdin(farm: FarmAt, monkeypatch: pytest.MonkeyPatch) -> None:
+    (farm.folder / "t.txt").write_bytes("\ufeffline one\nдва\n".encode())
+    assert farm("send", "13800138000", "--text-file", "t.txt", "--json").json[0]["text"] == "line one\nдва"
+    stdin(monkeypatch, "退订回T\n".encode())
+    assert farm("send", "13800138000", "-", "--json").json[0]["text"] == "退订回T"
+    stdin(monkeypatch, b"\xff\xfe")
+    assert farm("send", "13800138000", "-").code == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("13800138000",), ("13800138000", "-", "--text", "a"), ("-",), ("13800138000", "--text", "a", "--send-at", "soon"),
+     ("13800138000", "--text", "a", "--valid-for", "5"), ("13800138000", "--text", "a", "--class", "spam")],
+)  # fmt: skip
+def test_send_refuses_what_it_cannot_mean(
+    farm: FarmAt, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stdin(monkeypatch, b"text")
+    assert farm("send", *words).code == 2
+    assert farm("messages", "list", "--json").json["data"] == []
+
+
+def test_one_bad_number_does_not_stop_the_others_and_the_highest_code_counts(farm: FarmAt) -> None:
+    farm("suppress", "add", "13900139000")
+    ran = farm("send", "13800138000", "13800138000.0", "13900139000", "--text", "a", "--json")
+    assert ran.code == 3
+    good, bad, refused = ran.json
+    assert good["state"] == "queued"
+    assert bad["to"] == "13800138000.0"
+    assert bad["error"]["code"]
+    assert (refused["state"], refused["reason"]) == ("refused", "opted_out")
+    assert farm("send", "13800138000", "1.38E+10", "--text", "a").code == 2
+
+
+def test_marketing_is_refused_and_can_be_explained(farm: FarmAt) -> None:
+    ran = farm("send", "13800138000", "--text", "a", "--class", "marketing", "--json")
+    assert ran.code == 3
+    (item,) = ran.json
+    assert farm("explain", str(item["id"])).code == 0
+    assert farm("explain", str(item["id"]), "--json").json["data"][-1]["code"] == "now_refused"
+
+
+def test_a_dry_run_writes_nothing(farm: FarmAt) -> None:
+    ran = farm("send", "13800138000", "13800138000.0", "--text", "您好" * 40, "--dry-run", "--json")
+    assert ran.code == 2
+    seen = ran.json[0]
+    assert (seen["to"], seen["encoding"], seen["parts"], seen["verdict"]) == ("+8613800138000", "ucs2", 2, "queued")
+    assert farm("messages", "list", "--json").json["data"] == []
+
+
+def test_the_same_idempotency_key_sends_once_to_each_recipient(farm: FarmAt) -> None:
+    words = ("send", "13800138000", "13900139000", "--text", "a", "--idempotency-key", "k", "--json")
+    first, second = farm(*words), farm(*words)
+    assert first.json == second.json
+    assert len({item["id"] for item in first.json}) == 2
+    other = farm("send", "13800138000", "--text", "b", "--idempotency-key", "k", "--json")
+    assert other.code == 2
+    assert other.json[0]["error"]["code"] == "idempotency_mismatch"
+
+
+def test_send_says_so_when_no_daemon_is_alive(farm: FarmAt) -> None:
+    words = ("send", "13800138000", "--text", "a", "--json")
+    assert "no daemon is alive" in farm(*words).err
+    farm.write(hosts.take_lease, "elsewhere", "i", 1, "0", NOW + timedelta(seconds=5))
+    assert farm(*words).err == ""
+
+
+def test_send_wakes_the_daemon_of_this_machine(farm: FarmAt) -> None:
+    with listen(farm.folder / "farm") as ears:
+        assert farm("send", "13800138000", "--text", "a").err == ""
+        assert ears.recv(16)
+
+
+@pytest.mark.parametrize(
+    ("state", "wanted", "code"),
+    [
+        (PartState.SENT, "sent", 0),
+        (PartState.DELIVERED, "sent", 0),
+        (PartState.DELIVERED, "delivered", 0),
+        (PartState.UNDELIVERED, "delivered", 1),
+        (PartState.FAILED, "sent", 1),
+        (PartState.SENT, "delivered", 6),
+        (PartState.UNKNOWN, "sent", 6),
+    ],
+)
+def test_wait_tells_what_became_of_it(farm: FarmAt, state: PartState, wanted: str, code: int) -> None:
+    stop = threading.Event()
+
+    def play() -> None:  # the daemon
+        while not stop.is_set():
+            found = farm.store.look(views.messages)["data"]
+            if found and found[0]["state"] != state:
+                farm.write(move, found[0]["id"], state)
+                return
+            time.sleep(0.01)
+
+    daemon = threading.Thread(target=play)
+    daemon.start()
+    try:
+        within = "30s" if code != 6 else "0.5s"
+        ran = farm("send", "13800138000", "--text", "a", "--wait", wanted, "--timeout", within, "--json")
+    finally:
+        stop.set()
+        daemon.join()
+    assert ran.code == code
+    assert ran.json[0]["parts"][0]["state"] == state
+
+
+def test_messages_are_listed_newest_first_and_filtered(farm: FarmAt) -> None:
+    for number in range(3):
+        farm("send", "13800138000", "--text", f"t{number}", "--reference", f"r{number}")
+    page = farm("messages", "list", "--limit", "2", "--json").json
+    assert [item["text"] for item in page["data"]] == ["t2", "t1"]
+    rest = farm("messages", "list", "--cursor", page["next"], "--json").json
+    assert [item["text"] for item in rest["data"]] == ["t0"]
+    assert [item["text"] for item in farm("messages", "list", "--reference", "r1", "--json").json["data"]] == ["t1"]
+    assert len(farm("messages", "list", "--to", "138 0013 8000", "--since", "1h", "--json").json["data"]) == 3
+    assert farm("messages", "list", "--state", "sent", "--json").json["data"] == []
+    table = farm("messages", "list").out
+    assert table.splitlines()[0].split()[:2] == ["ID", "CREATED"]
+    assert "\x1b" not in table
+
+
+def test_a_message_is_cancelled_once_and_retried_as_a_new_one(farm: FarmAt) -> None:
+    (item,) = farm("send", "13800138000", "--text", "a", "--json").json
+    name = str(item["id"])
+    assert farm("messages", "retry", name).code == 2
+    assert farm("messages", "cancel", name, "--json").json["state"] == "canceled"
+    again = farm("messages", "retry", name, "--json").json
+    assert (again["retry_of"], again["text"]) == (item["id"], "a")
+    farm.write(move, again["id"], PartState.SENT)
+    assert farm("messages", "cancel", str(again["id"])).code == 1
+
+
+def test_a_person_decides_about_an_unknown_message(farm: FarmAt) -> None:
+    (item,) = farm("send", "13800138000", "--text", "a", "--json").json
+    assert farm("messages", "resolve", str(item["id"]), "sent").code == 1
+    farm.write(move, item["id"], PartState.UNKNOWN)
+    found = farm("messages", "resolve", str(item["id"]), "sent", "--json").json
+    assert (found["state"], found["resolved"]) == (MessageState.SENT, "sent")
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["messages show 9", "messages cancel 9", "messages cancel --batch 9", "messages retry 9", "messages resolve 9 sent",
+     "explain 9", "inbox reply 9 hi", "modems show x", "modems reset x", "sims show x", "sims pause x",
+     "suppress remove 13800138000", "keys revoke x", "pause --batch 9"],
+)  # fmt: skip
+def test_what_does_not_exist_exits_4(farm: FarmAt, words: str) -> None:
+    ran = farm(*words.split(), "--json")
+    assert ran.code == 4
+    assert ran.out == ""
+    assert ran.err
+
+
+def test_pause_and_resume_say_what_is_paused(farm: FarmAt) -> None:
+    assert farm("pause", "--json").json["pauses"][0]["scope"] == "all"
+    assert farm("pause", "--class", "marketing", "--json").json["pauses"][1]["value"] == "marketing"
+    assert [item["scope"] for item in farm("resume", "--json").json["pauses"]] == ["class"]
+    assert "not paused" in farm("resume").out
+
+
+def _inbound(tx: Tx, originator: str, text: str) -> None:
+    tx.run(
+        "INSERT INTO inbound (iccid, originator, text, received_at) VALUES ('8986001234567890123', :from, :text, :at)",
+        **{"from": originator, "text": text, "at": to_us(NOW)},
+    )
+
+
+def test_replies_are_listed_and_answered_with_the_sim_that_got_them(farm: FarmAt) -> None:
+    farm.write(_inbound, "+8613800138000", "好的")
+    farm.write(_inbound, "10086", "balance")
+    listed = farm("inbox", "list", "--json").json["data"]
+    assert [item["from"] for item in listed] == ["10086", "+8613800138000"]
+    answer = farm("inbox", "reply", str(listed[1]["id"]), "谢谢", "--json").json
+    assert (answer["to"], answer["class"]) == ("+8613800138000", "conversation")
+    assert farm("inbox", "reply", str(listed[0]["id"]), "hi").code == 2
+
+
+def test_sims_are_set_where_the_file_does_not_speak(farm: FarmAt) -> None:
+    with (farm.folder / "farm" / "config.yaml").open("a") as file:
+        file.write('sims: {"8986001234567890123": {label: Front}}\n')
+    found = farm(
+        "sims", "set", "89860012345678901234", "--plan", "unlimited", "--tag", "a", "--tag", "b", "--json"
+    ).json
+    assert (found["iccid"], found["plan"], found["tags"], found["label"]) == (
+        "8986001234567890123", "unlimited", ["a", "b"], "Front")  # fmt: skip
+    ran = farm("sims", "set", "8986001234567890123", "--label", "x")
+    assert ran.code == 2
+    assert "farm/config.yaml" in ran.err
+    assert farm("sims", "set", "8986001234567890123", "--plan", "gold").code == 2
+    assert farm("sims", "pause", "Front", "--json").json["state"] == "paused"
+    assert farm("sims", "resume", "Front", "--json").json["state"] == "active"
+
+
+def test_sims_of_one_account_share_one_plan(farm: FarmAt) -> None:
+    assert farm("sims", "set", "8986001234567890123", "--account", "shop", "--plan", "unlimited").code == 0
+    ran = farm("sims", "set", "8986001234567890999", "--account", "shop")
+    assert ran.code == 2
+    assert "share one" in ran.err
+    assert len(farm("sims", "list", "--json").json["data"]) == 1
+
+
+def test_suppressed_numbers_are_added_listed_and_removed(farm: FarmAt) -> None:
+    farm("send", "13800138000", "--text", "a")
+    assert farm("suppress", "add", "13800138000", "--json").json["data"] == [
+        {"number": "+8613800138000", "canceled": 1}
+    ]
+    assert [item["number"] for item in farm("suppress", "list", "--json").json["data"]] == ["+8613800138000"]
+    assert farm.store.look(suppress.is_suppressed, "+8613800138000")
+    assert farm("suppress", "remove", "+8613800138000").code == 0
+    assert not farm.store.look(suppress.is_suppressed, "+8613800138000")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user to lack rights: run as root")
+def test_without_rights_on_the_database_the_way_out_is_named(farm: FarmAt) -> None:
+    for path in [farm.folder, *farm.folder.parents]:  # pytest's own folders are 0700
+        if path.stat().st_uid == 0 and len(path.parts) > 2:
+            path.chmod(0o711)
+    (farm.folder / "farm").chmod(0o700)
+    assert as_nobody(farm, "messages", "list") == 5
+
+
+def as_nobody(farm: FarmAt, *words: str) -> int:
+    pid = os.fork()
+    if pid == 0:
+        os.setuid(65534)
+        os._exit(farm(*words).code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_the_api_serves_who_has_no_farm_here(bare: FarmAt, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    monkeypatch.setenv("MODEMFARM_URL", f"http://127.0.0.1:{port}")
+    ran = bare("send", "+8613800138000", "--text", "a")
+    assert ran.code == 5
+    assert "cannot be reached" in ran.err
