@@ -38,9 +38,9 @@ class _Families(click.Group):
 @click.option("--modems", type=click.IntRange(1, 1000), default=4, show_default=True, help="How many.")
 @click.option("--dir", "folder", type=_PATH, default=DEFAULT_FOLDER, show_default=True, help="Where the ports appear.")
 @click.option("--family", "families", multiple=True, help="Families, cycled over the modems: " + " ".join(FAMILIES))
-@click.option("--airtime-ms", type=click.FloatRange(0), default=1000, show_default=True, help="Ctrl-Z to result.")
+@click.option("--airtime-ms", type=click.FloatRange(0), default=200, show_default=True, help="Ctrl-Z to result.")
 @click.option("--setup-ms", type=click.FloatRange(0), default=0, show_default=True, help="Radio link set-up before it.")
-@click.option("--report-ms", type=click.FloatRange(0), default=1000, show_default=True, help="Result to report.")
+@click.option("--report-ms", type=click.FloatRange(0), default=500, show_default=True, help="Result to report.")
 @click.option("--reboot-ms", type=click.FloatRange(0), default=2000, show_default=True, help="Off time of a restart.")
 @click.option("--chatter-ms", type=click.FloatRange(0), default=30000, show_default=True, help="Between status lines.")
 @click.option("--seed", type=int, default=None, help="Makes noise and first references repeatable.")
@@ -139,10 +139,15 @@ def fault(folder: Path, number: int, name: str, arg: str, count: int | None) -> 
 
 @ctl.command()
 @click.argument("number", metavar="N", type=int)
+@click.option("--at", "moment", type=click.Choice(MOMENTS), help="Not now but at this moment; see kill-at.")
+@click.option("--count", type=click.IntRange(1), default=1, help="Which of these moments: the first, the second …")
 @click.pass_obj
-def unplug(folder: Path, number: int) -> None:
+def unplug(folder: Path, number: int, moment: str | None, count: int) -> None:
     """Pull modem N out: its port hangs up and its name goes."""
-    _ask(folder, "unplug", number)
+    if moment is None:
+        _ask(folder, "unplug", number)
+    else:
+        _ask(folder, "unplug-at", number, moment, count)
 
 
 @ctl.command()

@@ -45,6 +45,12 @@ class Store:
         """Whether such an index exists, empty or not."""
         return self.base <= index < self.base + self.capacity
 
+    def rebase(self, base: int) -> None:
+        """Another modem counts from another index."""
+        if base != self.base:
+            self.slots = {index + base - self.base: slot for index, slot in self.slots.items()}
+            self.base = base
+
     @property
     def full(self) -> bool:
         return len(self.slots) >= self.capacity

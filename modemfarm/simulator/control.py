@@ -80,6 +80,8 @@ def perform(simulation: Simulation, verb: str, args: list[str]) -> object:
             simulation.fault(int(args[0]), args[1], arg, count)
         case "unplug":
             simulation.unplug(int(args[0]))
+        case "unplug-at":
+            simulation.unplug_at(int(args[0]), args[1], int(args[2]))
         case "replug":
             simulation.replug(int(args[0]), args[1] if len(args) > 1 else "")
             return simulation.path(int(args[0]))
@@ -94,15 +96,20 @@ def perform(simulation: Simulation, verb: str, args: list[str]) -> object:
             if args[0] not in {"on", "off"}:
                 raise ValueError("reports on or reports off")
             simulation.network.reporting = args[0] == "on"
+        case _:
+            return _look(simulation, verb, args)
+    return None
+
+
+def _look(simulation: Simulation, verb: str, args: list[str]) -> object:
+    match verb:
         case "phone":
             return simulation.phone(args[0])
         case "phones":
             return simulation.network.phones()
         case "stats":
             return simulation.stats()
-        case _:
-            raise ValueError(f"there is no command {verb!r}")
-    return None
+    raise ValueError(f"there is no command {verb!r}")
 
 
 def ask(path: Path, verb: str, *args: str) -> object:

@@ -51,7 +51,7 @@ FAULTS: Mapping[str, FaultKind] = {
     "slow": FaultKind("an answer comes ARG seconds late", 5.0, ("command",)),
     "flood": FaultKind("ARG unsolicited lines a second, for COUNT seconds (default 5)", 200.0, ("now",)),
     "reboot": FaultKind("restarts, off for ARG seconds (none: as long as --reboot-ms)", None, _ANY),
-    "clear": FaultKind("ends every fault of the modem; a SIM that is out comes back", None, ("now",)),
+    "clear": FaultKind("ends every fault of the modem; a SIM that is out comes back (a PIN stays)", None, ("now",)),
 }  # fmt: skip
 
 

@@ -82,7 +82,8 @@ def _cnmi(modem: VirtualModem, request: Request) -> Answer:
     if any(value not in allowed for value, allowed in zip(wanted, rules.allowed, strict=True)):
         return cms(303)
     settings.cnmi = wanted
-    modem.flush_indications()
+    if wanted[0] != 0:
+        modem.speech.flush()
     return OK
 
 
@@ -114,8 +115,6 @@ def _cpms(modem: VirtualModem, request: Request) -> Answer:
     if any(modem.store(name) is None or f'"{name}"' not in personality.cpms_offered for name in wanted):
         return cms(302)
     settings.memories = wanted + settings.memories[len(wanted) :]
-    if personality.cpms_arguments == {1} and wanted[0] != "SR":
-        settings.memories = wanted * 3
     modem.pump()
     return ok(f"+CPMS: {','.join(_usage(modem, name) for name in settings.memories[: personality.cpms_memories])}")
 

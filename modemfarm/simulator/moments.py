@@ -41,25 +41,30 @@ class Moments:
         return cut
 
 
-class KillSwitch:
-    """Kills a process the N-th time that a moment comes."""
+class OneShot:
+    """Acts the N-th time that a moment comes, once; at ``mid-pdu`` the line is cut with it.
 
-    def __init__(self, moments: Moments, moment: str, pid: Callable[[int], int | None], count: int) -> None:
+    Args:
+        act: called with the modem's number.
+        only: the modem that counts; None counts all together.
+    """
+
+    def __init__(
+        self, moments: Moments, moment: str, count: int, act: Callable[[int], None], only: int | None = None
+    ) -> None:
         if moment not in MOMENTS:
             raise ValueError(f"there is no moment {moment!r}; there are: {' '.join(MOMENTS)}")
-        self._moments, self._moment, self._pid, self._left = moments, moment, pid, count
-        moments.add(self.told)
+        self._moments, self._moment, self._left, self._act, self._only = moments, moment, count, act, only
+        moments.add(self._told)
 
-    def told(self, moment: str, modem: int) -> bool:
-        if moment != self._moment:
+    def _told(self, moment: str, modem: int) -> bool:
+        if moment != self._moment or self._only not in {None, modem}:
             return False
         self._left -= 1
         if self._left > 0:
             return False
-        self._moments.remove(self.told)
-        pid = self._pid(modem)
-        if pid is not None:
-            kill(pid)
+        self._moments.remove(self._told)
+        self._act(modem)
         return True
 
 

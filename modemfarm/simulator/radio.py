@@ -12,7 +12,6 @@ from modemfarm.simulator.basics import shown, sim_trouble, unknown
 if TYPE_CHECKING:
     from modemfarm.simulator.virtual import VirtualModem
 
-CREG_FORMS = ("plain", "location", "bare", "act", "short")
 _CHARSETS = ("GSM", "IRA", "UCS2", "HEX")
 _OPERATOR, _PLMN = "CHINA MOBILE", "46000"
 _USSD_AFTER_S = 0.5

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+CREG_FORMS = ("plain", "location", "bare", "act", "short")  # how +CREG looks, see `radio.creg_line`
+
 
 @dataclass(slots=True)
 class Timings:
@@ -32,7 +34,7 @@ class Knobs:
         refuse: commands that answer ERROR, for example ``+CNUM``.
         cpin_slow_s: +CPIN? answers so late.
         no_iccid: no command tells the ICCID.
-        creg_form: one of `radio.CREG_FORMS`.
+        creg_form: one of CREG_FORMS.
         signal: <rssi> of +CSQ.
         has_number: +CNUM tells the SIM's number.
     """
@@ -74,3 +76,32 @@ class Counters:
     ctrl_z: int = 0
     busy_s: float = 0.0
     commands: int = 0
+
+
+def turn(knobs: Knobs, knob: str, value: str) -> None:
+    """Set one knob from text.
+
+    Raises:
+        ValueError: no such knob or value; the text says which there are.
+    """
+    switch = value == "1"
+    match knob:
+        case "refuse":
+            knobs.refuse = {item.strip().upper() for item in value.split(",") if item.strip()}
+        case "cpin-slow":
+            knobs.cpin_slow_s = float(value)
+        case "signal":
+            knobs.signal = int(value)
+        case "creg-form" if value in CREG_FORMS:
+            knobs.creg_form = value
+        case "no-iccid" if value in {"0", "1"}:
+            knobs.no_iccid = switch
+        case "no-number" if value in {"0", "1"}:
+            knobs.has_number = not switch
+        case "roaming" if value in {"0", "1"}:
+            knobs.roaming = switch
+        case _:
+            raise ValueError(
+                f"no knob {knob}={value}; there are: refuse=+CNUM,… cpin-slow=S signal=0–31 no-iccid=0|1 "
+                f"no-number=0|1 roaming=0|1 creg-form={'|'.join(CREG_FORMS)}"
+            )

@@ -9,30 +9,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from modemfarm.errors import LinkLostError
-from modemfarm.simulator.card import UNREAD, Slot, make_card
+from modemfarm.simulator.card import make_card
 from modemfarm.simulator.control import ControlServer
-from modemfarm.simulator.faults import FAULTS, Fault, parse_fault
-from modemfarm.simulator.moments import KillSwitch, Moments, OnMoment, who_has_open
+from modemfarm.simulator.faults import parse_fault
+from modemfarm.simulator.moments import Moments, OneShot, OnMoment, kill, who_has_open
 from modemfarm.simulator.network import Network, OnPhone, PhoneText
 from modemfarm.simulator.personality import CYCLE, FAMILIES
-from modemfarm.simulator.radio import CREG_FORMS
-from modemfarm.simulator.settings import Knobs, Timings
+from modemfarm.simulator.settings import Knobs, Timings, turn
 from modemfarm.simulator.smsclog import SmscLog
-from modemfarm.simulator.tpdus import Body, deliver_tpdu, semi_octets, smsc_address
+from modemfarm.simulator.strikes import strike_now
 from modemfarm.simulator.virtual import VirtualModem
 from modemfarm.simulator.wires import PipePort, PipeWire, PtyWire, Wire
 
-_FLOOD_TICK_S = 0.02
-_FLOOD_FOR_S = 5
-_FILLER = "10086"  # whom the old messages of `store-full` are from
-
-ModemStats = dict[str, str | int | float | dict[str, int] | None]
+ModemStats = dict[str, str | int | float | list[str] | dict[str, int] | None]
 
 
 class Simulation:
     """Virtual modems on one virtual network.
 
-    Without `start` every port is a pipe inside this process, reached by `connect`; `start` makes ptys instead.
+    It is made inside a running loop, whose time it uses. Without `start` every port is a pipe inside this process, reached by `connect`; `start` makes ptys instead.
 
     Args:
         families: one name per modem, cycled; empty means all four.
@@ -148,6 +143,15 @@ class Simulation:
         self._at(number).power_off()
         self._unplug(number)
 
+    def unplug_at(self, number: int, moment: str, count: int = 1) -> None:
+        """Pull it out when a moment of its life comes for the N-th time.
+
+        Raises:
+            ValueError: there is no such moment.
+        """
+        self._at(number)
+        OneShot(self.moments, moment, count, self.unplug, only=number)
+
     def replug(self, number: int, as_name: str = "") -> None:
         """Put it in again, perhaps under another name, and let it boot.
 
@@ -205,51 +209,13 @@ class Simulation:
         """
         modem, fault = self._at(number), parse_fault(name, arg, count)
         if fault.phase == "now":
-            self._strike_now(modem, fault, count)
+            if name == "sim-swap":
+                self._swap(modem, None if fault.value is None else int(fault.value))
+            else:
+                strike_now(modem, fault, count)
             modem.log_fault(name, "now")
         else:
             modem.faults.append(fault)
-
-    def _strike_now(self, modem: VirtualModem, fault: Fault, count: int | None) -> None:
-        match fault.name:
-            case "hang" | "reboot":
-                modem.strike(fault)
-            case "store-full":
-                self._fill(modem, int(fault.value or 0))
-            case "pin":
-                if (card := modem.remove_card()) is not None:
-                    card.pin, card.pin_left, card.blocked = fault.digits or "1234", 3, False
-                    modem.insert_card(card)
-            case "no-sim":
-                modem.pocket = modem.remove_card() or modem.pocket
-                if fault.value:
-                    self.network.later(fault.value, lambda: self._card_back(modem))
-            case "sim-swap":
-                self._swap(modem, None if fault.value is None else int(fault.value))
-            case "denied":
-                modem.denied = True
-                modem.registration_changed()
-                if fault.value:
-                    self.network.later(fault.value, lambda: self._allow(modem))
-            case "flood":
-                self._flood(modem, fault.value or 1.0, modem.now + (_FLOOD_FOR_S if count is None else count))
-            case "clear":
-                modem.faults.clear()
-                modem.recover()
-                self._card_back(modem)
-                self._allow(modem)
-
-    @staticmethod
-    def _card_back(modem: VirtualModem) -> None:
-        if modem.pocket is not None and modem.card is None:
-            card, modem.pocket = modem.pocket, None
-            modem.insert_card(card)
-
-    @staticmethod
-    def _allow(modem: VirtualModem) -> None:
-        if modem.denied:
-            modem.denied = False
-            modem.registration_changed()
 
     def _swap(self, modem: VirtualModem, other_number: int | None) -> None:
         mine = modem.remove_card()
@@ -265,32 +231,6 @@ class Simulation:
             modem.insert_card(theirs)
         if mine is not None and other is not modem:
             other.insert_card(mine)
-
-    def _fill(self, modem: VirtualModem, free: int) -> None:
-        """Old messages nobody announced; each is an inbound line in the log."""
-        memory = modem.receiving_memory()
-        store, card = modem.store(memory), modem.card
-        if store is None or card is None:
-            return
-        front = smsc_address(card.smsc)
-        while store.capacity - len(store.slots) > free:
-            digits = f"{self._rng.randrange(10**10):010d}"
-            body = Body(0, 0x04, len(digits) // 2, semi_octets(digits), has_header=False)
-            pdu = front + deliver_tpdu(_FILLER, body, self._clock() - 86400)
-            self.network.log.write(
-                "inbound", modem=modem.number, iccid=card.iccid, pdu=pdu.hex().upper(), to=card.number,
-                **{"from": _FILLER}, text=body.octets.hex().upper(), answer="given",
-            )  # fmt: skip
-            store.put(Slot(pdu, len(front), UNREAD))
-        if modem.personality.full_line and store.full:
-            modem.urc(modem.personality.full_line.format(memory=memory))
-
-    def _flood(self, modem: VirtualModem, rate: float, until: float) -> None:
-        lines = modem.personality.chatter or ("+CSQ: 20,99",)
-        for _ in range(max(1, round(rate * _FLOOD_TICK_S))):
-            modem.urc(self._rng.choice(lines))
-        if modem.now < until:
-            modem.later(_FLOOD_TICK_S, self._flood, modem, rate, until)
 
     def deliver(self, number: int, originator: str, text: str) -> int:
         """Send a text to the SIM of a modem.
@@ -315,7 +255,13 @@ class Simulation:
 
     def kill_at(self, moment: str, pid: int | None, count: int = 1) -> None:
         """Kill a process when a moment comes for the N-th time; None: who has that modem's port open then."""
-        KillSwitch(self.moments, moment, self.holder if pid is None else lambda _modem: pid, count)
+
+        def act(modem: int) -> None:
+            victim = self.holder(modem) if pid is None else pid
+            if victim is not None:
+                kill(victim)
+
+        OneShot(self.moments, moment, count, act)
 
     def on_phone(self, callback: OnPhone) -> None:
         """Call back with (number, text, modem) when a phone has a whole text."""
@@ -335,30 +281,7 @@ class Simulation:
         Raises:
             ValueError: no such knob or value.
         """
-        knobs = self._at(number).knobs
-        match knob:
-            case "refuse":
-                knobs.refuse = {item.strip().upper() for item in value.split(",") if item.strip()}
-            case "cpin-slow":
-                knobs.cpin_slow_s = float(value)
-            case "signal":
-                knobs.signal = int(value)
-            case "creg-form" if value in CREG_FORMS:
-                knobs.creg_form = value
-            case "no-iccid" | "roaming" | "no-number" if value in {"0", "1"}:
-                on = value == "1"
-                match knob:
-                    case "no-iccid":
-                        knobs.no_iccid = on
-                    case "roaming":
-                        knobs.roaming = on
-                    case _:
-                        knobs.has_number = not on
-            case _:
-                raise ValueError(
-                    f"no knob {knob}={value}; there are: refuse=+CNUM,… cpin-slow=S signal=0–31 no-iccid=0|1 "
-                    f"no-number=0|1 roaming=0|1 creg-form={'|'.join(CREG_FORMS)}"
-                )
+        turn(self._at(number).knobs, knob, value)
 
     def stats(self) -> dict[str, object]:
         """Per modem and in all: what was sent, how long the air took, what lies stored; our own CPU seconds."""
@@ -368,7 +291,7 @@ class Simulation:
             for key in ("sent", "ctrl_z", "busy_s", "commands")
         }
         used = os.times()
-        return {"modems": modems, "total": totals, "cpu_s": used.user + used.system, "faults": list(FAULTS)}
+        return {"modems": modems, "total": totals, "cpu_s": used.user + used.system}
 
     def _stats(self, modem: VirtualModem) -> ModemStats:
         counters, card = modem.counters, modem.card
@@ -384,6 +307,7 @@ class Simulation:
             "iccid": card.iccid if card is not None else None,
             "number": card.number if card is not None else None,
             "registration": modem.registration,
+            "faults": [fault.name for fault in modem.faults],
             "sent": counters.sent,
             "ctrl_z": counters.ctrl_z,
             "busy_s": round(counters.busy_s, 6),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import deque
 from collections.abc import Callable
 
-from modemfarm.simulator.answers import OK, Answer, Request, final_line, parse_line
-from modemfarm.simulator.card import UNREAD, Card, Slot, Store, make_imei
+from modemfarm.simulator import reception
+from modemfarm.simulator.answers import OK, Answer, Request, parse_line
+from modemfarm.simulator.card import Card, Store, make_imei
 from modemfarm.simulator.commands import HANDLERS
 from modemfarm.simulator.faults import Fault
 from modemfarm.simulator.moments import Moments
@@ -16,13 +16,12 @@ from modemfarm.simulator.network import Airborne, Network
 from modemfarm.simulator.personality import Personality
 from modemfarm.simulator.radio import creg_line
 from modemfarm.simulator.settings import Counters, Knobs, Settings, Timings
+from modemfarm.simulator.speech import Speech, shown
 from modemfarm.simulator.submission import submit
 from modemfarm.simulator.wires import Wire
 
 CTRL_Z, ESC, CR = 0x1A, 0x1B, 0x0D
 MOST_INPUT = 8192  # a line or PDU longer than this is thrown away
-MOST_BUFFERED = 50  # lines kept for +CNMI mode 0
-NUMERIC = {"OK": "0", "CONNECT": "1", "RING": "2", "NO CARRIER": "3", "ERROR": "4"}  # ATV0, ITU-T V.250 §5.7.1
 
 
 class VirtualModem:
@@ -67,9 +66,7 @@ class VirtualModem:
         self._input = bytearray()
         self._body = bytearray()
         self._busy = False
-        self._buffered: deque[str] = deque(maxlen=MOST_BUFFERED)
-        self._drip: deque[int] = deque()
-        self._drip_s = 0.0
+        self.speech = Speech(self._write, self.later)
         self._timers: set[asyncio.TimerHandle] = set()
         self.settings = self._fresh_settings()
 
@@ -89,13 +86,14 @@ class VirtualModem:
         self.sim_ready_at = now + (settle_s if boot else 0.0)
         if self.card is not None:
             self.card.locked = bool(self.card.pin)
-            self.card.store.base = self.personality.index_base
+            self.card.store.rebase(self.personality.index_base)
             self.network.attach(self.card, self)
         if boot:
             for delay_s, line in self.personality.boot:
-                self.later(delay_s, self._boot_line, line)
+                if self.card is not None or "CPIN" not in line:
+                    self.later(delay_s, self.urc, line)
             self.later(self.personality.sms_ready_after_s, self.pump)
-        self._schedule_chatter()
+        self._chatter(begin=True)
         self.pump()
 
     def power_off(self) -> None:
@@ -105,7 +103,7 @@ class VirtualModem:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
-        self._drip.clear()
+        self.speech.fall_silent()
         if self.card is not None:
             self.network.detach(self.card)
 
@@ -138,7 +136,7 @@ class VirtualModem:
         """Put a SIM in; it asks for its PIN again."""
         self.card = card
         card.locked = bool(card.pin)
-        card.store.base = self.personality.index_base
+        card.store.rebase(self.personality.index_base)
         if self.powered:
             self.network.attach(card, self)
             if not card.locked:
@@ -154,18 +152,11 @@ class VirtualModem:
         first = self.personality.first_memory
         return Settings(self.personality.echo, [first] * 3, packed_ussd=self.personality.ussd_packed)
 
-    def _boot_line(self, line: str) -> None:
-        if self.card is not None or "CPIN" not in line:
-            self.urc(line)
-
-    def _schedule_chatter(self) -> None:
+    def _chatter(self, *, begin: bool = False) -> None:
+        if not begin and not self.settings.silenced:
+            self.urc(self.rng.choice(self.personality.chatter))
         if self.personality.chatter and self.timings.chatter_s > 0:
             self.later(self.timings.chatter_s, self._chatter)
-
-    def _chatter(self) -> None:
-        if not self.settings.silenced:
-            self.urc(self.rng.choice(self.personality.chatter))
-        self._schedule_chatter()
 
     def later(self, delay_s: float, call: Callable[..., None], *args: object) -> None:
         """Call later, unless the power goes before."""
@@ -204,65 +195,23 @@ class VirtualModem:
             return self.card.store if self.card is not None else None
         return self.stores.get(memory)
 
-    def receiving_memory(self) -> str:
-        """Where new messages go: mem3, or mem1 where the modem has two."""
-        settings = self.settings
-        return settings.memories[2] if self.personality.cpms_memories == 3 else settings.memories[0]
-
     def pump(self) -> None:
         """Ask the network for what waits."""
         if self.card is not None and self.registered:
             self.network.pump(self.card)
 
-    # --- the air
-
-    def _report_store(self) -> str:
-        return self.personality.report_memory or self.receiving_memory()
+    # --- the air, as the network sees it
 
     def can_take(self, airborne: Airborne) -> bool:
-        if not self.registered or self.now < self.ready_at:
-            return False
-        direct = self.settings.cnmi[3] != 2 if airborne.report else self.settings.cnmi[1] in {2, 3}
-        if direct:
-            return True
-        memory = self._report_store() if airborne.report else self.receiving_memory()
-        store = self.store(memory)
-        if store is None:
-            return False
-        if store.full and self.personality.full_line:
-            self.urc(self.personality.full_line.format(memory=memory))
-        return not store.full
+        return reception.can_take(self, airborne)
 
     def keeps(self, airborne: Airborne) -> bool:
         return not airborne.report or self.settings.cnmi[3] != 0
 
     def take(self, airborne: Airborne, pdu: bytes, smsc_octets: int) -> None:
-        mt, ds = self.settings.cnmi[1], self.settings.cnmi[3]
-        length = len(pdu) - smsc_octets
-        if airborne.report:
-            if ds == 1:
-                self.unacknowledged += 1
-                self.indicate(f"+CDS: {length}\r\n{pdu.hex().upper()}")
-            elif ds == 2:
-                memory = self._report_store()
-                index = self._keep(memory, pdu, smsc_octets)
-                shown = ("SM", 0) if self.personality.announces_report_wrongly else (memory, index)
-                self.indicate(f'+CDSI: "{shown[0]}",{shown[1]}')
-        elif mt in {2, 3}:
-            self.unacknowledged += 1
-            self.indicate(f"+CMT: ,{length}\r\n{pdu.hex().upper()}")
-        else:
-            memory = self.receiving_memory()
-            index = self._keep(memory, pdu, smsc_octets)
-            if mt == 1:
-                self.indicate(f'+CMTI: "{memory}",{index}')
+        reception.take(self, airborne, pdu, smsc_octets)
         if self.moments:
             self.moments.tell("report" if airborne.report else "inbound", self.number)
-
-    def _keep(self, memory: str, pdu: bytes, smsc_octets: int) -> int:
-        store = self.store(memory)
-        index = store.put(Slot(pdu, smsc_octets, UNREAD)) if store is not None else None
-        return 0 if index is None else index
 
     # --- hearing
 
@@ -288,7 +237,7 @@ class VirtualModem:
         raw = bytes(self._input[:end])
         del self._input[: end + 1]
         if self.settings.echo:
-            self.say(raw + b"\r")
+            self.speech.say(raw + b"\r")
         for stop in (b"\x1b", b"\x1a"):  # ESC and Ctrl-Z outside a prompt end what was typed so far
             raw = raw.rpartition(stop)[2]
         line = raw.decode("latin-1").strip("\n\x00 ")
@@ -305,7 +254,7 @@ class VirtualModem:
         heard = bytes(self._input[:end])
         self._body += heard
         if self.settings.echo and heard:
-            self.say(heard)
+            self.speech.say(heard)
         if not ends:
             self._input.clear()
             del self._body[MOST_INPUT:]
@@ -363,21 +312,21 @@ class VirtualModem:
                 delay_s = fault.value or 0.0
         if self.knobs.cpin_slow_s and any(item.name == "+CPIN" for item in requests):
             delay_s += self.knobs.cpin_slow_s
-        epoch = self.epoch
         if delay_s:
             self._busy = True
             self.later(delay_s, self._delayed, requests)
-            return
-        answer = self._perform(requests)
-        if self.epoch == epoch:
-            self.finish(answer)
+        else:
+            self._answer(requests)
 
     def _delayed(self, requests: list[Request]) -> None:
+        self._answer(requests)
+        self.go_on()
+
+    def _answer(self, requests: list[Request]) -> None:
         epoch = self.epoch
         answer = self._perform(requests)
-        if self.epoch == epoch:
+        if self.epoch == epoch:  # it did not restart over it
             self.finish(answer)
-            self.go_on()
 
     def _perform(self, requests: list[Request]) -> Answer:
         lines: list[str] = []
@@ -424,20 +373,16 @@ class VirtualModem:
     def speak(self, answer: Answer) -> None:
         """Say an answer, also one that comes late and between others."""
         if answer.final == "prompt":
-            self.say(b"\r\n> ")
+            self.speech.say(b"\r\n> ")
             if self.moments:
                 self.moments.tell("prompt", self.number)
             return
         if answer.final == "quiet":  # a prompt that nobody sees
             return
-        verbose = self.settings.verbose
-        text = "\r\n" + "\r\n".join(answer.lines) + "\r\n" if answer.lines else ""
-        final = final_line(answer, self.settings.cmee)
-        if final:
-            text += f"\r\n{final}\r\n" if verbose else NUMERIC.get(final, final) + "\r"
+        text = shown(answer, self.settings.cmee, verbose=self.settings.verbose)
         if self.faults:
             text = self._spoil(text)
-        self.say(text.encode("latin-1", "replace"))
+        self.speech.say(text.encode("latin-1", "replace"))
 
     def _spoil(self, text: str) -> str:
         if self.fault_at("command", "glue") is not None:
@@ -446,44 +391,13 @@ class VirtualModem:
         if (fault := self.fault_at("command", "noise")) is not None:
             text = self.rng.randbytes(int(fault.value or 0)).decode("latin-1") + text
         if (fault := self.fault_at("command", "dribble")) is not None:
-            self._drip_s = fault.value or 0.01
-            self._drip.extend(text.encode("latin-1", "replace"))
-            self.later(0, self._drop)
-            text = ""
+            self.speech.dribble(text.encode("latin-1", "replace"), fault.value or 0.0)
+            return ""
         return text
-
-    def _drop(self) -> None:
-        if self._drip:
-            octet = self._drip.popleft()
-            self._write(bytes([octet]))
-        if self._drip:
-            self.later(self._drip_s, self._drop)
-
-    # --- saying
 
     def urc(self, line: str) -> None:
         """An unsolicited line, whatever is going on."""
-        self.say(f"\r\n{line}\r\n".encode("latin-1", "replace"))
-
-    def indicate(self, line: str) -> None:
-        """A line that +CNMI governs: mode 0 keeps it until another mode is set (TS 27.005 §3.4.1)."""
-        if self.settings.cnmi[0] == 0:
-            self._buffered.append(line)
-        else:
-            self.urc(line)
-
-    def flush_indications(self) -> None:
-        """Say what mode 0 kept."""
-        if self.settings.cnmi[0] != 0:
-            while self._buffered:
-                self.urc(self._buffered.popleft())
-
-    def say(self, data: bytes) -> None:
-        """Octets to the host, behind what still drips."""
-        if self._drip:
-            self._drip.extend(data)
-        elif data:
-            self._write(data)
+        self.speech.urc(line)
 
     def _write(self, data: bytes) -> None:
         if self.powered and not self.hung and self.wire is not None:

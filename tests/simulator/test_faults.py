@@ -271,3 +271,25 @@ def test_what_a_fault_cannot_mean_is_refused(arg: str) -> None:
 
 def test_help_names_every_fault() -> None:
     assert all(f"\n{name}: " in describe() for name in FAULTS)
+
+
+@pytest.mark.parametrize(("moment", "sent"), [("prompt", 0), ("mid-pdu", 0), ("ctrl-z", 1), ("result", 1)])
+async def test_a_port_is_pulled_at_the_moment_that_was_named(simulate: Make, moment: str, sent: int) -> None:
+    simulation = simulate()
+    host = await ready(simulation)
+    simulation.unplug_at(0, moment)
+    pdu, length = pdu_of("hello")
+    await host.ask(f"+CMGS={length}")
+    if moment != "prompt":
+        host.port.write(pdu.hex().encode() + b"\x1a")
+    with pytest.raises(LinkLostError):  # once what it still said was read
+        await host.until(b"never")
+    assert len(events(simulation, "submit")) == sent
+
+
+async def test_wavecom_keeps_receiving_into_the_sim_while_reports_are_read(simulate: Make) -> None:
+    simulation = simulate(1, "wavecom")
+    host = await ready(simulation)
+    assert await host.ask('+CPMS="SR"') == "+CPMS: 0,20,0,50\r\n\r\nOK"
+    simulation.deliver(0, PHONE, "hello")
+    assert '+CMTI: "SM",1' in await host.until(b"+CMTI")

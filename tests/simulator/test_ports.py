@@ -98,7 +98,7 @@ async def test_unplugging_hangs_up_and_replugging_gives_a_new_name(tmp_path: Pat
     tty.close()
     simulation.replug(1, "ttyVmoved")
     tty = Tty(tmp_path / "ttyVmoved")
-    assert b'"9868001300000000001' in await tty.ask(b"+CRSM=176,12258,0,0,10")
+    assert b'"98680013000000000021' in await tty.ask(b"+CRSM=176,12258,0,0,10")
     tty.close()
     await simulation.stop()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["smsc.jsonl"]
