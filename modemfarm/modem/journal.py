@@ -152,5 +152,8 @@ class Journal(Protocol):
     async def received(self, received: Received) -> None:
         """Commit one PDU and all that follows from it; only then may its slot be deleted."""
 
+    async def emptied(self, iccid: str, memory: str, index: int) -> None:
+        """A slot was deleted: what lies in it later is a new message, however alike."""
+
     async def swept(self, iccid: str) -> None:
         """The stores of the modem that holds this SIM were read to the end once."""

@@ -45,15 +45,20 @@ class News:
     network: bool = False
     stopping: bool = False
     reset_wanted: bool = False
+    noted: bool = False  # woken while nobody waited
     waker: asyncio.Future[None] | None = None
 
     def wake(self) -> None:
         """Something is there to be acted on."""
+        self.noted = True
         if self.waker is not None and not self.waker.done():
             self.waker.set_result(None)
 
     async def wait(self, seconds: float) -> None:
-        """Until `wake` or `seconds` from now."""
+        """Until `wake` or `seconds` from now; not at all when it was woken since the last wait."""
+        if self.noted:
+            self.noted = False
+            return
         loop = asyncio.get_running_loop()
         self.waker = loop.create_future()
         timer = loop.call_later(max(seconds, 0.0), self.wake)
@@ -62,6 +67,7 @@ class News:
         finally:
             timer.cancel()
             self.waker = None
+            self.noted = False
 
 
 class Lane:
@@ -189,7 +195,8 @@ class Lane:
         before = self._sender.accepted
         after = await self._sender.send(part)
         if self._sender.accepted != before:
-            await self._board.succeeded()
+            self._board.succeeded()
+            await self._board.flush(busy=True)
         await self._obey(after)
 
     async def _obey(self, after: After | None) -> None:
@@ -315,6 +322,7 @@ class Lane:
         await self._board.learn(signal_dbm=dbm, operator=name, technology=technology)
 
     async def _wait(self) -> None:
+        await self._board.flush(busy=False)
         now = self._loop.time()
         until = min(self._next_registration, self._next_sweep, self._next_poll)
         if self._claim is None and self._open:

@@ -189,6 +189,12 @@ class Inbox:
             log.warning("slot %s %d cannot be deleted: %s", memory, index, error)
             if len(self._stuck) < _STUCK_LIMIT:
                 self._stuck.add(slot)
+            return
+        if received.iccid is not None:
+            try:
+                await self._journal.emptied(received.iccid, memory, index)
+            except StoreError as error:
+                log.debug("an emptied slot is not noted: %s", error)
 
     async def _commit(self, received: Received) -> bool:
         try:

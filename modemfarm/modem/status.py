@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
+from datetime import datetime
 from typing import TypedDict, Unpack
 
 from modemfarm.errors import StoreError
@@ -13,6 +15,8 @@ from modemfarm.modem.sentences import SENTENCES
 from modemfarm.modem.settings import Clock
 
 log = logging.getLogger(__name__)
+
+_BUSY_EVERY_S = 5.0
 
 
 class Facts(TypedDict, total=False):
@@ -35,6 +39,8 @@ class StatusBoard:
 
     def __init__(self, path: str, journal: Journal, clock: Clock) -> None:
         self._journal, self._clock = journal, clock
+        self._success_at: datetime | None = None
+        self._told_at = float("-inf")
         self.status = ModemStatus(path, ModemState.STARTING, "opening", clock.now())
 
     async def say(self, slug: str, **params: str | float) -> None:
@@ -58,12 +64,21 @@ class StatusBoard:
             self.status = new
             await self._tell()
 
-    async def succeeded(self) -> None:
-        """A part was accepted."""
-        self.status = replace(self.status, last_success_at=self._clock.now())
+    def succeeded(self) -> None:
+        """A part was accepted; told with the next change, or by `flush`."""
+        self._success_at = self._clock.now()
+
+    async def flush(self, *, busy: bool) -> None:
+        """Tell a success not yet told; a busy modem does so every few seconds only."""
+        if self._success_at is None or (busy and asyncio.get_running_loop().time() - self._told_at < _BUSY_EVERY_S):
+            return
         await self._tell()
 
     async def _tell(self) -> None:
+        self._told_at = asyncio.get_running_loop().time()
+        if self._success_at is not None:
+            self.status = replace(self.status, last_success_at=self._success_at)
+            self._success_at = None
         try:
             await self._journal.status(self.status)
         except StoreError as error:

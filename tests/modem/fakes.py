@@ -90,6 +90,7 @@ class FakeJournal:
     statuses: list[ModemStatus] = field(default_factory=list)
     cards: list[SimSeen] = field(default_factory=list)
     swept_cards: list[str] = field(default_factory=list)
+    emptied_slots: list[tuple[str, int]] = field(default_factory=list)
     pins: list[bool] = field(default_factory=list)
     open_attempt: Pending | None = None
     pin: str | None = None
@@ -173,6 +174,9 @@ class FakeJournal:
             raise self.fail_received.pop(0)
         self.on_received(received)
         self.inbound.append(received)
+
+    async def emptied(self, iccid: str, memory: str, index: int) -> None:
+        self.emptied_slots.append((memory, index))
 
     async def swept(self, iccid: str) -> None:
         self.swept_cards.append(iccid)

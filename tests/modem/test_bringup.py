@@ -43,7 +43,7 @@ REFUSALS = {
         pytest.param({"AT+CMGF=0": ["+CMS ERROR: 302", "ERROR", "OK"]}, id="pdu-mode-refused-at-first"),
         pytest.param({"AT+CGMI": "ERROR", "AT+CGMM": "ERROR"}, id="ati-only"),
         pytest.param({"AT+CNMI=?": "ERROR", "AT+CNMI?": "ERROR"}, id="cnmi-cannot-be-asked"),
-        pytest.param({"AT+CREG?": "+CREG: 2,1,\"00C3\",\"A1B2\",7|OK"}, id="creg-long"),
+        pytest.param({"AT+CREG?": '+CREG: 2,1,"00C3","A1B2",7|OK'}, id="creg-long"),
         pytest.param({"AT+CREG?": "+CREG: 5|OK"}, id="creg-like-a-urc"),
         pytest.param({"AT+CREG?": "+CREG: 0,6|OK"}, id="creg-sms-only"),
         pytest.param({"AT+CREG?": "ERROR", "AT+CEREG?": "+CEREG: 0,5|OK"}, id="cereg-only"),

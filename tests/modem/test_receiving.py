@@ -27,7 +27,9 @@ def after_ready(port: ScriptedPort, said: str, seconds: float = 5):  # type: ign
 def test_an_announced_message_is_committed_before_it_is_deleted() -> None:
     port, journal = ScriptedPort(), FakeJournal()
     port.slots[4] = PDU
-    journal.on_received = lambda received: None if "AT+CMGD=4" not in port.heard else (_ for _ in ()).throw(AssertionError)
+    journal.on_received = lambda received: (
+        None if "AT+CMGD=4" not in port.heard else (_ for _ in ()).throw(AssertionError)
+    )
     play(port, journal, after_ready(port, '+CMTI: "SM",4'))
     assert [(found.memory, found.index, found.pdu_text) for found in journal.inbound] == [("SM", 4, PDU)]
     assert journal.inbound[0].iccid == "8986001234567890123"
@@ -100,7 +102,7 @@ def test_where_there_is_no_listing_every_slot_is_read() -> None:
 def test_a_slot_that_cannot_be_deleted_is_told_once() -> None:
     port, journal = ScriptedPort(), FakeJournal()
     port.answers["AT+CMGL=4"] = f"+CMGL: 1,1,,30|{PDU}|OK"
-    port.answers['AT+CPMS=?'] = '+CPMS: ("SM"),("SM"),("SM")|OK'
+    port.answers["AT+CPMS=?"] = '+CPMS: ("SM"),("SM"),("SM")|OK'
     port.answers["AT+CMGD=1"] = "+CMS ERROR: 320"
     play(port, journal, after_ready(port, "", 3600))
     assert len(journal.inbound) == 1
