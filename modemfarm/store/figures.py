@@ -69,7 +69,7 @@ def _durations(tx: Tx, seen: Figures) -> None:
 
 
 def _modems(tx: Tx, seen: Figures, now: datetime) -> None:
-    names = {}
+    names: dict[str, str] = {}
     for key, row in shapes.modem_keys(tx.all("SELECT * FROM modems ORDER BY host, path")):
         names[row["path"]] = key
         seen.up[(key,)] = int(row["state"] == "working")
@@ -88,5 +88,5 @@ def _modems(tx: Tx, seen: Figures, now: datetime) -> None:
             share = float(row["air"] or 0) / (WINDOW / timedelta(microseconds=1))
             seen.utilisation[(names[row["path"]],)] = round(min(1.0, max(0.0, share)), 4)
     for row in tx.all("SELECT subject, data FROM events WHERE kind = 'modem.reset'"):
-        label = (names.get(row["subject"], row["subject"]), str(shapes.parsed(row["data"]).get("step", "")))
+        label = (str(names.get(row["subject"], row["subject"])), str(shapes.parsed(row["data"]).get("step", "")))
         seen.resets[label] = seen.resets.get(label, 0) + 1

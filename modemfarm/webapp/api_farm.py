@@ -1,0 +1,233 @@
+"""/v1: replies, modems, SIMs, pauses, numbers, events, suppressions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+from werkzeug.routing import BaseConverter
+
+from modemfarm.model import normal_iccid
+from modemfarm.store import actions, sim_facts, sims, suppress, views
+from modemfarm.store.engine import Tx
+from modemfarm.webapp import asking, forecast
+from modemfarm.webapp.access import deps, needs
+from modemfarm.webapp.bodies import EmptyBody, PauseBody, SimBody, SuppressionBody, body
+from modemfarm.webapp.numbers import number_of, typed
+from modemfarm.webapp.problems import Problem, not_found
+from modemfarm.webapp.writing import Answer, reply, write
+
+routes = Blueprint("farm", __name__, url_prefix="/v1")
+
+
+class ModemConverter(BaseConverter):
+    """A modem's id in a URL: an IMEI, ``IMEI@usb-path``, or a path with its slashes."""
+
+    regex = ".+?"
+    part_isolating = False
+
+
+@routes.get("/inbound")
+@needs("messages:read")
+def inbound() -> Response:
+    asking.only("from", "iccid", "since", "cursor", "after", "order", "limit")
+    farm = deps()
+    with farm.store.read() as tx:
+        found = views.inbound_list(
+            tx,
+            from_number=typed("from", farm.intake.country),
+            iccid=request.args.get("iccid"),
+            since=asking.since(),
+            **asking.paging(),
+        )
+    return reply(200, found)
+
+
+@routes.get("/inbound/<int:inbound_id>")
+@needs("messages:read")
+def inbound_one(inbound_id: int) -> Response:
+    document = deps().store.look(views.inbound_one, min(inbound_id, 2**62))
+    if document is None:
+        raise not_found(f"reply {inbound_id}")
+    return reply(200, document)
+
+
+@routes.get("/modems")
+@needs("modems")
+def modems() -> Response:
+    asking.only("limit")
+    return reply(200, {"data": deps().store.look(views.modems), "next": None})
+
+
+def _modem(tx: Tx, key: str) -> dict[str, Any]:
+    document = views.modem(tx, key) or views.modem(tx, "/" + key)
+    if document is None:
+        raise not_found(f"modem {key}")
+    return document
+
+
+@routes.get("/modems/<modem:key>")
+@needs("modems")
+def modem(key: str) -> Response:
+    return reply(200, deps().store.look(_modem, key))
+
+
+@routes.post("/modems/<modem:key>/reset")
+@needs("modems")
+def reset(key: str) -> Response:
+    body(EmptyBody, optional=True)
+
+    def work(tx: Tx) -> Answer:
+        document = _modem(tx, key)
+        sims.wish(tx, document["path"], "reset")
+        return 202, document
+
+    return reply(*write(work))
+
+
+@routes.get("/sims")
+@needs("modems")
+def all_sims() -> Response:
+    asking.only("limit")
+    farm = deps()
+    with farm.store.read() as tx:
+        found = views.sims(tx, terms=farm.terms, now=farm.clock.now())
+    return reply(200, {"data": found, "next": None})
+
+
+def _sim(tx: Tx, iccid: str) -> dict[str, Any]:
+    farm = deps()
+    document = views.sim(tx, iccid, terms=farm.terms, now=farm.clock.now())
+    if document is None:
+        raise not_found(f"SIM {iccid}")
+    return document
+
+
+@routes.get("/sims/<iccid>")
+@needs("modems")
+def sim(iccid: str) -> Response:
+    with deps().store.read() as tx:
+        return reply(200, _sim(tx, iccid))
+
+
+@routes.patch("/sims/<iccid>")
+@needs("modems")
+def change_sim(iccid: str) -> Response:
+    wanted = body(SimBody)
+    farm = deps()
+    given = {name: getattr(wanted, name) for name in wanted.model_fields_set}
+    said = farm.terms.sims.get(normal_iccid(iccid) or iccid)
+    for name in given:
+        if said is not None and getattr(said, name, None):
+            raise Problem(409, "conflict", f"config.yaml sets {name} of this SIM; change it there.", code="configured")
+    plan = given.get("plan")
+    if plan is not None and plan not in farm.terms.plans:
+        fault = {"pointer": "/plan", "code": "unknown_plan", "detail": f"one of {', '.join(sorted(farm.terms.plans))}"}
+        raise Problem(422, "validation", f"There is no plan {plan!r}.", code="unknown_plan", errors=[fault])
+
+    def work(tx: Tx) -> Answer:
+        found = _farm_sim(tx, iccid)
+        sim_facts.change(tx, found, given)
+        return 200, views.sim(tx, found, terms=farm.terms, now=farm.clock.now()) or {}
+
+    return reply(*write(work))
+
+
+def _farm_sim(tx: Tx, iccid: str) -> str:
+    """The ICCID as the database spells it."""
+    document = views.sim(tx, iccid)
+    if document is None:
+        raise not_found(f"SIM {iccid}")
+    return str(document["iccid"])
+
+
+@routes.post("/sims/<iccid>/<any(pause, resume):what>")
+@needs("modems")
+def sim_switch(iccid: str, what: str) -> Response:
+    body(EmptyBody, optional=True)
+    farm = deps()
+    change = actions.sim_pause if what == "pause" else actions.sim_resume
+
+    def work(tx: Tx) -> Answer:
+        found = _farm_sim(tx, iccid)
+        change(tx, found, farm.clock.now())
+        return 200, views.sim(tx, found, terms=farm.terms, now=farm.clock.now()) or {}
+
+    return reply(*write(work))
+
+
+@routes.post("/pause")
+@needs("modems", "messages:send")
+def pause() -> Response:
+    scope, value = body(PauseBody, optional=True).scope()
+    farm = deps()
+
+    def work(tx: Tx) -> Answer:
+        actions.pause(tx, scope, value, farm.clock.now(), who="api")
+        return 200, {"pauses": views.pauses(tx)}
+
+    return reply(*write(work))
+
+
+@routes.post("/resume")
+@needs("modems", "messages:send")
+def resume() -> Response:
+    scope, value = body(PauseBody, optional=True).scope()
+    farm = deps()
+
+    def work(tx: Tx) -> Answer:
+        actions.resume(tx, scope, value, farm.clock.now(), who="api")
+        return 200, {"pauses": views.pauses(tx)}
+
+    return reply(*write(work))
+
+
+@routes.get("/stats")
+@needs("messages:read")
+def stats() -> Response:
+    asking.only()
+    farm = deps()
+    now = farm.clock.now()
+    with farm.store.read() as tx:
+        return reply(200, views.stats(tx, now=now) | {"finish_at": forecast.finish_at(tx, farm.terms, now)})
+
+
+@routes.get("/events")
+@needs("messages:read")
+def events() -> Response:
+    asking.only("cursor", "after", "order", "limit")
+    with deps().store.read() as tx:
+        return reply(200, views.events(tx, after=asking.cursor(), limit=asking.limit(), order=asking.order()))
+
+
+@routes.get("/suppressions")
+@needs("people")
+def suppressions() -> Response:
+    asking.only("cursor", "limit")
+    cursor = request.args.get("cursor")
+    with deps().store.read() as tx:
+        return reply(200, views.suppressed(tx, cursor=cursor, limit=asking.limit()))
+
+
+@routes.post("/suppressions")
+@needs("people")
+def suppress_number() -> Response:
+    wanted = body(SuppressionBody)
+    farm = deps()
+    number, digits = number_of(wanted.number, farm.intake.country)
+
+    def work(tx: Tx) -> Answer:
+        canceled = suppress.add(tx, number, digits, wanted.source, farm.clock.now(), keyword=wanted.keyword)
+        return 201, {"number": number, "canceled": canceled}
+
+    return reply(*write(work))
+
+
+@routes.delete("/suppressions/<number>")
+@needs("people")
+def unsuppress(number: str) -> Response:
+    farm = deps()
+    exact, _ = number_of(number, farm.intake.country)
+    if not farm.offload_call(suppress.remove, exact, farm.clock.now()):
+        raise not_found(f"suppression of {number}")
+    return Response(status=204)

@@ -1,0 +1,184 @@
+"""/v1/messages: send, list, show, explain, take back, send again, decide about an unknown one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, request, url_for
+
+from modemfarm.errors import BadFieldError, RefusedError
+from modemfarm.intake.accept import accept, preview
+from modemfarm.intake.again import retry
+from modemfarm.intake.draft import Accepted, Draft, Preview
+from modemfarm.model import MessageState
+from modemfarm.store import actions, views
+from modemfarm.store.engine import Tx
+from modemfarm.webapp import asking, forecast
+from modemfarm.webapp.access import deps, needs
+from modemfarm.webapp.bodies import EmptyBody, MessageBody, ResolveBody, body
+from modemfarm.webapp.numbers import typed
+from modemfarm.webapp.problems import Problem, not_found
+from modemfarm.webapp.writing import Answer, reply, write
+
+routes = Blueprint("messages", __name__, url_prefix="/v1/messages")
+
+
+def refused(document: dict[str, Any]) -> dict[str, Any]:
+    """The problem that tells of a message which policy refused."""
+    slug = document["reason"] or "refused"
+    return Problem(
+        403, "refused", f"Policy refused this message: {slug}.", code=slug, message_id=document["id"]
+    ).document()
+
+
+def taken(tx: Tx, accepted: Accepted | None) -> Answer:
+    """The answer to a message that intake stored."""
+    document = None if accepted is None else views.message(tx, accepted.message_id)
+    if document is None:
+        raise not_found("such message")
+    return (403, refused(document)) if document["state"] == MessageState.REFUSED else (202, document)
+
+
+def _sent(status: int, document: dict[str, Any]) -> Response:
+    headers = {"Location": url_for("messages.one", message_id=document["id"])} if status == 202 else None
+    return reply(status, document, headers)
+
+
+@routes.post("")
+@needs("messages:send")
+def send() -> Response:
+    asking.only("dry_run")
+    draft = body(MessageBody).draft()
+    farm = deps()
+    if asking.flag("dry_run"):
+        return _dry_run(draft)
+
+    def work(tx: Tx) -> Answer:
+        return taken(tx, accept(tx, draft, farm.intake, farm.clock.now()))
+
+    return _sent(*write(work))
+
+
+def _dry_run(draft: Draft) -> Response:
+    farm = deps()
+    now = farm.clock.now()
+    try:
+        seen: Preview = farm.store.look(preview, draft, farm.intake, now)
+    except RefusedError as error:
+        raise Problem(403, "refused", str(error), code=error.slug) from None
+    with farm.store.read() as tx:
+        finish_at = forecast.finish_at(tx, farm.terms, now, more=seen.parts)
+    return reply(
+        200,
+        {
+            "to": seen.recipient,
+            "encoding": seen.encoding.value,
+            "parts": seen.parts,
+            "room": seen.room,
+            "cost": seen.cost,
+            "currency": farm.intake.currency,
+            "verdict": seen.verdict.value,
+            "reason": seen.reason.slug if seen.reason else None,
+            "reason_params": dict(seen.reason.params) if seen.reason else {},
+            "forecast": {"finish_at": finish_at},
+        },
+    )
+
+
+@routes.get("")
+@needs("messages:read")
+def several() -> Response:
+    asking.only("state", "to", "reference", "batch", "since", "cursor", "after", "order", "limit")
+    farm = deps()
+    with farm.store.read() as tx:
+        found = views.messages(
+            tx,
+            state=asking.states(),
+            to=typed("to", farm.intake.country),
+            reference=request.args.get("reference"),
+            batch=asking.whole("batch"),
+            since=asking.since(),
+            **asking.paging(),
+        )
+    return reply(200, found)
+
+
+@routes.get("/<int:message_id>")
+@needs("messages:read")
+def one(message_id: int) -> Response:
+    document = deps().store.look(views.message, _id(message_id))
+    if document is None:
+        raise not_found(f"message {message_id}")
+    return reply(200, document)
+
+
+@routes.get("/<int:message_id>/explain")
+@needs("messages:read")
+def explain(message_id: int) -> Response:
+    lines = deps().store.look(views.explain, _id(message_id))
+    if lines is None:
+        raise not_found(f"message {message_id}")
+    return reply(200, {"data": lines})
+
+
+def _id(message_id: int) -> int:
+    if message_id >= 2**63:
+        raise not_found(f"message {message_id}")
+    return message_id
+
+
+def _known(tx: Tx, message_id: int) -> dict[str, Any]:
+    document = views.message(tx, message_id)
+    if document is None:
+        raise not_found(f"message {message_id}")
+    return document
+
+
+@routes.post("/<int:message_id>/cancel")
+@needs("messages:send")
+def cancel(message_id: int) -> Response:
+    body(EmptyBody, optional=True)
+    farm = deps()
+
+    def work(tx: Tx) -> Answer:
+        _known(tx, _id(message_id))
+        state = actions.cancel(tx, message_id, farm.clock.now(), who="api")
+        if state is not MessageState.CANCELED:
+            raise Problem(409, "conflict", f"Message {message_id} is {state}: too late.", code="too_late", state=state)
+        return 200, _known(tx, message_id)
+
+    return reply(*write(work))
+
+
+@routes.post("/<int:message_id>/retry")
+@needs("messages:send")
+def again(message_id: int) -> Response:
+    body(EmptyBody, optional=True)
+    farm = deps()
+
+    def work(tx: Tx) -> Answer:
+        _known(tx, _id(message_id))
+        try:
+            return taken(tx, retry(tx, message_id, farm.intake, farm.clock.now()))
+        except BadFieldError as error:
+            if error.code != "not_retriable":
+                raise
+            raise Problem(409, "conflict", str(error), code=error.code) from None
+
+    return _sent(*write(work))
+
+
+@routes.post("/<int:message_id>/resolve")
+@needs("messages:send")
+def resolve(message_id: int) -> Response:
+    wanted = body(ResolveBody)
+    farm = deps()
+
+    def work(tx: Tx) -> Answer:
+        state = _known(tx, _id(message_id))["state"]
+        if state != MessageState.UNKNOWN:
+            raise Problem(409, "conflict", f"Message {message_id} is {state}, not unknown.", code="not_unknown")
+        actions.resolve(tx, message_id, wanted.outcome == "sent", farm.clock.now(), who="api")
+        return 200, _known(tx, message_id)
+
+    return reply(*write(work))

@@ -1,0 +1,199 @@
+"""Request bodies, checked strictly: unknown members and wrong types are refused by name."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypeVar
+
+from flask import request
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from modemfarm.intake.columns import MissingValue, Template, squeeze
+from modemfarm.intake.draft import Draft
+from modemfarm.webapp.problems import Problem, invalid
+from modemfarm.webapp.settings import MOST_BODY_OCTETS
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("the character U+0000 cannot be sent or kept")
+    return text
+
+
+def _utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("out of range") from None
+
+
+def _plain(metadata: dict[str, Any]) -> dict[str, Any]:
+    try:
+        text = json.dumps(metadata, allow_nan=False)
+    except ValueError:
+        raise ValueError("NaN and Infinity are not JSON") from None
+    if len(text) > 16_384:
+        raise ValueError("more than 16 KiB")
+    if "\\u0000" in text:
+        raise ValueError("the character U+0000 cannot be kept")
+    return metadata
+
+
+Word = Annotated[str, Field(max_length=255), AfterValidator(_storable)]
+Content = Annotated[str, Field(max_length=40_000), AfterValidator(_storable)]
+Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
+
+
+class Body(BaseModel):
+    """Base of all bodies."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class MessageBody(Body):
+    """`POST /v1/messages`."""
+
+    to: Word
+    text: Content | None = None
+    template: Content | None = None
+    vars: dict[str, str | int | float] | None = None
+    message_class: Literal["transactional", "marketing", "conversation", "emergency"] | None = Field(
+        default=None, alias="class"
+    )
+    purpose: Word | None = None
+    pinned: Word | None = Field(default=None, alias="from")
+    send_at: Moment | None = None
+    valid_until: Moment | None = None
+    priority: Annotated[int, Field(ge=0, le=9)] | None = None
+    reference: Word | None = None
+    tags: Annotated[list[Word], Field(max_length=50)] = []
+    metadata: Annotated[dict[str, Any], AfterValidator(_plain)] = {}
+    flash: bool = False
+    report: bool | None = None
+    resend_unknown: bool = False
+    fixed_line: bool = False
+
+    @model_validator(mode="after")
+    def _one_content(self) -> MessageBody:
+        if (self.text is None) == (self.template is None):
+            raise ValueError("give either text or template")
+        if self.vars is not None and self.template is None:
+            raise ValueError("vars fill a template; there is none")
+        return self
+
+    def draft(self) -> Draft:
+        """What intake takes.
+
+        Raises:
+            Problem: the template has a hole that `vars` does not fill.
+        """
+        return Draft(
+            to=self.to,
+            text=self.text if self.text is not None else fill(self.template or "", self.vars or {}),
+            message_class=self.message_class,
+            purpose=self.purpose,
+            pinned=self.pinned,
+            send_at=self.send_at,
+            valid_until=self.valid_until,
+            priority=self.priority,
+            reference=self.reference,
+            tags=tuple(self.tags),
+            metadata=self.metadata,
+            flash=self.flash,
+            report=self.report,
+            resend_unknown=self.resend_unknown,
+            fixed_line=self.fixed_line,
+        )
+
+
+def fill(template: str, values: dict[str, str | int | float]) -> str:
+    """A template with ``{name}`` replaced, by the same rules as a file's.
+
+    Raises:
+        BadFieldError: a brace that opens or closes nothing.
+        Problem: a name that has no value.
+    """
+    try:
+        return Template(template).fill({squeeze(name): str(value) for name, value in values.items()})
+    except MissingValue as missing:
+        fault = {"pointer": f"/vars/{missing.column}", "code": "missing_value", "detail": "the template wants it"}
+        what = f"The template wants {missing.column}."
+        raise Problem(422, "validation", what, code="missing_value", errors=[fault]) from None
+
+
+class ResolveBody(Body):
+    """`POST …/resolve`: a person's word on an unknown message."""
+
+    outcome: Literal["sent", "failed"]
+
+
+class PauseBody(Body):
+    """`POST /v1/pause` and `/v1/resume`; nothing means everything."""
+
+    message_class: Literal["transactional", "marketing", "conversation", "emergency"] | None = Field(
+        default=None, alias="class"
+    )
+    batch: int | None = None
+
+    @model_validator(mode="after")
+    def _one_scope(self) -> PauseBody:
+        if self.message_class is not None and self.batch is not None:
+            raise ValueError("give class or batch, not both")
+        return self
+
+    def scope(self) -> tuple[str, str]:
+        """As the table of pauses has it."""
+        if self.message_class is not None:
+            return "class", self.message_class
+        return ("all", "") if self.batch is None else ("batch", str(self.batch))
+
+
+class SimBody(Body):
+    """`PATCH /v1/sims/{iccid}`: only what is given changes; null clears."""
+
+    label: Word | None = None
+    plan: Word | None = None
+    account: Word | None = None
+    number: Word | None = None
+    tags: Annotated[list[Word], Field(max_length=50)] | None = None
+    expires: Word | None = None
+
+
+class SuppressionBody(Body):
+    """`POST /v1/suppressions`."""
+
+    number: Word
+    source: Literal["phone", "counter", "web", "import"] = "web"
+    keyword: Word | None = None
+
+
+class EmptyBody(Body):
+    """Routes that want nothing."""
+
+
+Some = TypeVar("Some", bound=Body)
+
+
+def body(model: type[Some], *, optional: bool = False) -> Some:
+    """The request's JSON body as `model`.
+
+    Args:
+        optional: no body at all means an empty object.
+
+    Raises:
+        Problem: 413, 415, 400 (not JSON) or 422.
+    """
+    if (request.content_length or 0) > MOST_BODY_OCTETS:
+        raise Problem(413, "too_large", f"The body may have {MOST_BODY_OCTETS} octets.")
+    request.max_content_length = MOST_BODY_OCTETS
+    data = request.get_data(cache=True)
+    if optional and not data.strip():
+        data = b"{}"
+    elif not request.is_json:
+        raise Problem(415, "unsupported_media_type", "Send application/json.", headers={"Accept": "application/json"})
+    aliases = {name: field.alias for name, field in model.model_fields.items() if field.alias}
+    try:
+        return model.model_validate_json(data)
+    except ValidationError as error:
+        raise invalid(error, aliases) from None

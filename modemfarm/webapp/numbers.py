@@ -1,0 +1,33 @@
+"""Numbers as they arrive in queries, bodies and forms, read by intake's own rules."""
+
+from __future__ import annotations
+
+from flask import request
+
+from modemfarm.errors import BadRecipientError
+from modemfarm.policy.numbers import parse_recipient
+
+SIGNIFICANT = 9  # last digits that two spellings of one line share
+
+
+def number_of(raw: str, country: str | None) -> tuple[str, str]:
+    """A number as messages have it, and its last significant digits.
+
+    Raises:
+        BadRecipientError: not one number.
+    """
+    number = parse_recipient(raw, country=country, allow_countries="all", allow_fixed=True).number
+    return number, number.lstrip("+")[-SIGNIFICANT:]
+
+
+def typed(name: str, country: str | None) -> str | None:
+    """A query parameter that names a number; what is none (a sender's name) is taken as it stands."""
+    raw = request.args.get(name)
+    if not raw:
+        return None
+    if raw.startswith(" "):  # a + that nobody escaped
+        raw = "+" + raw[1:]
+    try:
+        return number_of(raw, country)[0]
+    except BadRecipientError:
+        return raw

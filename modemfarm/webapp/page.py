@@ -1,0 +1,242 @@
+"""The page's frame: login, language, the line, the Farm, and the switches on it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+
+from modemfarm import wording
+from modemfarm.errors import StoreError
+from modemfarm.store import actions, keys, sims, views
+from modemfarm.store.engine import Tx
+from modemfarm.webapp import access, forecast
+from modemfarm.webapp.access import COOKIE, check_form, csrf_token, deps
+from modemfarm.webapp.problems import Problem, not_found
+from modemfarm.webapp.tiles import line, tiles
+from modemfarm.webapp.words import Words
+
+routes = Blueprint("page", __name__)
+View = TypeVar("View", bound=Callable[..., Any])
+
+LAST = 8  # messages and replies that the Farm shows
+_LANG = "modemfarm_lang"
+
+
+def words() -> Words:
+    """The words of this request's language."""
+    farm = deps()
+    lang = wording.choose_language(
+        request.args.get("lang") or request.cookies.get(_LANG), request.headers.get("Accept-Language")
+    )
+    return Words(lang, farm.zone, farm.clock.now())
+
+
+def person(view: View) -> View:
+    """A route for a person who is logged in; a POST must come from our own form."""
+
+    @functools.wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if access.session() is None:
+            if request.headers.get("HX-Request"):
+                return Response(status=401, headers={"HX-Redirect": url_for("page.login")})
+            return redirect(url_for("page.login"), 303)
+        if request.method == "POST":
+            check_form()
+        return view(*args, **kwargs)
+
+    return cast(View, guarded)
+
+
+def show(template: str, status: int = 200, **values: Any) -> Response:
+    """Render a template with the words and the bar."""
+    w = words()
+    response = make_response(
+        render_template(
+            template,
+            w=w,
+            say=w.say,
+            t=w.page,
+            lang=w.lang,
+            languages=wording.LANGUAGES,
+            csrf=csrf_token(),
+            farm_name=deps().farm_name,
+            demo=deps().demo is not None,
+            here=request.path,
+            **values,
+        ),
+        status,
+    )
+    if request.args.get("lang") in wording.LANGUAGES:
+        response.set_cookie(_LANG, w.lang, max_age=31_536_000, httponly=True, samesite="Lax")
+    return response
+
+
+def fragment(template: str, **values: Any) -> Response:
+    """A polled piece: 204 when the page has it already, so that nothing moves unless something changed."""
+    w = words()
+    text = render_template(template, w=w, say=w.say, t=w.page, lang=w.lang, csrf=csrf_token(), mark="@mark@",
+                           languages=wording.LANGUAGES, farm_name=deps().farm_name, demo=deps().demo is not None,
+                           here=request.args.get("here", "/"), polled=True, **values)  # fmt: skip
+    mark = hashlib.sha256(text.encode()).hexdigest()[:16]
+    if request.args.get("seen") == mark:
+        return Response(status=204)
+    return Response(text.replace("@mark@", mark), content_type="text/html; charset=utf-8")
+
+
+def seen_farm(w: Words) -> dict[str, Any]:
+    """What bar and Farm show, from one view of the database; a broken database is shown, not raised."""
+    farm = deps()
+    if "seen" in g:
+        return cast(dict[str, Any], g.seen)
+    now = w.now
+    trouble = farm.trouble()
+    try:
+        with farm.store.read() as tx:
+            cards = views.sims(tx, terms=farm.terms, now=now)
+            stats = views.stats(tx, now=now)
+            shown = tiles(views.modems(tx), cards, w)
+            finish = forecast.finish(views.waiting_parts(tx), cards, now) if stats["waiting"] else None
+            messages = views.messages(tx, limit=LAST)["data"]
+            replies = views.inbound_list(tx, limit=LAST)["data"]
+            new_replies = views.unread(tx)
+    except StoreError:
+        trouble = trouble or "store"
+        stats = {"queue": {}, "waiting": 0, "pauses": [], "parts_sent_24h": 0}
+        shown, finish, messages, replies, new_replies = [], None, [], [], 0
+    phrases = line(shown, stats, w.clock(finish), trouble, w)
+    paused = next((item for item in stats["pauses"] if item["scope"] == "all"), None)
+    g.seen = {
+        "tiles": shown,
+        "stats": stats,
+        "messages": messages,
+        "replies": replies,
+        "phrases": phrases,
+        "title": " · ".join(phrase.text for phrase in phrases),
+        "paused": paused,
+        "trouble": trouble,
+        "new_replies": new_replies,
+    }
+    return cast(dict[str, Any], g.seen)
+
+
+@routes.get("/")
+@person
+def farm_page() -> Response:
+    extra: dict[str, Any] = {}
+    demo = deps().demo
+    if demo is not None:
+        extra["numbers"] = list(demo.numbers())
+        extra["number"] = request.args.get("phone") or (extra["numbers"] or [""])[0]
+    return show("farm.html", mark="", **seen_farm(words()), **extra)
+
+
+@routes.get("/fragment/bar")
+@person
+def bar() -> Response:
+    return fragment("_bar.html", **seen_farm(words()))
+
+
+@routes.get("/fragment/farm")
+@person
+def farm_fragment() -> Response:
+    return fragment("_farm.html", **seen_farm(words()))
+
+
+def back() -> Response:
+    """To the page that the form stood on."""
+    came = urlsplit(request.headers.get("Referer", ""))
+    ours = came.netloc == request.host and came.path.startswith("/") and not came.path.startswith("//")
+    target = came.path + (f"?{came.query}" if came.query else "") if ours else "/"
+    return cast(Response, redirect(target, 303))
+
+
+def write(work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """One write of a person's, and the wake-up after it."""
+    farm = deps()
+
+    def named(tx: Tx) -> Any:
+        return work(tx, *args, **kwargs)
+
+    result = farm.offload_call(named)
+    farm.wake()
+    return result
+
+
+@routes.post("/pause")
+@person
+def pause() -> Response:
+    write(actions.pause, "all", "", deps().clock.now(), who="page")
+    return back()
+
+
+@routes.post("/resume")
+@person
+def resume() -> Response:
+    write(actions.resume, "all", "", deps().clock.now(), who="page")
+    return back()
+
+
+@routes.post("/sims/<iccid>/<any(pause, resume):what>")
+@person
+def sim_switch(iccid: str, what: str) -> Response:
+    change = actions.sim_pause if what == "pause" else actions.sim_resume
+    if not write(change, iccid, deps().clock.now()):
+        raise not_found(f"SIM {iccid}")
+    return back()
+
+
+@routes.post("/modems/<modem:key>/reset")
+@person
+def reset(key: str) -> Response:
+    modem = deps().store.look(views.modem, key) or deps().store.look(views.modem, "/" + key)
+    if modem is None:
+        raise not_found(f"modem {key}")
+    write(sims.wish, modem["path"], "reset")
+    return back()
+
+
+@routes.get("/login")
+def login() -> Response:
+    """Spend a one-time link. HEAD and prefetching browsers must not spend it."""
+    token = request.args.get("token")
+    if token is None:
+        return cast(Response, redirect("/", 303)) if access.session() else show("login.html", spent=False)
+    if request.method == "HEAD" or "prefetch" in request.headers.get("Sec-Purpose", request.headers.get("Purpose", "")):
+        return Response(status=503)
+    opened = deps().offload_call(keys.use_login, token, deps().clock.now())
+    if opened is None:
+        return cast(Response, redirect("/", 303)) if access.session() else show("login.html", 403, spent=True)
+    if request.headers.get("Sec-Fetch-Site", "none") in {"none", "same-origin"}:
+        response = cast(Response, redirect("/", 303))
+    else:  # a Strict cookie does not follow a redirect that another site began
+        response = show("login_enter.html")
+    response.set_cookie(
+        COOKIE,
+        opened,
+        max_age=int(keys.SESSION_LIVES.total_seconds()),
+        httponly=True,
+        samesite="Strict",
+        secure=deps().settings.secure,
+    )
+    return response
+
+
+@routes.post("/logout")
+@person
+def logout() -> Response:
+    write(keys.end_session, request.cookies.get(COOKIE, ""))
+    response = cast(Response, redirect(url_for("page.login"), 303))
+    response.delete_cookie(COOKIE)
+    return response
+
+
+def problem(what: Problem) -> Response:
+    """An error for a person."""
+    if request.headers.get("HX-Request"):
+        return Response(what.detail, what.status, content_type="text/plain; charset=utf-8")
+    return show("problem.html", what.status, what=what)

@@ -1,0 +1,163 @@
+"""The page's lists: messages with their stories, replies, and the small form that sends one."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+
+from modemfarm.errors import SubmitError
+from modemfarm.gsm.splitting import measure
+from modemfarm.intake.accept import accept, preview
+from modemfarm.intake.again import retry
+from modemfarm.intake.draft import Draft
+from modemfarm.model import MessageState
+from modemfarm.store import actions, idempotency, views
+from modemfarm.store.engine import Tx
+from modemfarm.webapp import asking, forecast
+from modemfarm.webapp.access import deps
+from modemfarm.webapp.page import back, person, seen_farm, show, words, write
+from modemfarm.webapp.problems import not_found
+
+routes = Blueprint("lists", __name__)
+
+_SHOWN = 50
+
+
+@routes.get("/messages")
+@person
+def messages() -> Response:
+    states = asking.states()
+    with deps().store.read() as tx:
+        found = views.messages(tx, state=states, cursor=asking.cursor(), limit=_SHOWN)
+        counts = views.counts(tx)
+    return show("messages.html", mark="", found=found, states=states, counts=counts, **_frame())
+
+
+def _frame() -> dict[str, Any]:
+    seen = seen_farm(words())
+    return {name: seen[name] for name in ("phrases", "title", "paused", "new_replies", "trouble")}
+
+
+@routes.get("/messages/<int:message_id>")
+@person
+def message(message_id: int) -> Response:
+    with deps().store.read() as tx:
+        found = views.message(tx, min(message_id, 2**62))
+        story = views.explain(tx, min(message_id, 2**62))
+    if found is None:
+        raise not_found(f"message {message_id}")
+    can = {
+        "cancel": found["state"] in {"scheduled", "held", "queued"},
+        "retry": found["state"] in {"failed", "undelivered", "expired", "canceled"},
+        "resolve": found["state"] == MessageState.UNKNOWN,
+    }
+    return show("message.html", mark="", m=found, story=story, can=can, **_frame())
+
+
+@routes.post("/messages/<int:message_id>/cancel")
+@person
+def cancel(message_id: int) -> Response:
+    write(actions.cancel, message_id, deps().clock.now(), who="page")
+    return back()
+
+
+@routes.post("/messages/<int:message_id>/retry")
+@person
+def again(message_id: int) -> Response:
+    taken = write(retry, message_id, deps().intake, deps().clock.now())
+    if taken is None:
+        raise not_found(f"message {message_id}")
+    return redirect(url_for("lists.message", message_id=taken.message_id), 303)  # type: ignore[return-value]  # werkzeug's base class
+
+
+@routes.post("/messages/<int:message_id>/resolve/<any(sent, failed):outcome>")
+@person
+def resolve(message_id: int, outcome: str) -> Response:
+    write(actions.resolve, message_id, outcome == "sent", deps().clock.now(), who="page")
+    return back()
+
+
+@routes.get("/inbox")
+@person
+def inbox() -> Response:
+    with deps().store.read() as tx:
+        found = views.inbound_list(tx, cursor=asking.cursor(), limit=_SHOWN)
+        newest = views.newest_inbound(tx)
+    response = show("inbox.html", mark="", found=found, **_frame())
+    if newest and asking.cursor() is None:
+        write(_read_until, newest)
+    return response
+
+
+def _read_until(tx: Tx, newest: int) -> None:
+    """What was shown counts as read."""
+    views.mark_read(tx, newest, deps().clock.now())
+
+
+@routes.get("/send")
+@person
+def form() -> Response:
+    to, text = request.args.get("to", ""), request.args.get("text", "")
+    return show("send.html", mark="", to=to, text=text, fault="", nonce=secrets.token_urlsafe(12), **_frame())
+
+
+def _draft() -> Draft:
+    return Draft(to=request.form.get("to", "").strip(), text=request.form.get("text", "").replace("\r\n", "\n"))
+
+
+@routes.post("/send")
+@person
+def send() -> Response:
+    draft = _draft()
+    nonce = request.form.get("nonce", "")[:64]
+    try:
+        message_id = write(_take_once, draft, nonce)
+    except SubmitError as error:
+        return show(
+            "send.html",
+            422,
+            mark="",
+            to=draft.to,
+            text=draft.text,
+            fault=str(error),
+            nonce=nonce,
+            **_frame(),
+        )
+    return redirect(url_for("lists.message", message_id=message_id), 303)  # type: ignore[return-value]  # werkzeug's base class
+
+
+def _take_once(tx: Tx, draft: Draft, nonce: str) -> int:
+    """A button pressed twice sends once."""
+    farm = deps()
+    now = farm.clock.now()
+    begun = idempotency.begin(tx, nonce or secrets.token_hex(8), "page send", "", now)
+    if isinstance(begun, idempotency.Replay):
+        return int(begun.answer)
+    accepted = accept(tx, draft, farm.intake, now)
+    if accepted is None:
+        raise not_found("such message")
+    idempotency.finish(tx, nonce, "page send", 202, str(accepted.message_id))
+    return accepted.message_id
+
+
+@routes.post("/send/measure")
+@person
+def counter() -> Response:
+    """The live counter: parts, room, cost, when it will have left, what policy says."""
+    farm = deps()
+    w = words()
+    draft = _draft()
+    values: dict[str, Any] = {"layout": None, "verdict": None, "fault": "", "text": draft.text, "finish": ""}
+    try:
+        values["layout"] = measure(draft.text) if draft.text else None
+        if draft.to and draft.text:
+            with farm.store.read() as tx:
+                values["verdict"] = preview(tx, draft, farm.intake, w.now)
+                moment = forecast.finish_at(tx, farm.terms, w.now, more=values["verdict"].parts)
+                values["finish"] = w.clock(moment)
+    except SubmitError as error:
+        values["fault"] = str(error)
+    text = render_template("_counter.html", w=w, say=w.say, t=w.page, currency=farm.intake.currency, **values)
+    return Response(text, content_type="text/html; charset=utf-8")

@@ -1,0 +1,67 @@
+"""What the web room needs from whoever builds it: settings, and the rest of the farm behind a few callables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import Any, Protocol
+
+from modemfarm.intake.draft import IntakeSettings
+from modemfarm.store.engine import Store
+from modemfarm.store.shapes import Terms
+from modemfarm.webapp.demo import DemoHooks
+
+MOST_BODY_OCTETS = 1024 * 1024
+MOST_BATCH_OCTETS = 64 * 1024 * 1024
+
+
+class Clock(Protocol):
+    """Where timestamps come from."""
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """The `http:` part of config.yaml.
+
+    Attributes:
+        secure: the page is reached over TLS, so that its cookie may be marked Secure.
+        names: host names besides IP addresses, localhost and *.local under which the page answers.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8025
+    threads: int = 8
+    secure: bool = False
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WebDeps:
+    """The farm as the page and the API reach it; rows are read from `store` and written through `offload_call`.
+
+    Attributes:
+        offload_call: `Offload.call`: runs ``fn(tx, *args)`` in the writer thread, returns after its COMMIT.
+        wake: tells those who send that rows were committed.
+        demo: the simulated network of `make demo`; None on a real farm.
+        terms: plans and SIM settings of config.yaml.
+        zone: where the page's clock is.
+        trouble: slug of the section `trouble` in web/sentences while the daemon cannot work, else None.
+    """
+
+    store: Store
+    offload_call: Callable[..., Any]
+    intake: IntakeSettings
+    clock: Clock
+    state_dir: Path
+    wake: Callable[[], object]
+    demo: DemoHooks | None = None
+    farm_name: str = "modemfarm"
+    settings: WebSettings = field(default_factory=WebSettings)
+    terms: Terms = field(default_factory=Terms)
+    zone: tzinfo = UTC
+    trouble: Callable[[], str | None] = lambda: None

@@ -1,0 +1,211 @@
+"""The farm as the page shows it: a tile per modem with its SIM, and the one line that says it all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modemfarm import wording
+from modemfarm.webapp.words import Words
+
+SHAPES = {"working": "●", "starting": "◌", "recovering": "↻", "needs_you": "▲", "paused": "‖", "gone": "✕"}
+_ORDER = ("needs_you", "recovering", "starting", "working", "paused", "gone")
+_BARS_DBM = (-105, -95, -85, -75)  # one bar from each of these upwards
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One modem with its SIM, or a SIM without a modem.
+
+    Attributes:
+        bars: 0–4; None when the modem does not tell.
+        button: what a person can do here: ``resume_sim`` or "".
+    """
+
+    number: int
+    title: str
+    state: str
+    shape: str
+    word: str
+    sentence: str
+    action: str
+    phone: str
+    operator: str
+    bars: int | None
+    signal_dbm: int | None
+    used: int
+    limit: int | None
+    last: str
+    place: str
+    iccid: str | None
+    modem: str | None
+    button: str
+
+
+def bars(signal_dbm: int | None) -> int | None:
+    """Signal bars, 0–4."""
+    return None if signal_dbm is None else sum(signal_dbm >= step for step in _BARS_DBM)
+
+
+def natural(path: str) -> list[tuple[int, str]]:
+    """A key that sorts ttyUSB2 before ttyUSB10."""
+    return [(int(piece), "") if piece.isdigit() else (-1, piece) for piece in re.split(r"(\d+)", path) if piece]
+
+
+def tiles(modems: Sequence[dict[str, Any]], sims: Sequence[dict[str, Any]], words: Words) -> list[Tile]:
+    """Every tile, what needs a person first."""
+    cards = {sim["iccid"]: sim for sim in sims}
+    held: set[str] = set()
+    found: list[Tile] = []
+    ordered = sorted(modems, key=lambda item: (item["host"] or "", natural(item["path"])))
+    alive = {modem["iccid"] for modem in ordered if modem["state"] != "gone"}
+    for number, modem in enumerate(ordered, 1):
+        card = cards.get(modem["iccid"] or "")
+        if modem["state"] == "gone" and modem["iccid"] in alive:
+            card = None  # the card moved on to another modem
+        if card is not None:
+            held.add(card["iccid"])
+        found.append(_modem_tile(number, modem, card, words))
+    for number, sim in enumerate((sim for sim in sims if sim["iccid"] not in held), len(ordered) + 1):
+        found.append(_sim_tile(number, sim, words))
+    return sorted(found, key=lambda tile: (_ORDER.index(tile.state), tile.number))
+
+
+def _modem_tile(number: int, modem: dict[str, Any], sim: dict[str, Any] | None, words: Words) -> Tile:
+    state = modem["state"]
+    sentence = words.say(f"modem.{modem['sentence']}", modem["params"])
+    action = words.say(f"action.{modem['next_action']}", modem["params"]) if modem["next_action"] else ""
+    button = ""
+    if sim is not None and sim["state"] in {"paused", "parked"} and state in {"working", "needs_you", "starting"}:
+        state = "paused" if sim["state"] == "paused" else "needs_you"
+        sentence, action, button = sim_sentence(sim, words), sim_action(sim, words), "resume_sim"
+    name = " ".join(item for item in (modem["manufacturer"], modem["model"]) if item) or modem["family"] or ""
+    short = modem["path"].rsplit("/", 1)[-1]
+    return Tile(
+        number=number,
+        title=(sim and sim["label"]) or name or short,
+        state=state,
+        shape=SHAPES[state],
+        word=words.say(f"modem_state.{state}"),
+        sentence=sentence,
+        action=action,
+        phone=words.masked(sim["number"]) if sim else "",
+        operator=" · ".join(item for item in (modem["operator"], modem["technology"]) if item),
+        bars=bars(modem["signal_dbm"]),
+        signal_dbm=modem["signal_dbm"],
+        used=(sim["used"]["day"] or 0) if sim else 0,
+        limit=sim["limits"]["day"] if sim else None,
+        last=words.ago(modem["last_success_at"] or (sim["last_success_at"] if sim else None)),
+        place=f"{name} · {short}" if sim and sim["label"] and name else short,
+        iccid=sim["iccid"] if sim else None,
+        modem=modem["id"],
+        button=button,
+    )
+
+
+def _sim_tile(number: int, sim: dict[str, Any], words: Words) -> Tile:
+    return Tile(
+        number=number,
+        title=sim["label"] or f"SIM …{sim['iccid'][-5:]}",
+        state="gone",
+        shape=SHAPES["gone"],
+        word=words.say("sim_state.absent"),
+        sentence=words.say("sim.absent"),
+        action=words.say("action.insert_sim"),
+        phone=words.masked(sim["number"]),
+        operator=sim["operator"] or "",
+        bars=None,
+        signal_dbm=None,
+        used=sim["used"]["day"] or 0,
+        limit=sim["limits"]["day"],
+        last=words.ago(sim["last_success_at"]),
+        place=f"…{sim['iccid'][-5:]}",
+        iccid=sim["iccid"],
+        modem=None,
+        button="",
+    )
+
+
+def sim_sentence(sim: dict[str, Any], words: Words) -> str:
+    """The one sentence of a SIM: its reason's own, else its state's."""
+    reason = sim["reason"]
+    slug = f"sim.{reason}" if reason and wording.known(f"sim.{reason}") else f"sim.{sim['state']}"
+    return words.say(slug, sim["reason_params"])
+
+
+SIM_ACTIONS = {
+    "sim_bare_error": "look_at_unknown",
+    "sim_refused": "ask_operator",
+    "operator_block": "ask_operator",
+    "operator_refusal": "ask_operator",
+    "sim_unusable": "ask_operator",
+    "uncertain": "look_at_unknown",
+    "pin_wanted": "enter_pin",
+    "pin_failed": "correct_pin",
+    "puk": "unlock_in_phone",
+    "no_registration": "ask_operator",
+    "paused_by_you": "resume_sim",
+    "absent": "insert_sim",
+}
+_BY_STATE = {"paused": "resume_sim", "parked": "look_at_unknown", "absent": "insert_sim"}
+
+
+def sim_action_slug(state: str, reason: str | None) -> str:
+    """What a person does about a SIM in this state; "" for nothing."""
+    return SIM_ACTIONS.get(reason or "", _BY_STATE.get(state, ""))
+
+
+def sim_action(sim: dict[str, Any], words: Words) -> str:
+    """The next action of a SIM in words."""
+    slug = sim_action_slug(sim["state"], sim["reason"])
+    return words.say(f"action.{slug}") if slug else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A piece of the one line; `mood` is ok, busy or alarm."""
+
+    text: str
+    href: str = ""
+    mood: str = ""
+
+
+def line(
+    shown: Sequence[Tile], stats: dict[str, Any], finish: str | None, trouble: str | None, words: Words
+) -> list[Phrase]:
+    """The whole truth in one sentence: working, waiting with forecast, what needs a person."""
+    if trouble:
+        return [Phrase(words.say(f"trouble.{trouble}"), mood="alarm")]
+    phrases = []
+    if any(pause["scope"] == "all" for pause in stats["pauses"]):
+        phrases.append(Phrase(words.say("line.paused"), mood="alarm"))
+    phrases.append(_working(shown, words))
+    waiting = stats["waiting"]
+    if not waiting:
+        phrases.append(Phrase(words.say("line.waiting_none")))
+    elif finish:
+        phrases.append(Phrase(words.say("line.waiting_done", n=waiting, time=finish), "/messages?state=queued,sending"))
+    else:
+        phrases.append(Phrase(words.say("line.waiting", n=waiting), "/messages?state=queued,sending"))
+    needs = sum(tile.state == "needs_you" for tile in shown)
+    unknown = stats["queue"]["unknown"]
+    if needs + bool(unknown):
+        href = "/messages?state=unknown" if unknown and not needs else "/#modems"
+        phrases.append(Phrase(words.say("line.needs", n=needs + bool(unknown)), href, "alarm"))
+    elif all(tile.state == "working" for tile in shown) and shown:
+        phrases.append(Phrase(words.say("line.needs_none")))
+    return phrases
+
+
+def _working(shown: Sequence[Tile], words: Words) -> Phrase:
+    modems = [tile for tile in shown if tile.modem is not None]
+    working = sum(tile.state == "working" for tile in modems)
+    if not modems:
+        return Phrase(words.say("line.no_modems"), mood="busy")
+    if working == len(modems):
+        return Phrase(words.say("line.working_all", n=working), mood="ok")
+    if not working:
+        return Phrase(words.say("line.working_none"), mood="alarm")
+    return Phrase(words.say("line.working_some", k=working, n=len(modems)), mood="busy")

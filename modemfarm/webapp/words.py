@@ -1,0 +1,80 @@
+"""The page's words and figures in one language: sentences, times as people say them, masked numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any
+
+from modemfarm import wording
+from modemfarm.model import mask
+
+_ENCODINGS = {"gsm7": "GSM-7", "ucs2": "UCS-2", "data": "8-bit"}
+# parameters whose values are slugs themselves, and the section that says them
+_SLUGS = {"cause": ("cause",), "reason": ("reason", "why"), "word": ("message",), "class": ()}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a template calls to speak."""
+
+    lang: str
+    zone: tzinfo
+    now: datetime
+
+    def say(self, slug: str, params: Mapping[str, Any] | None = None, /, **more: Any) -> str:
+        """The sentence for ``section.slug``; parameters that are slugs are said too."""
+        return wording.say(slug, self._spoken({**(params or {}), **more}), self.lang)
+
+    def _spoken(self, params: dict[str, Any]) -> dict[str, Any]:
+        spoken = dict(params)
+        for name, value in params.items():
+            if name == "encoding" and isinstance(value, str):
+                spoken[name] = _ENCODINGS.get(value, value)
+            for section in _SLUGS.get(name, ()):
+                if isinstance(value, str) and wording.known(f"{section}.{value}"):
+                    spoken[name] = wording.say(f"{section}.{value}", params, self.lang)
+                    break
+        return spoken
+
+    def page(self, slug: str, /, **params: Any) -> str:
+        """A word of the page itself."""
+        return self.say(f"page.{slug}", params)
+
+    def reason(self, slug: str | None, params: Mapping[str, Any] | None = None) -> str:
+        """Why, in words; "" for no reason."""
+        return self.say(f"reason.{slug}", params) if slug else ""
+
+    def ago(self, moment: str | None) -> str:
+        """How long ago, in steps that do not flicker."""
+        if moment is None:
+            return ""
+        seconds = max(0, int((self.now - datetime.fromisoformat(moment)).total_seconds()))
+        if seconds < 10:
+            return self.page("just_now")
+        if seconds < 60:
+            return self.page("seconds_ago", n=seconds // 10 * 10)
+        if seconds < 3600:
+            return self.page("minutes_ago", n=seconds // 60)
+        if seconds < 86400:
+            return self.page("hours_ago", n=seconds // 3600)
+        return self.page("days_ago", n=seconds // 86400)
+
+    def clock(self, moment: str | datetime | None) -> str:
+        """Hours and minutes today, with the date on other days."""
+        if moment is None:
+            return ""
+        at = (datetime.fromisoformat(moment) if isinstance(moment, str) else moment).astimezone(self.zone)
+        today = self.now.astimezone(self.zone)
+        if at.date() == today.date():
+            return f"{at:%H:%M}"
+        return f"{at:%m-%d %H:%M}" if at.year == today.year else f"{at:%Y-%m-%d %H:%M}"
+
+    def exact(self, moment: str | None) -> str:
+        """To the second, for stories."""
+        return f"{datetime.fromisoformat(moment).astimezone(self.zone):%H:%M:%S}" if moment else ""
+
+    def masked(self, number: str | None) -> str:
+        """A number for a page that someone may look at over a shoulder."""
+        return mask(number) if number else ""

@@ -1,0 +1,119 @@
+"""One write of a request: one transaction, with the Idempotency-Key's row and the kept answer inside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Response, g, request
+
+from modemfarm.store import idempotency
+from modemfarm.store.engine import Tx
+from modemfarm.webapp.access import deps
+from modemfarm.webapp.problems import Problem
+
+Answer = tuple[int, dict[str, Any]]
+
+
+def key_of_request() -> str | None:
+    """The Idempotency-Key; a quoted string of RFC 8941 or bare.
+
+    Raises:
+        Problem: empty or longer than 255.
+    """
+    raw = request.headers.get("Idempotency-Key")
+    if raw is None:
+        return None
+    key = raw.strip().strip('"')
+    if not 1 <= len(key) <= 255:
+        raise Problem(400, "bad_request", "Idempotency-Key wants 1 to 255 characters.", code="idempotency_key")
+    return key
+
+
+def scope_of_request() -> str:
+    """Whose key it is and for what."""
+    return f"{g.key.id} {request.method} {request.path}"
+
+
+def fingerprint() -> str:
+    """Digest of everything in the request that decides its outcome."""
+    digest = hashlib.sha256(request.query_string + b"\n" + (request.mimetype or "").encode() + b"\n")
+    digest.update(request.get_data(cache=True))
+    return digest.hexdigest()
+
+
+def other_body() -> Problem:
+    """The key was used for something else."""
+    return Problem(
+        422,
+        "idempotency_mismatch",
+        "This Idempotency-Key was used with another body within the last 7 days.",
+    )
+
+
+def still_running() -> Problem:
+    """The first request with this key has no answer yet."""
+    return Problem(
+        409,
+        "idempotency_running",
+        "The first request with this Idempotency-Key is still running.",
+        headers={"Retry-After": "1"},
+    )
+
+
+def write(work: Callable[[Tx], Answer]) -> Answer:
+    """Run `work` in one write transaction; with an Idempotency-Key, once.
+
+    Returns:
+        `work`'s answer, or the one it gave the first time.
+
+    Raises:
+        Problem: the key stands for another body.
+        StoreError: nothing was written.
+    """
+    farm = deps()
+    key = key_of_request()
+    if key is None:
+        answer: Answer = farm.offload_call(work)
+    else:
+        name = _Name(key, scope_of_request(), fingerprint())
+        answer = farm.offload_call(_once, work, name, farm.clock.now())
+    farm.wake()
+    return answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """What one request's key stands for."""
+
+    key: str
+    scope: str
+    body_hash: str
+
+
+def _once(tx: Tx, work: Callable[[Tx], Answer], name: _Name, now: datetime) -> Answer:
+    match idempotency.begin(tx, name.key, name.scope, name.body_hash, now):
+        case idempotency.OtherBody():
+            raise other_body()
+        case idempotency.Open():
+            raise still_running()
+        case idempotency.Replay(status, text):
+            return status, json.loads(text)
+    status, document = work(tx)
+    idempotency.finish(tx, name.key, name.scope, status, json.dumps(document, ensure_ascii=False))
+    return status, document
+
+
+def reply(status: int, document: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    """A JSON answer; a kept problem keeps its content type."""
+    is_problem = status >= 400
+    return Response(
+        json.dumps(document, ensure_ascii=False),
+        status,
+        headers,
+        content_type="application/problem+json" if is_problem else "application/json",
+    )

@@ -1,0 +1,27 @@
+// The page without this file works by plain forms and links; this adds what htmx does not say by itself.
+(function () {
+  "use strict";
+  var banner = null;
+  function offline(on) {
+    banner = document.querySelector(".offline");
+    document.documentElement.classList.toggle("is-offline", on);
+    if (banner) banner.hidden = !on;
+  }
+  document.addEventListener("htmx:sendError", function () { offline(true); });
+  document.addEventListener("htmx:timeout", function () { offline(true); });
+  document.addEventListener("htmx:responseError", function (event) {
+    if (event.detail.xhr.status >= 502) offline(true);
+  });
+  document.addEventListener("htmx:afterOnLoad", function () { offline(false); });
+  document.addEventListener("htmx:afterRequest", function (event) {
+    if (event.detail.successful) offline(false);
+    var form = event.detail.elt;
+    if (event.detail.successful && form.matches && form.matches("form[data-clear]")) form.reset();
+  });
+  // A phone that shows its newest text, unless the visitor has scrolled up.
+  function toEnd() {
+    document.querySelectorAll(".phone .talk").forEach(function (talk) { talk.scrollTop = talk.scrollHeight; });
+  }
+  document.addEventListener("htmx:afterSettle", toEnd);
+  document.addEventListener("DOMContentLoaded", toEnd);
+})();
