@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modemfarm.errors import BadRecipientError
-from modemfarm.intake.numbers import Recipient, digits_key, originator, parse_recipient
+from modemfarm.policy.numbers import Recipient, digits_key, originator, parse_recipient
 
 
 def parse(

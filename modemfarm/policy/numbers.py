@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import phonenumbers
-from phonenumbers import PhoneMetadata, PhoneNumber, PhoneNumberType
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumber, PhoneNumberType
 
 from modemfarm.errors import BadRecipientError
 from modemfarm.model import digits_key
@@ -78,25 +78,15 @@ def parse_recipient(
     text = _plain_digits(raw)
     if not text:
         raise BadRecipientError(raw, "empty", "there is no number")
-    if _SPREADSHEET.fullmatch(text):
-        raise BadRecipientError(raw, "spreadsheet_number", "a spreadsheet changed it; format the column as text")
-    if _are_two(text):
-        raise BadRecipientError(raw, "two_numbers", "one number per recipient")
-    digits = _DECORATION.sub("", text)
-    if not _PLAIN.fullmatch(digits):
-        raise BadRecipientError(raw, "not_a_number", "a phone number has only digits, and + at its start")
-    if digits in {_plain_digits(code) for code in short_codes}:
+    digits = text if _PLAIN.fullmatch(text) else _undecorated(raw, text)
+    if short_codes and digits in {_plain_digits(code) for code in short_codes}:
         return Recipient(digits, "short", None)
     if not digits.startswith(("+", "00")) and len(digits) <= LONGEST_SHORT_CODE:
         raise BadRecipientError(raw, "short_code_not_listed", "short codes must be listed in the configuration")
     digits = _with_plus(digits, country)
     if not digits.startswith("+") and country is None:
         raise BadRecipientError(raw, "needs_country", "write it with + and country code, or configure a country")
-    quick = _own_mobile(digits, country)
-    if quick is not None:
-        number, region = quick, country
-    else:
-        number, region = _looked_up(raw, digits, country, allow_fixed=allow_fixed)
+    number, region = _plain_mobile(digits, country) or _looked_up(raw, digits, country, allow_fixed=allow_fixed)
     if not _is_allowed(region, country, allow_countries):
         raise BadRecipientError(raw, "country_not_allowed", f"numbers of {region} are not among the allowed countries")
     return Recipient(number, "international", region)
@@ -137,6 +127,17 @@ def _plain_digits(raw: str) -> str:
     return "".join(kept).strip()
 
 
+def _undecorated(raw: str, text: str) -> str:
+    if _SPREADSHEET.fullmatch(text):
+        raise BadRecipientError(raw, "spreadsheet_number", "a spreadsheet changed it; format the column as text")
+    if _are_two(text):
+        raise BadRecipientError(raw, "two_numbers", "one number per recipient")
+    digits = _DECORATION.sub("", text)
+    if not _PLAIN.fullmatch(digits):
+        raise BadRecipientError(raw, "not_a_number", "a phone number has only digits, and + at its start")
+    return digits
+
+
 def _are_two(text: str) -> bool:
     """Whether these are several numbers: parted by a separator, a second "+", or blanks between long groups."""
     parts = [part for part in _BETWEEN_NUMBERS.split(text) if sum(char.isdigit() for char in part) >= 3]
@@ -157,7 +158,7 @@ def _with_plus(digits: str, country: str | None) -> str:
     return f"+{digits[2:]}"
 
 
-@functools.lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=256)
 def _mobile_plan(country: str) -> tuple[str, re.Pattern[str], re.Pattern[str]] | None:
     """Calling code, the pattern of mobile numbers, and of all that must not be taken for one."""
     metadata = PhoneMetadata.metadata_for_region(country, None)
@@ -175,20 +176,22 @@ def _mobile_plan(country: str) -> tuple[str, re.Pattern[str], re.Pattern[str]] |
     )
 
 
-def _own_mobile(digits: str, country: str | None) -> str | None:
-    """The number in E.164 when it plainly is a mobile one of `country`: the bulk of every list, twenty times faster."""
-    plan = _mobile_plan(country) if country else None
-    if plan is None:
+def _plain_mobile(digits: str, country: str | None) -> tuple[str, str] | None:
+    """Number and country when it plainly is a mobile one, the bulk of every list; ten times faster than a look-up."""
+    region = country
+    if digits.startswith("+"):
+        codes = (int(digits[1:end]) for end in (2, 3, 4) if len(digits) > end)
+        regions = next(filter(None, map(COUNTRY_CODE_TO_REGION_CODE.get, codes)), ())
+        region = regions[0] if len(regions) == 1 else None  # +1, +7, +44: several countries share it
+    elif digits.startswith(("0", "8")):  # a prefix to dial inside the country may have to go
+        return None
+    plan = _mobile_plan(region) if region else None
+    if plan is None or region is None:
         return None
     code, mobile, others = plan
-    if digits.startswith(code):
-        national = digits[len(code) :]
-    elif digits.startswith(("+", "0", "8")):  # a prefix to dial inside the country may have to go
-        return None
-    else:
-        national = digits
+    national = digits.removeprefix(code)
     if mobile.fullmatch(national) and not others.fullmatch(national):
-        return code + national
+        return code + national, region
     return None
 
 
