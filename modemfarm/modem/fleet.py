@@ -6,10 +6,12 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from modemfarm.modem.discovery import Appeared, Discovery
+from modemfarm.modem.discovery import Discovery, Vanished
 from modemfarm.modem.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
+
+_SEES_WITHIN_S = 0.3  # a session notices its port's end by itself; the outcome on the air then says so
 
 
 class Fleet:
@@ -29,20 +31,17 @@ class Fleet:
         """Watch for ports until cancelled; cancelling ends every supervisor."""
         async with asyncio.TaskGroup() as group:
             async for change in self._discovery.watch():
-                if self._draining:
-                    continue
-                if isinstance(change, Appeared):
-                    log.info("%s appeared", change.path)
-                    await self._end(change.path)
-                    supervisor = self._make(change.path)
-                    self.supervisors[change.path] = supervisor
-                    self._tasks[change.path] = group.create_task(supervisor.run(), name=f"modem {change.path}")
-                else:
-                    log.info("%s vanished", change.path)
-                    supervisor_gone = self.supervisors.get(change.path)
-                    if supervisor_gone is not None:
-                        await supervisor_gone.vanished()
-                    await self._end(change.path)
+                path = change.path
+                if isinstance(change, Vanished):
+                    log.info("%s vanished", path)
+                    supervisor = self.supervisors.pop(path, None)
+                    if supervisor is not None:
+                        group.create_task(self._farewell(path, supervisor), name=f"end {path}")
+                elif not self._draining:
+                    log.info("%s appeared", path)
+                    self.supervisors[path] = supervisor = self._make(path)
+                    serving = self._serve(supervisor, self._tasks.get(path))
+                    self._tasks[path] = group.create_task(serving, name=f"modem {path}")
 
     async def drain(self) -> None:
         """No new prompts; returns when no part is on the air. The caller sets the deadline and then cancels `run`."""
@@ -53,9 +52,18 @@ class Fleet:
         for supervisor in supervisors:
             await supervisor.drain()
 
-    async def _end(self, path: str) -> None:
-        self.supervisors.pop(path, None)
-        task = self._tasks.pop(path, None)
-        if task is not None:
-            task.cancel()
-            await asyncio.wait({task})
+    async def _serve(self, supervisor: Supervisor, before: asyncio.Task[None] | None) -> None:
+        """One supervisor's life, after whoever had the path before."""
+        if before is not None:
+            await asyncio.wait({before})
+        await supervisor.run()
+
+    async def _farewell(self, path: str, supervisor: Supervisor) -> None:
+        """End a supervisor whose port is gone, once it had time to see that itself."""
+        task = self._tasks[path]
+        await supervisor.vanished()
+        await asyncio.wait({task}, timeout=_SEES_WITHIN_S)
+        task.cancel()
+        await asyncio.wait({task})
+        if self._tasks.get(path) is task:
+            del self._tasks[path]

@@ -208,7 +208,7 @@ class Sender:
                 return Outcome(Evidence.ACCEPTED, "submitted", now, ctrl_z_at, mr=parse_cmgs(line), text=line)
         if answered is None:
             lost = self._link.lost or submission.lost
-            text = "stop" if stopped else "port_lost" if lost else "timeout"
+            text = "port_lost" if lost else "stop" if stopped else "timeout"
             return Outcome(Evidence.UNCERTAIN, "submitted", now, ctrl_z_at, text=text)
         if answered.error is None:
             return Outcome(Evidence.UNCERTAIN, "submitted", now, ctrl_z_at, text="ok_without_cmgs")

@@ -24,6 +24,7 @@ _LOCKED_RETRY_S = 300.0  # a card that waits for a person
 _GONE_RETRY_S = (0.3, 0.5, 1.0, 2.0, 5.0)  # a port that vanished is looked for; never a reason for a reset
 _INSIDE_RETRY_S = 30.0
 _AT_ONCE_S = 0.2
+_RESTARTS_IN_A_ROW = 5  # a modem that restarts again and again is ill: brown-outs look like this
 
 # Sentences for a card that cannot be used, by `SimError.condition`; a PIN's own slug wins.
 _SIM_SLUGS = {"absent": "sim_absent", "puk": "puk_wanted", "wrong_pin": "pin_wrong", "locked": "sim_locked"}
@@ -56,6 +57,7 @@ class Supervisor:
         self._reset_asked = False
         self._nudge = asyncio.Event()
         self._gone = 0
+        self._restarts = 0
 
     @property
     def status(self) -> ModemStatus:
@@ -171,7 +173,8 @@ class Supervisor:
     async def _fault(self, session: Session, slug: str, what: str) -> Step:
         if slug == "reset_by_person":
             return Step(Rung.RESET, 0.0)
-        if slug in _NOT_THE_MODEMS_FAULT:
+        self._restarts = 0 if session.worked else self._restarts + 1
+        if slug in _NOT_THE_MODEMS_FAULT and self._restarts <= _RESTARTS_IN_A_ROW:
             await self._board.say(slug)
             return Step(Rung.PLAIN, _AT_ONCE_S)
         if session.worked:

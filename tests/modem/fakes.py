@@ -9,14 +9,14 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from modemfarm.errors import LinkLostError
 from modemfarm.gsm.splitting import split
 from modemfarm.gsm.tpdu import encode_submit
+from modemfarm.model import ClaimedPart, Evidence, Outcome, Received
 from modemfarm.modem.journal import After, Go, GoOn, ModemStatus, Pending, Resync, SimSeen, Stop
 from modemfarm.modem.profile import Profiles, load_profiles
-from modemfarm.model import ClaimedPart, Evidence, Outcome, Received
 
 T = TypeVar("T")
 
@@ -192,7 +192,7 @@ class ScriptedPort:
     A list is used up one answer a time; its last one stays. `pieces` says how many octets come at once.
     """
 
-    DEFAULT: dict[str, Answer | list[Answer]] = {
+    DEFAULT: ClassVar[dict[str, Answer | list[Answer]]] = {
         "AT": "OK",
         "ATI": "Acme|A1|OK",
         "AT+CGMI": "Acme|OK",

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
+from modemfarm.model import ModemState
 from modemfarm.modem.settings import ModemSettings
 from modemfarm.modem.supervisor import Supervisor
-from modemfarm.model import ModemState
 from tests.modem.fakes import Answer, FakeJournal, ScriptedOpener, ScriptedPort, make_part, profiles, run
 from tests.modem.test_sending import play
 
@@ -23,13 +23,7 @@ def late_cpin(port: ScriptedPort) -> str | None:
     return None
 
 
-REFUSALS = {
-    name: "ERROR"
-    for name in (
-        "AT+CMEE=1", "AT+CSMS=0", "AT+CNUM", "AT+CCID", "AT+CMMS=1", "AT+CPMS=?", 'AT+CPMS="SM"', 'AT+CPMS="SM","SM"',
-        'AT+CPMS="SM","SM","SM"', "AT+CSCA?", "AT+CREG=1", 'AT+CSCS="GSM"', "AT+CFUN?", "AT+CGMR", "AT+CGSN",
-    )
-}  # fmt: skip
+REFUSALS = dict.fromkeys(("AT+CMEE=1", "AT+CSMS=0", "AT+CNUM", "AT+CCID", "AT+CMMS=1", "AT+CPMS=?", 'AT+CPMS="SM"', 'AT+CPMS="SM","SM"', 'AT+CPMS="SM","SM","SM"', "AT+CSCA?", "AT+CREG=1", 'AT+CSCS="GSM"', "AT+CFUN?", "AT+CGMR", "AT+CGSN"), "ERROR")  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -98,7 +92,7 @@ def test_cnmi_is_read_back_and_the_next_value_tried_when_it_did_not_stick() -> N
     }
     port, journal = ScriptedPort(answers), FakeJournal()
     play(port, journal, ready)
-    set_values = [line for line in port.heard if line.startswith("AT+CNMI=2") or line.startswith("AT+CNMI=1")]
+    set_values = [line for line in port.heard if line.startswith(("AT+CNMI=2", "AT+CNMI=1"))]
     assert set_values == ["AT+CNMI=2,1,0,1,0", "AT+CNMI=2,1,0,2,0"]
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from modemfarm.errors import StoreError
-from modemfarm.modem.supervisor import Supervisor
 from modemfarm.model import Evidence, ModemState, Received
+from modemfarm.modem.supervisor import Supervisor
 from tests.modem.fakes import FakeJournal, ScriptedPort, make_part
 from tests.modem.test_bringup import ready
 from tests.modem.test_sending import play

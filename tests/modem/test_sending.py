@@ -9,10 +9,10 @@ from datetime import timedelta
 import pytest
 
 from modemfarm.errors import StoreError
+from modemfarm.model import Evidence, Outcome
 from modemfarm.modem.journal import Go, GoOn, Parked, Pending, Repair, Stop
 from modemfarm.modem.settings import ModemSettings
 from modemfarm.modem.supervisor import Supervisor
-from modemfarm.model import Evidence, Outcome
 from tests.modem.fakes import FakeJournal, ScriptedOpener, ScriptedPort, make_part, profiles, run
 
 Play = Callable[[FakeJournal, Supervisor], Awaitable[None]]
@@ -492,34 +492,39 @@ def test_noise_in_every_gap_loses_nothing() -> None:
     assert [outcome.evidence for _, outcome in journal.outcomes] == [Evidence.ACCEPTED] * 3
 
 
-def test_unplugged_at_every_step_a_part_is_never_sent_twice() -> None:
+@pytest.mark.parametrize("start", range(7))
+def test_unplugged_at_every_step_a_part_is_never_sent_twice(start: int) -> None:
     """The port is pulled after the n-th octet the modem says, for every n of a whole life."""
-    for count in range(0, 640, 7):
-        first, second, journal = ScriptedPort(pieces=1), ScriptedPort(), FakeJournal()
-        journal.add(make_part(1))
-        said = 0
-        read = first.read
+    for count in range(start, 640, 7):
+        pull_after(count)
 
-        async def counting() -> bytes:
-            nonlocal said
-            said += 1
-            if said > count:
-                first.unplug()
-                first._in.clear()
-            return await read()
 
-        first.read = counting  # type: ignore[method-assign]
+def pull_after(count: int) -> None:
+    first, second, journal = ScriptedPort(pieces=1), ScriptedPort(), FakeJournal()
+    journal.add(make_part(1))
+    said = 0
+    read = first.read
 
-        async def script(journal: FakeJournal, supervisor: Supervisor) -> None:
-            for _ in range(200):
-                await asyncio.sleep(0.1)
-                if journal.outcomes and not journal.queue:
-                    break
+    async def counting() -> bytes:
+        nonlocal said
+        said += 1
+        if said > count:
+            first.unplug()
+            first._in.clear()
+        return await read()
 
-        play([first, second], journal, script)
-        sent = len(first.bodies) + len(second.bodies)
-        assert sent <= 1, count
-        if sent:
-            expected = {Evidence.ACCEPTED, Evidence.UNCERTAIN}
-            assert {outcome.evidence for _, outcome in journal.outcomes} <= expected, count
-            assert journal.outcomes, count
+    first.read = counting  # type: ignore[method-assign]
+
+    async def script(journal: FakeJournal, supervisor: Supervisor) -> None:
+        for _ in range(200):
+            await asyncio.sleep(0.1)
+            if journal.outcomes and not journal.queue:
+                break
+
+    play([first, second], journal, script)
+    sent = len(first.bodies) + len(second.bodies)
+    assert sent <= 1, count
+    if sent:
+        expected = {Evidence.ACCEPTED, Evidence.UNCERTAIN}
+        assert {outcome.evidence for _, outcome in journal.outcomes} <= expected, count
+        assert journal.outcomes, count
