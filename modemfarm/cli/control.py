@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.messages import MESSAGE_ID
 from modemfarm.cli.outcome import NotThereError
-from modemfarm.cli.output import emit, json_option, language, local, say
+from modemfarm.cli.output import emit, json_option, local, say, words
 from modemfarm.model import MessageClass
 from modemfarm.store import actions, views
-from modemfarm.wording import say as word
 
 
 @click.command()
@@ -32,14 +29,9 @@ def explain(farm: Farm, message_id: int, as_json: bool) -> None:
     if as_json:
         emit({"data": lines})
         return
-    lang = language(farm.environ)
+    told = words(farm.environ)
     for line in lines:
-        params: dict[str, Any] = dict(line["params"])
-        if params.get("reason"):
-            params["reason"] = word(f"reason.{params['reason']}", params, lang)
-        if params.get("next_at"):
-            params["next_at"] = local(params["next_at"])
-        say(f"{local(line['at'])}  {word('explain.' + line['code'], params, lang)}")
+        say(f"{local(line['at'])}  {told.say('explain.' + line['code'], line['params'])}")
 
 
 def _scope(message_class: str | None, batch: int | None) -> tuple[str, str]:

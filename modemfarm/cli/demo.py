@@ -16,7 +16,7 @@ import click
 from modemfarm.cli.context import now
 from modemfarm.cli.outcome import CliError, Exit
 from modemfarm.cli.output import say
-from modemfarm.cli.run import page_url
+from modemfarm.cli.run import login_url, page_url
 from modemfarm.config.load import Config, load
 from modemfarm.daemon.simulated import SimulatorProcess
 from modemfarm.intake.accept import accept
@@ -102,7 +102,7 @@ def _tell(config: Config) -> None:
     say("")
     say("modemfarm demo: virtual modems are ready, and the first messages are on their way.")
     say("")
-    say(f"  page     {url}/login/{token}")
+    say(f"  page     {login_url(config, token)}")
     say("           (the link works once; another one: modemfarm -c " + f"{config.name} login)")
     say(f"  API key  {key}")
     say("  send     curl -s -H 'Authorization: Bearer " + key + "' -H 'Content-Type: application/json' \\")

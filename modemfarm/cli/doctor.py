@@ -16,7 +16,7 @@ import click
 from modemfarm.cli.context import Farm, now, pass_farm, tighten
 from modemfarm.cli.modems import spoken
 from modemfarm.cli.outcome import Exit
-from modemfarm.cli.output import emit, json_option, language, say
+from modemfarm.cli.output import emit, json_option, say, words
 from modemfarm.errors import ModemfarmError
 from modemfarm.store import admin, hosts, migrations, views
 from modemfarm.store.engine import Store, from_us
@@ -168,7 +168,7 @@ def _clock(_farm: Farm, store: Store) -> Iterator[Finding]:
 
 
 def _modems(farm: Farm, store: Store) -> Iterator[Finding]:
-    every = [spoken(item, language(farm.environ)) for item in store.look(views.modems)]
+    every = [spoken(item, words(farm.environ)) for item in store.look(views.modems)]
     if not every:
         yield Finding("modems", False, "none was ever seen", "plug one in, set modems.ports, or `run --simulate 4`")
     for item in every:
@@ -181,9 +181,11 @@ def _modems(farm: Farm, store: Store) -> Iterator[Finding]:
 def _sims(farm: Farm, store: Store) -> Iterator[Finding]:
     with store.read() as tx:
         every = views.sims(tx, terms=farm.config.terms, now=now())
+    told = words(farm.environ)
     for item in every:
         name = f"SIM {item['label'] or item['iccid']}"
-        what = f"{item['state']}{': ' + item['reason'] if item['reason'] else ''}"
+        why = told.say(f"sim.{item['reason']}", item["reason_params"]) if item["reason"] else ""
+        what = ": ".join(filter(None, (item["state"], why)))
         yield Finding(
             name, item["state"] != "parked", what, f"mend the cause, then `modemfarm sims resume {item['iccid']}`"
         )

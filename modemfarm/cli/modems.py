@@ -8,9 +8,9 @@ import click
 
 from modemfarm.cli.context import Farm, pass_farm
 from modemfarm.cli.outcome import CliError, NotThereError
-from modemfarm.cli.output import emit, json_option, language, local, record, say, table
+from modemfarm.cli.output import emit, json_option, local, record, say, table, words
 from modemfarm.store import sims, views
-from modemfarm.wording import say as word
+from modemfarm.webapp.words import Words
 
 _COLUMNS = (
     ("id", "MODEM"),
@@ -28,14 +28,14 @@ def modems() -> None:
     """List, show or reset modems."""
 
 
-def spoken(modem: dict[str, Any], lang: str) -> dict[str, Any]:
+def spoken(modem: dict[str, Any], told: Words) -> dict[str, Any]:
     """A modem with its sentence and next action in words."""
     params = modem.get("params") or {}
     action = modem["next_action"]
     return {
         **modem,
-        "said": word(f"modem.{modem['sentence']}", params, lang),
-        "do": word(f"action.{action}", params, lang) if action else None,
+        "said": told.say(f"modem.{modem['sentence']}", params),
+        "do": told.say(f"action.{action}", params) if action else None,
         "signal": None if modem["signal_dbm"] is None else f"{modem['signal_dbm']} dBm",
     }
 
@@ -50,7 +50,7 @@ def list_(farm: Farm, as_json: bool) -> None:
     if as_json:
         emit({"data": found, "next": None})
         return
-    table(_COLUMNS, [spoken(item, language(farm.environ)) for item in found], wide="said")
+    table(_COLUMNS, [spoken(item, words(farm.environ)) for item in found], wide="said")
 
 
 @modems.command()
@@ -65,7 +65,7 @@ def show(farm: Farm, modem: str, as_json: bool) -> None:
     if as_json:
         emit(found)
         return
-    told = spoken(found, language(farm.environ))
+    told = spoken(found, words(farm.environ))
     record({**found, "sentence": told["said"], "next_action": told["do"], "since": local(found["since"])})
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from modemfarm.webapp.words import Words
 from modemfarm.wording import choose_language
 
 NARROWEST = 6
@@ -105,6 +106,9 @@ def local(moment: str | None) -> str | None:
     return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def language(environ: Mapping[str, str]) -> str:
-    """The language of texts for people, as the locale says: en, zh or ru."""
-    return choose_language(None, environ.get("LC_ALL") or environ.get("LC_MESSAGES") or environ.get("LANG"))
+def words(environ: Mapping[str, str]) -> Words:
+    """What is said to people, in the language of the locale (en, zh or ru) and the machine's own time."""
+    lang = choose_language(None, environ.get("LC_ALL") or environ.get("LC_MESSAGES") or environ.get("LANG"))
+    at = datetime.now().astimezone()
+    assert at.tzinfo is not None
+    return Words(lang, at.tzinfo, at)

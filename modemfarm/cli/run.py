@@ -34,6 +34,11 @@ def page_url(config: Config) -> str:
     return f"{'https' if config.file.http.tls else 'http'}://{host}:{port}"
 
 
+def login_url(config: Config, token: str) -> str:
+    """The link that spends a login token."""
+    return f"{page_url(config)}/login?token={token}"
+
+
 @click.command()
 @click.option("--role", type=click.Choice(keys.ROLES), default=keys.ROLES[0], show_default=True)
 @json_option
@@ -41,7 +46,7 @@ def page_url(config: Config) -> str:
 def login(farm: Farm, role: str, as_json: bool) -> None:
     """Print a link to the page that logs in once, within the hour."""
     token = farm.store(create=True).run(keys.create_login, role, now())
-    url = f"{page_url(farm.config)}/login/{token}"
+    url = login_url(farm.config, token)
     if as_json:
         emit({"url": url})
     else:

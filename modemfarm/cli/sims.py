@@ -9,11 +9,10 @@ import click
 
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
-from modemfarm.cli.output import emit, json_option, language, local, record, say, table
+from modemfarm.cli.output import emit, json_option, local, record, say, table, words
 from modemfarm.config import kinds
 from modemfarm.model import normal_iccid
 from modemfarm.store import actions, admin, views
-from modemfarm.wording import say as word
 
 _COLUMNS = (
     ("iccid", "SIM"),
@@ -65,7 +64,7 @@ def list_(farm: Farm, as_json: bool) -> None:
     if as_json:
         emit({"data": found, "next": None})
         return
-    lang = language(farm.environ)
+    told = words(farm.environ)
     rows = []
     for item in found:
         limit = item["limits"]["day"]
@@ -73,7 +72,7 @@ def list_(farm: Farm, as_json: bool) -> None:
         rows.append(
             {
                 **item,
-                "why": word(f"reason.{item['reason']}", item.get("reason_params"), lang) if item["reason"] else None,
+                "why": told.say(f"sim.{item['reason']}", item.get("reason_params")) if item["reason"] else None,
                 "today": f"{used}/{limit}" if limit else str(used),
             }
         )

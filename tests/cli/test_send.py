@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import os
-import socket
 import sys
 import threading
 import time
@@ -289,12 +288,3 @@ def as_nobody(farm: FarmAt, *words: str) -> int:
         os.setuid(65534)
         os._exit(farm(*words).code)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
-def test_the_api_serves_who_has_no_farm_here(bare: FarmAt, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    monkeypatch.setenv("MODEMFARM_URL", f"http://127.0.0.1:{port}")
-    ran = bare("send", "+8613800138000", "--text", "a")
-    assert ran.code == 5
-    assert "cannot be reached" in ran.err
