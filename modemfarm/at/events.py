@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -54,18 +55,22 @@ class Command:
     @property
     def expected(self) -> tuple[str, ...]:
         """Prefixes of the lines that are surely this command's own answer."""
-        own = (*self.info, *self.final_prefixes)
-        if self.body is not None:
-            return (*own, "+CMGS")  # some SIM7600 print it with neither colon nor number
-        name = _NAME.match(self.text)
-        if own or name is None or "=" in self.text.partition('"')[0].removesuffix("=?"):
-            return own
-        return (f"{name[0]}:",)
+        return _expected(self.text, self.info + self.final_prefixes, has_body=self.body is not None)
 
     @property
     def bare(self) -> bool:
         """Its answer may carry no prefix at all, as +CGSN and +CIMI do."""
         return self.body is None and not self.info and not self.final_prefixes and self.text != ""
+
+
+@functools.lru_cache(maxsize=512)
+def _expected(text: str, own: tuple[str, ...], *, has_body: bool) -> tuple[str, ...]:
+    if has_body:
+        return (*own, "+CMGS:")
+    name = _NAME.match(text)
+    if own or name is None or "=" in text.partition('"')[0].removesuffix("=?"):
+        return own
+    return (f"{name[0]}:",)
 
 
 @dataclass(frozen=True, slots=True)
