@@ -12,6 +12,8 @@ from modemfarm.at.urcs import UrcTable, quoted
 
 _ERRORS = ("+CMS ERROR:", "+CME ERROR:")
 _TAIL = re.compile(r'(.*(?:[0-9A-F")]|READY))(OK|ERROR)')
+_HEX = re.compile(r"[0-9A-Fa-f]+")
+_NOT_HEX = re.compile(r"[^0-9A-Fa-f]+")
 _TAGGED = re.compile(r"[+^*$#%!][A-Z][A-Z0-9]* ?:")
 _LONG_ANSWER = 24  # no identity without a prefix (IMEISV 16, ICCID 20) is longer; no PDU with a header is shorter
 
@@ -92,7 +94,4 @@ def may_be_pdu(line: str, header: str, *, busy: bool) -> bool:
 
 def mostly_hex(line: str) -> bool:
     """Whether at least four fifths of it are hex digits."""
-    return 5 * sum(char in "0123456789ABCDEFabcdef" for char in line) >= 4 * len(line) > 0
-
-
-_HEX = re.compile(r"[0-9A-Fa-f]+")
+    return len(line) > 0 and 5 * len(_NOT_HEX.sub("", line)) >= 4 * len(line)

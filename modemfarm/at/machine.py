@@ -13,6 +13,7 @@ from modemfarm.at.urcs import GENERIC_URCS, UrcTable
 LINE_LIMIT = 4096  # octets; the longest useful line, a list of operators, stays well below
 _DROPPED = b"\x00\x11\x13\x1a\x1b"  # padding, XON/XOFF, echoed Ctrl-Z and ESC
 _BREAKS = re.compile(rb"[\r\n]+")
+_PRINTABLE = re.compile(rb"[\t\x20-\x7e]*")
 _IDENTITY = re.compile(r'"?[0-9A-Fa-f]{10,}"?')
 _OLD_ECHO = re.compile(r"AT[+^*$#%!&][A-Z]")
 _URCS_BEFORE_PDU = 3  # one-line URCs that may stand between a header and its PDU
@@ -191,7 +192,7 @@ class AtMachine:
         if len(raw) > LINE_LIMIT:
             self._events.append(Noise(raw[:LINE_LIMIT]))
             return
-        if all(0x20 <= octet < 0x7F or octet == 0x09 for octet in raw):
+        if _PRINTABLE.fullmatch(raw):
             self._line(raw.decode("ascii").strip())
             return
         clean = re.sub(rb"^[^\x21-\x7e]+|[^\x21-\x7e]+$", b"", raw).decode("utf-8", "replace")
