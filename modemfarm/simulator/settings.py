@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from modemfarm.simulator.personality import Personality
+
 CREG_FORMS = ("plain", "location", "bare", "act", "short")  # how +CREG looks, see `radio.creg_line`
 
 
@@ -66,6 +68,12 @@ class Settings:
     cfun: int = 1
     cops_numeric: bool = False
     silenced: bool = False
+
+
+def fresh_settings(personality: Personality) -> Settings:
+    """What a family starts with."""
+    first = personality.first_memory
+    return Settings(personality.echo, [first] * 3, packed_ussd=personality.ussd_packed)
 
 
 @dataclass(slots=True)

@@ -27,7 +27,8 @@ ModemStats = dict[str, str | int | float | list[str] | dict[str, int] | None]
 class Simulation:
     """Virtual modems on one virtual network.
 
-    It is made inside a running loop, whose time it uses. Without `start` every port is a pipe inside this process, reached by `connect`; `start` makes ptys instead.
+    It is made inside a running loop, whose time it uses. Without `start` every port is a pipe inside this process,
+    reached by `connect`; `start` makes ptys instead.
 
     Args:
         families: one name per modem, cycled; empty means all four.

@@ -15,7 +15,7 @@ from modemfarm.simulator.moments import Moments
 from modemfarm.simulator.network import Airborne, Network
 from modemfarm.simulator.personality import Personality
 from modemfarm.simulator.radio import creg_line
-from modemfarm.simulator.settings import Counters, Knobs, Settings, Timings
+from modemfarm.simulator.settings import Counters, Knobs, Timings, fresh_settings
 from modemfarm.simulator.speech import Speech, shown
 from modemfarm.simulator.submission import submit
 from modemfarm.simulator.wires import Wire
@@ -68,7 +68,7 @@ class VirtualModem:
         self._busy = False
         self.speech = Speech(self._write, self.later)
         self._timers: set[asyncio.TimerHandle] = set()
-        self.settings = self._fresh_settings()
+        self.settings = fresh_settings(self.personality)
 
     # --- power
 
@@ -76,7 +76,7 @@ class VirtualModem:
         """Start; with `boot`, as after plugging in: lines and readiness come in their time."""
         self.powered, self.hung = True, False
         self.epoch += 1
-        self.settings = self._fresh_settings()
+        self.settings = fresh_settings(self.personality)
         self.expects, self._busy, self.link_until = None, False, 0.0
         self._input.clear()
         self._body.clear()
@@ -114,11 +114,11 @@ class VirtualModem:
 
     def reset_settings(self) -> None:
         """ATZ: what commands set is forgotten, the chosen memories too."""
-        self.settings = self._fresh_settings()
+        self.settings = fresh_settings(self.personality)
 
     def registration_changed(self) -> None:
         """Say +CREG where that was asked for, and take what waited."""
-        if self.powered and self.settings.creg:
+        if self.settings.creg:
             self.urc(creg_line(self, "+CREG", query=False))
         self.pump()
 
@@ -143,14 +143,10 @@ class VirtualModem:
                 self.sim_came_back()
 
     def sim_came_back(self) -> None:
-        """The card is usable: lines, registration, and what waited."""
+        """The card is usable."""
         for line in self.personality.sim_back:
             self.urc(line)
         self.registration_changed()
-
-    def _fresh_settings(self) -> Settings:
-        first = self.personality.first_memory
-        return Settings(self.personality.echo, [first] * 3, packed_ussd=self.personality.ussd_packed)
 
     def _chatter(self, *, begin: bool = False) -> None:
         if not begin and not self.settings.silenced:
@@ -298,8 +294,7 @@ class VirtualModem:
         return None
 
     def log_fault(self, name: str, phase: str) -> None:
-        iccid = self.card.iccid if self.card is not None else None
-        self.network.log.write("fault", modem=self.number, iccid=iccid, name=name, phase=phase)
+        self.network.log.write("fault", modem=self.number, iccid=self.card and self.card.iccid, name=name, phase=phase)
 
     def _command(self, requests: list[Request]) -> None:
         self.counters.commands += 1

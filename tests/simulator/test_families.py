@@ -160,13 +160,13 @@ async def test_knobs_make_optional_commands_fail(simulate: Make) -> None:
     simulation = simulate(1, "sim800")
     simulation.turn(0, "refuse", "+CMEE,+CNUM,+CSMS,+CPMS,+CMMS")
     simulation.turn(0, "no-iccid", "1")
-    simulation.turn(0, "cpin-slow", "0.05")
+    simulation.turn(0, "cpin-slow", "0.3")
     host = Host(simulation.connect(0))
     await host.ask("E0")
     for command in ("+CMEE=1", "+CNUM", "+CSMS?", '+CPMS="SM"', "+CMMS=1", "+CCID", "+CRSM=176,12258,0,0,10"):
         assert await host.ask(command) == "ERROR"
     host.port.write(b"AT+CPIN?\r")
-    assert await host.silent(0.03)
+    assert await host.silent(0.05)
     assert "READY" in await host.until(b"OK\r\n")
 
 

@@ -70,7 +70,7 @@ async def test_a_lost_result_leaves_a_modem_that_answers(simulate: Make) -> None
 async def test_a_late_result_comes_between_other_answers(simulate: Make) -> None:
     simulation = simulate()
     host = await ready(simulation)
-    simulation.fault(0, "late-result", "0.05")
+    simulation.fault(0, "late-result", "0.3")
     await host.prompt("hello")
     assert await host.ask("") == "OK"
     assert "+CMGS: " in await host.until()
@@ -103,14 +103,15 @@ async def test_escape_at_the_prompt_sends_nothing(simulate: Make) -> None:
 async def test_a_hung_modem_says_nothing_until_its_time_is_over(simulate: Make, phase: str) -> None:
     simulation = simulate()
     host = await ready(simulation)
-    simulation.fault(0, "hang", "0.1" if phase == "now" else f"0.1@{phase}")
+    simulation.fault(0, "hang", "0.4" if phase == "now" else f"0.4@{phase}")
     pdu, length = pdu_of("hello")
     host.port.write(f"AT+CMGS={length}\r".encode())
     if phase == "ctrl-z":
         await host.until(b"> ")
         host.port.write(pdu.hex().encode() + b"\x1a")
     assert await host.silent()
-    await asyncio.sleep(0.1)
+    while simulation.modems[0].hung:
+        await asyncio.sleep(0.02)
     assert await host.ask("") == "OK"
     lines = events(simulation, "submit")
     assert [line["answer"] for line in lines] == (["lost"] if phase == "ctrl-z" else [])
@@ -131,9 +132,9 @@ async def test_noise_dribble_and_glue_spoil_the_looks_of_one_answer(simulate: Ma
 async def test_slow_answers_come_late(simulate: Make) -> None:
     simulation = simulate()
     host = await ready(simulation)
-    simulation.fault(0, "slow", "0.05", 1)
+    simulation.fault(0, "slow", "0.3", 1)
     host.port.write(b"AT+CSQ\r")
-    assert await host.silent(0.03)
+    assert await host.silent(0.05)
     assert "+CSQ: 20,99" in await host.until()
 
 
