@@ -12,9 +12,9 @@ from modemfarm.cli.outcome import CliError, Exit, NotThereError
 from modemfarm.cli.output import emit, json_option, local, record, say, table
 from modemfarm.errors import SubmitError
 from modemfarm.intake.again import retry as again
-from modemfarm.intake.numbers import parse_recipient
 from modemfarm.intake.values import parse_moment, parse_span
 from modemfarm.model import MessageState
+from modemfarm.policy.numbers import parse_recipient
 from modemfarm.store import actions, views
 from modemfarm.store.engine import Tx
 

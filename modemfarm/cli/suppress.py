@@ -8,8 +8,8 @@ from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import NotThereError
 from modemfarm.cli.output import emit, json_option, local, say, table
 from modemfarm.cli.suppress_test import test
-from modemfarm.intake.numbers import parse_recipient
 from modemfarm.model import digits_key
+from modemfarm.policy.numbers import parse_recipient
 from modemfarm.store import suppress as store_suppress
 from modemfarm.store import views
 
