@@ -294,7 +294,9 @@ class VirtualModem:
         return None
 
     def log_fault(self, name: str, phase: str) -> None:
-        self.network.log.write("fault", modem=self.number, iccid=self.card and self.card.iccid, name=name, phase=phase)
+        self.network.log.write(
+            "fault", modem=self.number, iccid=self.card.iccid if self.card else None, name=name, phase=phase
+        )
 
     def _command(self, requests: list[Request]) -> None:
         self.counters.commands += 1
