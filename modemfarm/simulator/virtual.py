@@ -374,12 +374,9 @@ class VirtualModem:
             if self.moments:
                 self.moments.tell("prompt", self.number)
             return
-        if answer.final == "quiet":  # a prompt that nobody sees
-            return
-        text = shown(answer, self.settings.cmee, verbose=self.settings.verbose)
-        if self.faults:
-            text = self._spoil(text)
-        self.speech.say(text.encode("latin-1", "replace"))
+        if answer.final != "quiet":  # a prompt that nobody sees
+            text = shown(answer, self.settings.cmee, verbose=self.settings.verbose)
+            self.speech.say((self._spoil(text) if self.faults else text).encode("latin-1", "replace"))
 
     def _spoil(self, text: str) -> str:
         if self.fault_at("command", "glue") is not None:
