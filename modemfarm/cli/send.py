@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 
-from modemfarm.cli.context import Farm, note, now, pass_farm
+from modemfarm.cli.context import Farm, note, pass_farm
+from modemfarm.cli.doors import Api, Here, Item
 from modemfarm.cli.outcome import CliError, Exit, exit_of, highest
 from modemfarm.cli.output import emit, json_option, say
-from modemfarm.cli.remote import ProblemError, Remote
+from modemfarm.cli.remote import ProblemError
 from modemfarm.config.load import local_zone
-from modemfarm.errors import BadFieldError, ModemfarmError, SubmitError
-from modemfarm.intake.accept import accept, preview
-from modemfarm.intake.draft import Draft, IntakeSettings
+from modemfarm.errors import ModemfarmError, SubmitError
+from modemfarm.intake.draft import Draft
 from modemfarm.intake.values import parse_moment, parse_span
 from modemfarm.model import MessageClass
-from modemfarm.store import idempotency, views
-from modemfarm.store.engine import Store, Tx
 
-Item = dict[str, Any]
-_LOOK_EVERY_S = 0.1
-_ASK_EVERY_S = 0.5
 _GOOD = {"sent": ("sent", "delivered"), "delivered": ("delivered",)}
 _BAD = ("undelivered", "failed", "expired", "canceled", "refused")
 
@@ -93,7 +85,7 @@ def send(
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--send-at") from None
     drafts = [Draft(to=number, text=content, send_at=at, **fields) for number in people]
-    door = _Api(remote, idempotency_key) if remote else _Here(farm, idempotency_key, dry_run=dry_run)
+    door = Api(remote, idempotency_key) if remote else Here(farm, idempotency_key, dry_run=dry_run)
     items = [_one(draft, door.preview if dry_run else door.take) for draft in drafts]
     codes = [code for _, code in items]
     documents = [document for document, _ in items]
@@ -146,116 +138,7 @@ def _fault(error: ModemfarmError) -> Item:
     return {"code": getattr(error, "code", "failed"), "detail": str(error)}
 
 
-class _Here:
-    """The database of this machine."""
-
-    def __init__(self, farm: Farm, key: str | None, *, dry_run: bool) -> None:
-        self._farm = farm
-        self._key = key
-        self._settings: IntakeSettings = farm.config.intake
-        self._store: Store = farm.store(create=not dry_run)
-
-    def preview(self, draft: Draft) -> Item:
-        seen = self._store.look(preview, draft, self._settings, now())
-        return {
-            "to": seen.recipient,
-            "encoding": seen.encoding.value,
-            "parts": seen.parts,
-            "room": seen.room,
-            "cost": seen.cost,
-            "currency": self._settings.currency,
-            "verdict": seen.verdict.value,
-            "reason": seen.reason.slug if seen.reason else None,
-            "reason_params": dict(seen.reason.params) if seen.reason else {},
-        }
-
-    def take(self, draft: Draft) -> Item:
-        return self._store.run(_take, draft, self._settings, now(), self._key)
-
-    def look(self, message_id: int) -> Item | None:
-        return self._store.look(views.message, message_id)
-
-    def done(self) -> None:
-        self._farm.committed(self._store)
-
-    every_s = _LOOK_EVERY_S
-
-
-def _take(tx: Tx, draft: Draft, settings: IntakeSettings, at: datetime, key: str | None) -> Item:
-    scope = f"cli send {draft.to}"
-    if key is not None:
-        asked = {name: value for name, value in asdict(draft).items() if name != "send_at"}
-        digest = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
-        match idempotency.begin(tx, key, scope, digest, at):
-            case idempotency.Replay(_, answer):
-                known = views.message(tx, int(answer))
-                if known is not None:
-                    return known
-            case idempotency.OtherBody() | idempotency.Open():
-                what = "this key was used for another message to this recipient within 7 days"
-                raise BadFieldError("idempotency_key", "idempotency_mismatch", what)
-            case idempotency.Fresh():
-                pass
-    accepted = accept(tx, draft, settings, at)
-    assert accepted is not None  # only a row of a batch can be there already
-    if key is not None:
-        idempotency.finish(tx, key, scope, 202, str(accepted.message_id))
-    document = views.message(tx, accepted.message_id)
-    assert document is not None
-    return document
-
-
-@dataclass(frozen=True, slots=True)
-class _Api:
-    """The HTTP API of a farm elsewhere."""
-
-    remote: Remote
-    key: str | None
-    every_s = _ASK_EVERY_S
-
-    def preview(self, draft: Draft) -> Item:
-        found: Item = self.remote.post("/messages?dry_run=1", _body(draft))
-        return found
-
-    def take(self, draft: Draft) -> Item:
-        try:
-            found: Item = self.remote.post("/messages", _body(draft), self.key and f"{self.key}/{draft.to}"[:255])
-        except ProblemError as error:
-            if error.status == 403 and "message_id" in error.problem:
-                return self.look(error.problem["message_id"])
-            raise
-        return found
-
-    def look(self, message_id: int) -> Item:
-        found: Item = self.remote.get(f"/messages/{message_id}")
-        return found
-
-    def done(self) -> None:
-        """The daemon took it itself."""
-
-
-def _body(draft: Draft) -> Item:
-    until = None
-    if draft.valid_for is not None:
-        until = (draft.send_at or now()) + draft.valid_for
-    body = {
-        "to": draft.to,
-        "text": draft.text,
-        "class": draft.message_class,
-        "purpose": draft.purpose,
-        "from": draft.pinned,
-        "send_at": draft.send_at and draft.send_at.isoformat(),
-        "valid_until": until and until.isoformat(),
-        "priority": draft.priority,
-        "reference": draft.reference,
-        "flash": draft.flash or None,
-        "report": draft.report,
-        "resend_unknown": draft.resend_unknown or None,
-    }
-    return {name: value for name, value in body.items() if value is not None}
-
-
-def _wait(documents: list[Item], codes: list[Exit], door: _Here | _Api, wanted: str, within_s: float) -> list[Exit]:
+def _wait(documents: list[Item], codes: list[Exit], door: Here | Api, wanted: str, within_s: float) -> list[Exit]:
     """Look until every message is as wanted, or can no longer be; `documents` are brought up to date."""
     until = time.monotonic() + within_s
     open_ = {index for index, code in enumerate(codes) if code is Exit.DONE}
