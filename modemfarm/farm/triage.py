@@ -30,6 +30,8 @@ _LATER_S = {
 _PARK_AT = 3  # SIM codes in a row, each with another recipient
 _PARK_AT_BARRED = 2
 _BARRED = frozenset({8, 10, 50})  # barred by the operator, call barred, not subscribed (TS 24.011 annex E)
+# An outage, a modem that still starts or a locked card says nothing about the message, however many modems say it.
+_NOT_THE_MESSAGES = frozenset({Cause.NETWORK, Cause.WAIT, Cause.SIM_HARD})
 _DUPLICATE = 197  # "duplicate SM": references that modems assign wrap, so it may be an earlier message
 
 
@@ -147,7 +149,7 @@ def triage(
     error = table.classify(outcome.kind, outcome.code, family)
     if outcome.phase == "prompt":
         same = (iccid for iccid, kind, code in history.prompt_refusals if (kind, code) == (outcome.kind, outcome.code))
-        if any(iccid != history.iccid for iccid in same):
+        if error.cls not in _NOT_THE_MESSAGES and any(iccid != history.iccid for iccid in same):
             return Fail(_fail_slug(error.cls))
         counts = len(history.prompt_refusals) >= FREE_PROMPT_REFUSALS
     else:

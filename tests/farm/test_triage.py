@@ -74,6 +74,11 @@ class TestBeforeCtrlZ:
     def test_another_refusal_or_the_same_modem_does_not(self, refusal: tuple[str, str, int]) -> None:
         assert not isinstance(decide(304, phase="prompt", past=history(prompt_refusals=(refusal,))), Fail)
 
+    @pytest.mark.parametrize("code", [331, 314, 310])
+    def test_an_outage_or_a_card_on_two_modems_is_not_the_messages_fault(self, code: int) -> None:
+        past = history(prompt_refusals=((THERE, "cms", code),))
+        assert not isinstance(decide(code, phase="prompt", past=past), Fail)
+
     def test_content_gets_a_second_opinion(self) -> None:
         assert decide(304, phase="prompt") == OtherSim(HERE, counts_attempt=False)
 
