@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 
 from modemfarm import wording
-from modemfarm.errors import StoreError
+from modemfarm.errors import ModemfarmError, StoreError
 from modemfarm.store import actions, keys, sims, views
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import access, forecast
 from modemfarm.webapp.access import COOKIE, check_form, csrf_token, deps
+from modemfarm.webapp.demo import DemoHooks
 from modemfarm.webapp.problems import Problem, not_found
 from modemfarm.webapp.tiles import line, tiles
 from modemfarm.webapp.words import Words
@@ -130,9 +131,16 @@ def farm_page() -> Response:
     extra: dict[str, Any] = {}
     demo = deps().demo
     if demo is not None:
-        extra["numbers"] = list(demo.numbers())
-        extra["number"] = request.args.get("phone") or (extra["numbers"] or [""])[0]
+        extra["number"] = request.args.get("phone") or first_phone(demo)
     return show("farm.html", mark="", **seen_farm(words()), **extra)
+
+
+def first_phone(demo: DemoHooks) -> str:
+    """The phone to show; "" while the simulated network does not answer."""
+    try:
+        return next(iter(demo.numbers()), "")
+    except (ModemfarmError, OSError):
+        return ""
 
 
 @routes.get("/fragment/bar")

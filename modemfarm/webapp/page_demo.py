@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
+from modemfarm.errors import ModemfarmError
 from modemfarm.webapp.access import deps
 from modemfarm.webapp.demo import DemoHooks
 from modemfarm.webapp.page import back, fragment, person
-from modemfarm.webapp.problems import not_found
+from modemfarm.webapp.problems import Problem, not_found
 
 routes = Blueprint("demo", __name__, url_prefix="/demo")
 
@@ -22,10 +23,16 @@ def _hooks() -> DemoHooks:
 
 
 def _phone(number: str) -> Response:
-    hooks = _hooks()
-    if number not in hooks.numbers():
-        raise not_found(f"phone {number}")
-    return fragment("_phone.html", number=number, numbers=list(hooks.numbers()), texts=list(hooks.texts(number))[-30:])
+    try:
+        texts = list(_hooks().texts(number))[-30:]
+    except (ModemfarmError, OSError) as error:
+        raise asleep(error) from None
+    return fragment("_phone.html", number=number, texts=texts)
+
+
+def asleep(error: Exception) -> Problem:
+    """The simulated network does not answer; the page asks again by itself."""
+    return Problem(503, "demo_unavailable", f"The simulated network does not answer: {error}")
 
 
 @routes.get("/phone/<number>")
@@ -38,8 +45,11 @@ def phone(number: str) -> Response:
 @person
 def answer(number: str) -> Response:
     text = request.form.get("text", "").strip()
-    if text and number in _hooks().numbers():
-        _hooks().answer(number, text[:500])
+    try:
+        if text:
+            _hooks().answer(number, text[:500])
+    except (ModemfarmError, OSError) as error:
+        raise asleep(error) from None
     return _phone(number) if request.headers.get("HX-Request") else back()
 
 
@@ -49,6 +59,14 @@ def fault(what: str) -> Response:
     hooks = _hooks()
     raw = request.form.get("modem", "")
     modem = int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 4 else TROUBLED
+    try:
+        _make(what, modem, hooks)
+    except (ModemfarmError, OSError) as error:
+        raise asleep(error) from None
+    return Response(status=204) if request.headers.get("HX-Request") else back()
+
+
+def _make(what: str, modem: int, hooks: DemoHooks) -> None:
     match what:
         case "pull":
             hooks.pull(modem)
@@ -60,4 +78,3 @@ def fault(what: str) -> Response:
             hooks.fill_sim(modem)
         case _:
             hooks.kill_sender()
-    return Response(status=204) if request.headers.get("HX-Request") else back()

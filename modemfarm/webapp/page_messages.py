@@ -19,6 +19,7 @@ from modemfarm.webapp import asking, forecast
 from modemfarm.webapp.access import deps
 from modemfarm.webapp.page import back, person, seen_farm, show, words, write
 from modemfarm.webapp.problems import not_found
+from modemfarm.webapp.settings import WebDeps
 
 routes = Blueprint("lists", __name__)
 
@@ -87,13 +88,8 @@ def inbox() -> Response:
         newest = views.newest_inbound(tx)
     response = show("inbox.html", mark="", found=found, **_frame())
     if newest and asking.cursor() is None:
-        write(_read_until, newest)
+        write(views.mark_read, newest, deps().clock.now())
     return response
-
-
-def _read_until(tx: Tx, newest: int) -> None:
-    """What was shown counts as read."""
-    views.mark_read(tx, newest, deps().clock.now())
 
 
 @routes.get("/send")
@@ -111,9 +107,9 @@ def _draft() -> Draft:
 @person
 def send() -> Response:
     draft = _draft()
-    nonce = request.form.get("nonce", "")[:64]
+    nonce = request.form.get("nonce", "")[:64] or secrets.token_urlsafe(12)
     try:
-        message_id = write(_take_once, draft, nonce)
+        message_id = write(_take_once, draft, nonce, deps())
     except SubmitError as error:
         return show(
             "send.html",
@@ -128,11 +124,10 @@ def send() -> Response:
     return redirect(url_for("lists.message", message_id=message_id), 303)  # type: ignore[return-value]  # werkzeug's base class
 
 
-def _take_once(tx: Tx, draft: Draft, nonce: str) -> int:
+def _take_once(tx: Tx, draft: Draft, nonce: str, farm: WebDeps) -> int:
     """A button pressed twice sends once."""
-    farm = deps()
     now = farm.clock.now()
-    begun = idempotency.begin(tx, nonce or secrets.token_hex(8), "page send", "", now)
+    begun = idempotency.begin(tx, nonce, "page send", "", now)
     if isinstance(begun, idempotency.Replay):
         return int(begun.answer)
     accepted = accept(tx, draft, farm.intake, now)
@@ -159,5 +154,7 @@ def counter() -> Response:
                 values["finish"] = w.clock(moment)
     except SubmitError as error:
         values["fault"] = str(error)
-    text = render_template("_counter.html", w=w, say=w.say, t=w.page, currency=farm.intake.currency, **values)
+    text = render_template(
+        "_counter.html", w=w, say=w.say, t=w.page, currency=farm.intake.currency, farm_name=farm.farm_name, **values
+    )
     return Response(text, content_type="text/html; charset=utf-8")

@@ -83,6 +83,7 @@ def _modem_tile(number: int, modem: dict[str, Any], sim: dict[str, Any] | None, 
         sentence, action, button = sim_sentence(sim, words), sim_action(sim, words), "resume_sim"
     name = " ".join(item for item in (modem["manufacturer"], modem["model"]) if item) or modem["family"] or ""
     short = modem["path"].rsplit("/", 1)[-1]
+    signal = modem["signal_dbm"] if modem["state"] in {"working", "paused", "needs_you"} else None
     return Tile(
         number=number,
         title=(sim and sim["label"]) or name or short,
@@ -93,8 +94,8 @@ def _modem_tile(number: int, modem: dict[str, Any], sim: dict[str, Any] | None, 
         action=action,
         phone=words.masked(sim["number"]) if sim else "",
         operator=" · ".join(item for item in (modem["operator"], modem["technology"]) if item),
-        bars=bars(modem["signal_dbm"]),
-        signal_dbm=modem["signal_dbm"],
+        bars=bars(signal),
+        signal_dbm=signal,
         used=(sim["used"]["day"] or 0) if sim else 0,
         limit=sim["limits"]["day"] if sim else None,
         last=words.ago(modem["last_success_at"] or (sim["last_success_at"] if sim else None)),

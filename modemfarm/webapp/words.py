@@ -12,7 +12,13 @@ from modemfarm.model import mask
 
 _ENCODINGS = {"gsm7": "GSM-7", "ucs2": "UCS-2", "data": "8-bit"}
 # parameters whose values are slugs themselves, and the section that says them
-_SLUGS = {"cause": ("cause",), "reason": ("reason", "why"), "word": ("message",), "class": ()}
+_SLUGS = {
+    "cause": ("cause",),
+    "reason": ("reason", "why"),
+    "word": ("message",),
+    "class": ("class",),
+    "detail": ("detail",),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,9 @@ class FakeNetwork:
 
     def texts(self, number: str) -> Sequence[PhoneText]:
         arrived = [
-            PhoneText(NOW - timedelta(minutes=4), "+8613900000001", mine=False, text="您的订单1042已到店，请来取。回复TD退订"),
+            PhoneText(
+                NOW - timedelta(minutes=4), "+8613900000001", mine=False, text="您的订单1042已到店，请来取。回复TD退订"
+            ),
             PhoneText(NOW - timedelta(minutes=3), number, mine=True, text="几点关门？"),
             PhoneText(NOW - timedelta(minutes=2), "+8613900000001", mine=False, text="晚上九点。欢迎光临！"),
         ]
