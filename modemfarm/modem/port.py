@@ -6,9 +6,12 @@ import asyncio
 import errno
 import logging
 import os
+import queue
 import stat
 import termios
-from typing import Protocol
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import serial
 import serial_asyncio_fast
@@ -23,6 +26,7 @@ SPEED = 115_200
 _PAUSE_OCTETS = 256 * 1024  # unread input beyond this stops reading until somebody reads
 _STUCK_OCTETS = 64 * 1024  # unsent output beyond this: nobody takes it, the port is stuck
 _CONNECT_WITHIN_S = 10.0
+_THREAD_WAITS_S = 0.2  # how often a reading thread looks whether it shall end
 _CLOSING_WITHIN_S = 2.0  # how long opening waits for our own last use of the device to end
 
 
@@ -272,13 +276,82 @@ async def _open_url(url: str) -> Port:
     try:
         async with asyncio.timeout(_CONNECT_WITHIN_S):
             if url.startswith("rfc2217://"):
-                # pyserial's RFC 2217 port has no descriptor that a loop could watch; serialx's is a transport.
-                await serialx.create_serial_connection(loop, lambda: port, url, SPEED)
+                link = await loop.run_in_executor(None, _open_rfc2217, url)
+                port.connection_made(_ThreadTransport(loop, link, port))
             else:
                 await serial_asyncio_fast.create_serial_connection(loop, lambda: port, url, baudrate=SPEED)
     except (OSError, TimeoutError, ValueError) as error:
-        raise LinkLostError(f"{url}: {error or 'no connection'}") from error
+        raise LinkLostError(f"{url}: {str(error) or 'no connection'}") from error
     return port
+
+
+def _open_rfc2217(url: str) -> serial.SerialBase:
+    return serial.serial_for_url(url, baudrate=SPEED, timeout=_THREAD_WAITS_S)
+
+
+class _ThreadTransport(asyncio.Transport):
+    """A pyserial port without a descriptor that a loop could watch (RFC 2217), served by two threads."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, link: serial.SerialBase, port: _StreamPort) -> None:
+        super().__init__()
+        self._loop, self._link, self._port = loop, link, port
+        self._out: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._unsent = 0
+        self._closing = False
+        for work in (self._read_on, self._write_on):
+            threading.Thread(target=work, name=f"{work.__name__} {port.path}", daemon=True).start()
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def get_write_buffer_size(self) -> int:
+        return self._unsent
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._unsent += len(data)
+        self._out.put(bytes(data))
+
+    def pause_reading(self) -> None:
+        """Nothing to pause: the box holds at most what its own buffer takes."""
+
+    def resume_reading(self) -> None:
+        """See `pause_reading`."""
+
+    def abort(self) -> None:
+        self._closing = True
+        self._out.put(None)
+
+    def _read_on(self) -> None:
+        error: Exception | None = None
+        try:
+            while not self._closing:
+                data = self._link.read(1)
+                if data:
+                    self._tell(self._port.data_received, data + self._link.read(self._link.in_waiting))
+        except (OSError, ValueError, TypeError) as caught:  # pyserial's reader trips over its own closed socket
+            error = caught
+        self.abort()
+        try:
+            self._link.close()
+        except (OSError, ValueError) as caught:
+            log.debug("%s: %s", self._port.path, caught)
+        self._tell(self._port.connection_lost, error)
+
+    def _write_on(self) -> None:
+        while (data := self._out.get()) is not None:
+            try:
+                self._link.write(data)
+            except OSError as error:
+                log.debug("%s: %s", self._port.path, error)
+                self._closing = True
+                return
+            self._unsent -= len(data)
+
+    def _tell(self, call: Callable[[Any], None], value: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(call, value)
+        except RuntimeError:
+            log.debug("%s: the loop has ended", self._port.path)
 
 
 def _open_pyserial(path: str) -> serial.Serial:

@@ -6,11 +6,16 @@ import asyncio
 import os
 import pty
 import resource
+import select
+import socket
+import threading
 import tty
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import serial
+import serial.rfc2217
 
 from modemfarm.errors import LinkLostError, PortBusyError
 from modemfarm.modem.port import PortOpener, PyserialOpener, SerialxOpener
@@ -185,3 +190,70 @@ async def test_a_socket_url_is_a_port_too(opener: PortOpener) -> None:
         await port.read()
     server.close()
     await settle()
+
+
+class ModemBox:
+    """An RFC 2217 server with one pseudo-terminal behind it; modem lines are pretended."""
+
+    class Line(serial.Serial):
+        dtr = rts = property(lambda self: True, lambda self, value: None)  # type: ignore[assignment]
+        cts = dsr = ri = cd = property(lambda self: True)
+
+    def __init__(self, device: str) -> None:
+        self.line = self.Line(device, timeout=0.05)
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"rfc2217://127.0.0.1:{self.server.getsockname()[1]}"
+        self.peer: socket.socket | None = None
+        self.ended = False
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+
+    def serve(self) -> None:
+        self.peer, _ = self.server.accept()
+        manager = serial.rfc2217.PortManager(self.line, self)
+        self.peer.settimeout(0.02)
+        while not self.ended:
+            if waiting := self.line.in_waiting:
+                self.write(b"".join(manager.escape(self.line.read(waiting))))
+            try:
+                data = self.peer.recv(1024)
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+            if not data:
+                return
+            self.line.write(b"".join(manager.filter(data)))
+
+    def write(self, data: bytes) -> None:
+        assert self.peer is not None
+        self.peer.sendall(data)
+
+    def close(self) -> None:
+        self.ended = True
+        self.thread.join()
+        assert self.peer is not None
+        self.peer.close()
+        self.server.close()
+        self.line.close()
+
+
+@pytest.mark.filterwarnings("ignore:set:DeprecationWarning")  # pyserial 3.5 is older than the deprecation
+async def test_a_modem_box_on_the_network_is_a_port_too(opener: PortOpener, terminal: Pty) -> None:
+    box = ModemBox(terminal.path)
+    try:
+        port = await opener.open(box.url)
+        port.write(b"AT\r")
+        async with asyncio.timeout(5):
+            while not select.select([terminal.master], [], [], 0)[0]:
+                await asyncio.sleep(0.01)
+        assert os.read(terminal.master, 100) == b"AT\r"
+        os.write(terminal.master, b"\r\nOK\r\n")
+        assert await read_all(port, 6) == b"\r\nOK\r\n"
+    finally:
+        await asyncio.to_thread(box.close)
+    async with asyncio.timeout(5):
+        with pytest.raises(LinkLostError):
+            await port.read()
+    for _ in range(10):
+        await settle()
