@@ -74,12 +74,14 @@ class Limits:
 
     Attributes:
         last_card: the card last seen in a modem, by IMEI.
+        served: the path whose session serves a card, by ICCID.
     """
 
     def __init__(self) -> None:
         self._turns = asyncio.Semaphore(RESETS_AT_ONCE)
         self._resets: dict[str, deque[datetime]] = {}
         self.last_card: dict[str, str] = {}
+        self.served: dict[str, str] = {}
 
     def may_reset(self, sim: str, now: datetime) -> bool:
         """Whether this SIM's modem may be reset once more today; counts it when it may."""

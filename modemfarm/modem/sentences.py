@@ -37,7 +37,7 @@ ACTIONS: Mapping[str, str] = {
     "ask_operator": "Ask the operator whether this SIM is active and may register.",
     "check_sim": "Look at the SIM's page for the reason, then resume it.",
     "power_cycle": "Take the modem's power away for ten seconds; check its power supply.",
-    "remove_one": "Remove the other SIM or wait until its modem is gone.",
+    "remove_one": "Leave one port of this modem in modems.ports, or wait until the other one is gone.",
     "report": "Send the log to the developers.",
 }
 
@@ -87,6 +87,7 @@ SENTENCES: Mapping[str, Sentence] = {
         _N, "The network refuses this SIM; next try in {minutes} min.", "ask_operator", ("minutes",)
     ),
     "no_network": Sentence(_R, "No network for {seconds} s.", "check_antenna", ("seconds",)),
+    "sim_twice": Sentence(_N, "The port {other} serves this SIM already.", "remove_one", ("other",)),
     "sim_parked": Sentence(_N, "This SIM is parked ({reason}); receiving goes on.", "check_sim", ("reason",)),
     "resets_used_up": Sentence(_N, "Restarting did not help six times today.", "power_cycle"),
     "stopping": Sentence(_W, "Stopping; waiting for the result on the air."),

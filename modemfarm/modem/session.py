@@ -8,7 +8,7 @@ from datetime import datetime
 
 from modemfarm.at.events import CTRL_Z, Command, Late, Unsolicited
 from modemfarm.at.machine import AtMachine
-from modemfarm.errors import LinkLostError, ModemError
+from modemfarm.errors import LinkLostError, ModemError, SimError
 from modemfarm.modem import bringup
 from modemfarm.modem.bringup import FaultError, optional
 from modemfarm.modem.journal import Journal, Pending, SimSeen
@@ -61,6 +61,7 @@ class Session:
         self._profile = profiles.generic
         self._inbox = Inbox(self._link, journal, clock, self._news.wake)
         self._sender = Sender(self._link, journal, self._profile, clock, settings.result_within_s)
+        self._card: str | None = None
         self.worked = False
 
     def stop(self) -> None:
@@ -92,6 +93,8 @@ class Session:
             finally:
                 for helper in helpers:
                     helper.cancel()
+                if self._card is not None:
+                    self._limits.served.pop(self._card, None)
                 await self._inbox.drain_direct()
         if ended is not None:
             raise ended
@@ -219,6 +222,10 @@ class Session:
         await unlock(self._link, self._profile, self._journal, imei, self._port.path)
         self._news.card = False
         card = await read_card(self._link, self._profile)
+        other = self._limits.served.setdefault(card.iccid, self._port.path)
+        if other != self._port.path:
+            raise SimError("twice", other)  # two ports of one modem, or a card that moved: never fought over
+        self._card = card.iccid
         if imei is not None:
             known = self._limits.last_card.get(imei)
             self._inbox.own_memory_of_another = known is not None and known != card.iccid

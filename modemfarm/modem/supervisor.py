@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 _BUSY_RETRY_S = 10.0
 _SIM_RETRY_S = 15.0  # a card may be put in at any time
+_TWICE_RETRY_S = 2.0
 _LOCKED_RETRY_S = 300.0  # a card that waits for a person
 _GONE_RETRY_S = (0.3, 0.5, 1.0, 2.0, 5.0)  # a port that vanished is looked for; never a reason for a reset
 _INSIDE_RETRY_S = 30.0
@@ -162,6 +163,9 @@ class Supervisor:
     async def _card_unusable(self, error: SimError) -> Step:
         await self._board.learn(iccid=None)
         text = str(error)
+        if error.condition == "twice":
+            await self._board.say("sim_twice", other=text)
+            return Step(Rung.PLAIN, _TWICE_RETRY_S)
         if text in _PIN_SLUGS:
             await self._board.say(text)
         elif error.condition == "locked" or error.condition not in _SIM_SLUGS:

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from modemfarm.model import ModemState
+from modemfarm.modem.ladder import Limits
 from modemfarm.modem.settings import ModemSettings
 from modemfarm.modem.supervisor import Supervisor
 from tests.modem.fakes import Answer, FakeJournal, ScriptedOpener, ScriptedPort, make_part, profiles, run
@@ -256,3 +257,33 @@ def test_a_reset_that_a_person_asks_for_waits_for_the_result_on_the_air() -> Non
 
     play([first, second, third], journal, script)
     assert "AT+CFUN=1,1" not in first.heard
+
+
+def test_a_card_that_another_port_serves_is_reported_and_not_fought_over() -> None:
+    first, second, journal = ScriptedPort(), ScriptedPort(), FakeJournal()
+    limits = Limits()
+
+    async def main() -> None:
+        supervisors = []
+        tasks = []
+        for path, port in (("one", first), ("two", second)):
+            port.path = path
+            supervisor = Supervisor(
+                path,
+                ScriptedOpener(port, *(ScriptedPort() for _ in range(9))),  # type: ignore[arg-type]
+                profiles(),
+                journal,
+                ModemSettings(),
+                journal.clock,
+                limits,
+            )
+            supervisors.append(supervisor)
+            tasks.append(asyncio.ensure_future(supervisor.run()))
+            await asyncio.sleep(1)
+        assert [supervisor.status.sentence for supervisor in supervisors] == ["ready", "sim_twice"]
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+    run(main())
+    assert len(journal.cards) == 1
