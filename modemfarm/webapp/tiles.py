@@ -142,7 +142,7 @@ SIM_ACTIONS = {
     "operator_block": "ask_operator",
     "operator_refusal": "ask_operator",
     "sim_unusable": "ask_operator",
-    "uncertain": "look_at_unknown",
+    "sim_uncertain": "look_at_unknown",
     "pin_wanted": "enter_pin",
     "pin_failed": "correct_pin",
     "puk": "unlock_in_phone",
