@@ -29,8 +29,8 @@ class SimulatedNetwork:
         return ask(self._control, verb, *(str(arg) for arg in args))
 
     def numbers(self) -> Sequence[str]:
-        """The phones that got something lately, then those that may."""
-        return tuple(dict.fromkeys([*reversed(self._ask("phones")[-6:]), *SHOWN]))
+        """The phone of the first texts, those that got something lately, then those that may."""
+        return tuple(dict.fromkeys([SHOWN[0], *reversed(self._ask("phones")[-6:]), *SHOWN]))
 
     def texts(self, number: str) -> Sequence[PhoneText]:
         """What arrived on that phone and what it answered, oldest first."""
