@@ -11,6 +11,7 @@ import signal
 import socket
 import tomllib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -51,6 +52,7 @@ log = logging.getLogger(__name__)
 
 DRAIN_WITHIN_S = 25.0
 OPEN_FILES = 4096
+PORT_THREADS = 64
 VERSION = "0.1.0"
 
 
@@ -156,6 +158,8 @@ class Daemon:
     async def run(self) -> None:
         """Start, serve until a signal, drain."""
         loop = asyncio.get_running_loop()
+        # ports open and close off the loop, and a stuck one may take its time
+        loop.set_default_executor(ThreadPoolExecutor(PORT_THREADS, thread_name_prefix="port"))
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled)
         self._offload.start()

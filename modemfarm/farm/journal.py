@@ -109,7 +109,7 @@ class FarmJournal:
         if row is None:
             return None
         sent_at = from_us(row["ctrl_z_at"] or row["submitting_at"])
-        return Pending(row["id"], None if row["ctrl_z_at"] is None else sent_at, sent_at + within)
+        return Pending(row["id"], None if row["ctrl_z_at"] is None else sent_at, sent_at + within, row["iccid"])
 
     async def status(self, status: ModemStatus) -> None:
         """Keep a modem's snapshot; `write_statuses` brings it to the database."""
