@@ -63,9 +63,7 @@ MOVES: Mapping[PartState, frozenset[PartState]] = {
 }
 
 ON_THE_AIR = frozenset({PartState.CLAIMED, PartState.SUBMITTING})
-LEFT = frozenset(
-    {PartState.SUBMITTING, PartState.SENT, PartState.DELIVERED, PartState.UNDELIVERED, PartState.UNKNOWN}
-)
+LEFT = frozenset({PartState.SUBMITTING, PartState.SENT, PartState.DELIVERED, PartState.UNDELIVERED, PartState.UNKNOWN})
 
 
 class MessageState(StrEnum):

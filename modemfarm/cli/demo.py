@@ -56,7 +56,9 @@ def demo(modems: int, port: int, folder: Path) -> int:
     simulator = SimulatorProcess(
         folder.resolve() / "sim", modems, "--airtime-ms", "1500", "--report-ms", "1500", "--setup-ms", "500"
     )
-    keeper = _Keeper([sys.executable, "-m", "modemfarm", "-c", str(config.path), "run", "--demo", str(simulator.folder)])
+    keeper = _Keeper(
+        [sys.executable, "-m", "modemfarm", "-c", str(config.path), "run", "--demo", str(simulator.folder)]
+    )
     try:
         keeper.start()
         _wait_ready(page_url(config), keeper)
@@ -106,7 +108,7 @@ def _tell(config: Config) -> None:
     say("           (the link works once; another one: modemfarm -c " + f"{config.name} login)")
     say(f"  API key  {key}")
     say("  send     curl -s -H 'Authorization: Bearer " + key + "' -H 'Content-Type: application/json' \\")
-    say(f"             -d '{{\"to\": \"+8613800138000\", \"text\": \"Hello from modemfarm 👋\"}}' {url}/v1/messages")
+    say(f'             -d \'{{"to": "+8613800138000", "text": "Hello from modemfarm 👋"}}\' {url}/v1/messages')
     say("")
     say("Ctrl-C ends the demo.")
     sys.stdout.flush()
@@ -135,19 +137,24 @@ class _Keeper:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._signalled)
         while not self._stopping:
-            assert self._process is not None
-            try:
-                code = self._process.wait(0.5)
-            except subprocess.TimeoutExpired:
+            code = self._ended_with()
+            if code is None:
                 continue
-            if self._stopping:
-                break
             if code >= 0:
                 return code
             say(f"the sender was killed (signal {-code}); starting it again")
             time.sleep(RESTART_AFTER_S)
             self.start()
         return int(Exit.DONE)
+
+    def _ended_with(self) -> int | None:
+        """How the daemon ended; None while it runs, or when it was we who stopped it."""
+        assert self._process is not None
+        try:
+            code = self._process.wait(0.5)
+        except subprocess.TimeoutExpired:
+            return None
+        return None if self._stopping else code
 
     def _signalled(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
