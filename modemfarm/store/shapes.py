@@ -166,7 +166,7 @@ def modem_keys(rows: Sequence[Row]) -> list[tuple[str, Row]]:
     return keys
 
 
-def sim(row: Row, terms: Terms, used: Mapping[str, int | None], modem_key: str | None) -> Shape:
+def sim(row: Row, terms: Terms, used: Mapping[str, int | None], holder: Shape | None) -> Shape:
     """One row of `sims` with what its owner (account or itself) has used of its plan."""
     said = terms.sims.get(row["iccid"])
     plan = terms.plan(row)
@@ -181,7 +181,8 @@ def sim(row: Row, terms: Terms, used: Mapping[str, int | None], modem_key: str |
         "state": row["state"],
         "reason": row["reason"],
         "reason_params": parsed(row["reason_params"]),
-        "modem": modem_key,
+        "modem": holder["id"] if holder else None,
+        "modem_state": holder["state"] if holder else None,
         "operator": row["operator"],
         "used": dict(used),
         "limits": {

@@ -226,8 +226,8 @@ def _sim(tx: Tx, row: Row, terms: Terms, now: datetime | None) -> Shape:
         "recipients": None,
     }
     path = row["path"]
-    keys = {item["path"]: item["id"] for item in modems(tx) if item["state"] != "gone"}
-    holder = keys.get(path) if path and row["state"] != "absent" else None
+    here = {item["path"]: item for item in modems(tx) if item["state"] != "gone"}
+    holder = here.get(path) if path and row["state"] != "absent" else None
     return shapes.sim(row, terms, used, holder)
 
 

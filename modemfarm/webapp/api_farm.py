@@ -13,6 +13,7 @@ from modemfarm.store.engine import Tx
 from modemfarm.webapp import asking, forecast
 from modemfarm.webapp.access import deps, needs
 from modemfarm.webapp.bodies import EmptyBody, PauseBody, SimBody, SuppressionBody, body
+from modemfarm.webapp.language import words
 from modemfarm.webapp.numbers import number_of, typed
 from modemfarm.webapp.problems import Problem, not_found
 from modemfarm.webapp.writing import Answer, reply, write
@@ -56,7 +57,19 @@ def inbound_one(inbound_id: int) -> Response:
 @needs("modems")
 def modems() -> Response:
     asking.only("limit")
-    return reply(200, {"data": deps().store.look(views.modems), "next": None})
+    return reply(200, {"data": [_told(item) for item in deps().store.look(views.modems)], "next": None})
+
+
+def _told(modem: dict[str, Any]) -> dict[str, Any]:
+    """A modem with its sentence and next action in the reader's language, and their slugs beside them."""
+    w = words()
+    action = modem["next_action"]
+    return modem | {
+        "sentence": w.say(f"modem.{modem['sentence']}", modem["params"]),
+        "sentence_code": modem["sentence"],
+        "next_action": w.say(f"action.{action}", modem["params"]) if action else None,
+        "next_action_code": action,
+    }
 
 
 def _modem(tx: Tx, key: str) -> dict[str, Any]:
@@ -69,7 +82,7 @@ def _modem(tx: Tx, key: str) -> dict[str, Any]:
 @routes.get("/modems/<modem:key>")
 @needs("modems")
 def modem(key: str) -> Response:
-    return reply(200, deps().store.look(_modem, key))
+    return reply(200, _told(deps().store.look(_modem, key)))
 
 
 @routes.post("/modems/<modem:key>/reset")
@@ -80,7 +93,7 @@ def reset(key: str) -> Response:
     def work(tx: Tx) -> Answer:
         document = _modem(tx, key)
         sims.wish(tx, document["path"], "reset")
-        return 202, document
+        return 202, {"id": document["id"], "wish": "reset"}
 
     return reply(*write(work))
 

@@ -46,7 +46,7 @@ def lanes(sims: Sequence[dict[str, Any]]) -> list[tuple[float, int | None, int |
     """The SIMs that can send now, as `minutes_for` wants them."""
     found = []
     for sim in sims:
-        if sim["state"] == "active" and sim["modem"]:
+        if sim["state"] == "active" and sim["modem_state"] == "working":
             limit = sim["limits"]["day"]
             room = None if limit is None else max(0, limit - (sim["used"]["day"] or 0))
             found.append((min(AIR_PER_MINUTE, sim["limits"]["minute"] or AIR_PER_MINUTE), room, limit))

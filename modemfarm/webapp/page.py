@@ -17,6 +17,7 @@ from modemfarm.store.engine import Tx
 from modemfarm.webapp import access, forecast
 from modemfarm.webapp.access import COOKIE, check_form, csrf_token, deps
 from modemfarm.webapp.demo import DemoHooks
+from modemfarm.webapp.language import COOKIE_LANG, words
 from modemfarm.webapp.problems import Problem, not_found
 from modemfarm.webapp.tiles import line, tiles
 from modemfarm.webapp.words import Words
@@ -25,16 +26,6 @@ routes = Blueprint("page", __name__)
 View = TypeVar("View", bound=Callable[..., Any])
 
 LAST = 8  # messages and replies that the Farm shows
-_LANG = "modemfarm_lang"
-
-
-def words() -> Words:
-    """The words of this request's language."""
-    farm = deps()
-    lang = wording.choose_language(
-        request.args.get("lang") or request.cookies.get(_LANG), request.headers.get("Accept-Language")
-    )
-    return Words(lang, farm.zone, farm.clock.now())
 
 
 def person(view: View) -> View:
@@ -73,7 +64,7 @@ def show(template: str, status: int = 200, **values: Any) -> Response:
         status,
     )
     if request.args.get("lang") in wording.LANGUAGES:
-        response.set_cookie(_LANG, w.lang, max_age=31_536_000, httponly=True, samesite="Lax")
+        response.set_cookie(COOKIE_LANG, w.lang, max_age=31_536_000, httponly=True, samesite="Lax")
     return response
 
 

@@ -17,7 +17,8 @@ from modemfarm.store import actions, idempotency, views
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import asking, forecast
 from modemfarm.webapp.access import deps
-from modemfarm.webapp.page import back, person, seen_farm, show, words, write
+from modemfarm.webapp.language import words
+from modemfarm.webapp.page import back, person, seen_farm, show, write
 from modemfarm.webapp.problems import not_found
 from modemfarm.webapp.settings import WebDeps
 

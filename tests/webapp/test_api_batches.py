@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from modemfarm.webapp import api_batches
+from tests.webapp.sample import Sample
+
+ROWS = "\n".join(json.dumps({"to": f"+86138001380{n:02}", "text": f"第{n}位"}) for n in range(30))
+NDJSON = {"Content-Type": "application/x-ndjson"}
+
+
+def test_rows_are_taken_and_bad_ones_are_told_with_their_number(farm: Sample) -> None:
+    body = ROWS + "\n" + json.dumps({"to": "1.38E+10", "text": "x"})
+    answer = farm.api().post("/v1/batches", data=body.encode(), headers=NDJSON)
+    assert answer.status_code == 202
+    batch = answer.get_json()
+    assert (batch["accepted"], batch["rejected"]) == (30, 1)
+    assert batch["errors"][0]["row"] == 31
+    assert {"row", "code", "detail"} <= batch["errors"][0].keys()
+    assert {"finish_at", "cannot_send"} <= batch.keys()
+    assert answer.headers["Location"] == f"/v1/batches/{batch['id']}"
+    seen = farm.api().get(answer.headers["Location"]).get_json()
+    assert seen["states"] == {"queued": 30}
+
+
+def test_a_gb18030_csv_with_chinese_headings_is_read(farm: Sample) -> None:
+    body = "手机号,内容\n13800138000,您好\n13800138001,再见\n".encode("gb18030")
+    answer = farm.api().post("/v1/batches", data=body, headers={"Content-Type": "text/csv; charset=gb18030"})
+    assert answer.get_json()["accepted"] == 2
+    texts = {item["text"] for item in farm.api().get("/v1/messages").get_json()["data"]}
+    assert texts == {"您好", "再见"}
+
+
+def test_the_same_key_and_body_is_one_batch_and_another_body_is_refused(farm: Sample) -> None:
+    client = farm.api()
+    first = client.post("/v1/batches", data=ROWS.encode(), headers=NDJSON | {"Idempotency-Key": "b"})
+    second = client.post("/v1/batches", data=ROWS.encode(), headers=NDJSON | {"Idempotency-Key": "b"})
+    assert first.get_json() == second.get_json()
+    other = client.post("/v1/batches", data=ROWS[:-60].encode(), headers=NDJSON | {"Idempotency-Key": "b"})
+    assert other.status_code == 422
+    assert len(client.get("/v1/messages?limit=1000").get_json()["data"]) == 30
+
+
+def test_without_a_key_the_same_body_is_two_batches(farm: Sample) -> None:
+    client = farm.api()
+    ids = {client.post("/v1/batches", data=ROWS.encode(), headers=NDJSON).get_json()["id"] for _ in range(2)}
+    assert len(ids) == 2
+
+
+def test_a_killed_request_goes_on_after_its_last_committed_row(farm: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = farm.api()
+    headers = NDJSON | {"Idempotency-Key": "b"}
+
+    class Killed(BaseException):
+        """Nobody catches a kill."""
+
+    count = 0
+    honest = farm.offload.call
+
+    def dying(work: object, *args: object) -> object:
+        nonlocal count
+        count += 1
+        if count == 6:
+            raise Killed
+        return honest(work, *args)  # type: ignore[arg-type]  # what it is handed through
+
+    object.__setattr__(farm.deps, "offload_call", dying)
+    with pytest.raises(Killed):
+        client.post("/v1/batches", data=ROWS.encode(), headers=headers)
+    object.__setattr__(farm.deps, "offload_call", honest)
+    answer = client.post("/v1/batches", data=ROWS.encode(), headers=headers)
+    assert (answer.status_code, answer.get_json()["accepted"]) == (202, 30)
+    assert len(client.get("/v1/messages?limit=1000").get_json()["data"]) == 30
+
+
+def test_a_batch_that_is_still_running_is_409(farm: Sample) -> None:
+    client = farm.api()
+    headers = NDJSON | {"Idempotency-Key": "b"}
+    with farm.store.read() as tx:
+        key = tx.value("SELECT max(id) FROM api_keys")
+    running = (f"{key} POST /v1/batches", "b")
+    api_batches._running.add(running)
+    try:
+        assert client.post("/v1/batches", data=ROWS.encode(), headers=headers).status_code == 409
+    finally:
+        api_batches._running.discard(running)
+
+
+def test_a_whole_batch_is_taken_back(farm: Sample) -> None:
+    client = farm.api()
+    batch = client.post("/v1/batches", data=ROWS.encode(), headers=NDJSON).get_json()["id"]
+    answer = client.post(f"/v1/batches/{batch}/cancel").get_json()
+    assert (answer["canceled"], answer["states"]) == (30, {"canceled": 30})
+
+
+def test_what_is_no_batch_is_told(farm: Sample) -> None:
+    client = farm.api()
+    assert client.post("/v1/batches", json=[]).status_code == 415
+    assert client.post("/v1/batches", data=b"name,age\nx,1\n", headers={"Content-Type": "text/csv"}).status_code == 422
+    assert client.post("/v1/batches?clas=x", data=b"", headers=NDJSON).status_code == 422
+    assert client.get("/v1/batches/77").status_code == 404

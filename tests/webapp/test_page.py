@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import re
+import urllib.request
+
+import pytest
+
+from modemfarm.errors import StoreError
+from modemfarm.model import PartState
+from modemfarm.store import keys, views
+from modemfarm.webapp.server import serve
+from modemfarm.webapp.settings import WebSettings
+from tests.webapp.sample import ICCID, NOW, Sample
+
+
+def form_token(page: str) -> str:
+    found = re.search(r'name="csrf" value="([0-9a-f]+)"', page)
+    assert found is not None
+    return found[1]
+
+
+def test_nobody_sees_the_farm_without_a_login_link(farm: Sample) -> None:
+    client = farm.app.test_client()
+    assert client.get("/").headers["Location"] == "/login"
+    assert client.get("/fragment/farm", headers={"HX-Request": "true"}).headers["HX-Redirect"] == "/login"
+    assert client.post("/pause").status_code == 303
+    assert farm.store.look(views.pauses) == []
+
+
+def test_a_login_link_works_once_and_not_for_a_prefetch(farm: Sample) -> None:
+    token = farm.store.run(keys.create_login, "admin", NOW)
+    client = farm.app.test_client()
+    assert client.head(f"/login?token={token}").status_code == 503
+    assert client.get(f"/login?token={token}", headers={"Sec-Purpose": "prefetch"}).status_code == 503
+    answer = client.get(f"/login?token={token}")
+    assert answer.status_code == 303
+    cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+    assert client.get("/").status_code == 200
+    assert farm.app.test_client().get(f"/login?token={token}").status_code == 403
+
+
+def test_a_link_followed_from_another_site_opens_by_a_click(farm: Sample) -> None:
+    token = farm.store.run(keys.create_login, "admin", NOW)
+    answer = farm.app.test_client().get(f"/login?token={token}", headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 200
+
+
+def test_logging_out_ends_the_session(farm: Sample) -> None:
+    client = farm.person()
+    token = form_token(client.get("/").get_data(as_text=True))
+    client.post("/logout", data={"csrf": token})
+    assert client.get("/").headers["Location"] == "/login"
+
+
+def test_pausing_wants_our_own_form(farm: Sample) -> None:
+    client = farm.person()
+    assert client.post("/pause").status_code == 403
+    token = form_token(client.get("/").get_data(as_text=True))
+    assert client.post("/pause", data={"csrf": token}, headers={"Origin": "https://evil.example"}).status_code == 403
+    assert client.post("/pause", data={"csrf": token}, headers={"Origin": "http://localhost"}).status_code == 303
+    assert farm.store.look(views.pauses)[0]["who"] == "page"
+    page = client.get("/").get_data(as_text=True)
+    assert "Resume sending" in page
+    assert "<title>Sending is paused" in page
+    client.post("/resume", data={"csrf": token})
+    assert farm.store.look(views.pauses) == []
+
+
+def test_another_sites_name_for_us_is_refused(farm: Sample) -> None:
+    client = farm.person()
+    assert client.get("/", headers={"Host": "rebind.example"}).status_code == 403
+    for host in ("127.0.0.1:8025", "[::1]:8025", "farmbox", "farmbox.local"):
+        assert client.get("/login", headers={"Host": host}).status_code in {200, 303}, host
+    assert farm.app.test_client().get("/healthz", headers={"Host": "rebind.example"}).status_code == 200
+
+
+def test_nothing_on_the_page_is_inline(demo: Sample) -> None:
+    demo.modem(1)
+    demo.left(demo.take(), PartState.UNKNOWN)
+    client = demo.person()
+    for path in ("/", "/messages", "/messages/1", "/inbox", "/send", "/login?lang=zh"):
+        answer = client.get(path)
+        page = answer.get_data(as_text=True)
+        assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+        assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son[a-z]+=", page), path
+        assert not re.search(r"(src|href)=\"(https?:)?//", page), path
+
+
+def test_what_has_not_changed_is_not_sent_again(farm: Sample) -> None:
+    farm.modem(1)
+    client = farm.person()
+    first = client.get("/fragment/farm")
+    mark = re.search(r"seen=([0-9a-f]{16})", first.get_data(as_text=True))
+    assert mark is not None
+    assert client.get(f"/fragment/farm?seen={mark[1]}").status_code == 204
+    farm.take()
+    assert client.get(f"/fragment/farm?seen={mark[1]}").status_code == 200
+
+
+def test_the_line_says_the_whole_truth_and_is_the_title(farm: Sample) -> None:
+    client = farm.person()
+    assert "<title>No modem plugged in yet" in client.get("/").get_data(as_text=True)
+    farm.modem(1)
+    farm.modem(2, "needs_you", "pin_wrong", next_action="correct_pin")
+    for _ in range(12):
+        farm.take()
+    page = client.get("/").get_data(as_text=True)
+    assert "<title>1 of 2 modems working · 12 waiting, done about 09:32 · 1 thing needs you</title>" in page
+    assert client.get("/fragment/bar").get_data(as_text=True).count("<title>") == 1
+
+
+def test_numbers_are_masked_in_lists(farm: Sample) -> None:
+    farm.take()
+    page = farm.person().get("/messages").get_data(as_text=True)
+    assert "+8613…000" in page
+    assert "+8613800138000" not in page
+
+
+def test_a_story_is_told_and_a_person_decides(farm: Sample) -> None:
+    lost = farm.take()
+    farm.left(lost, PartState.UNKNOWN)
+    client = farm.person()
+    page = client.get(f"/messages/{lost}?lang=zh").get_data(as_text=True)
+    assert "没有按时等到结果" in page
+    token = form_token(page)
+    assert client.post(f"/messages/{lost}/resolve/sent", data={"csrf": token}).status_code == 303
+    assert farm.store.look(views.message, lost)["state"] == "sent"
+    assert client.get("/messages/999").status_code == 404
+
+
+def test_a_message_is_cancelled_and_sent_again(farm: Sample) -> None:
+    waits = farm.take()
+    client = farm.person()
+    token = form_token(client.get(f"/messages/{waits}").get_data(as_text=True))
+    client.post(f"/messages/{waits}/cancel", data={"csrf": token})
+    answer = client.post(f"/messages/{waits}/retry", data={"csrf": token})
+    assert answer.headers["Location"] == f"/messages/{waits + 1}"
+
+
+def test_a_button_pressed_twice_sends_once(farm: Sample) -> None:
+    client = farm.person()
+    page = client.get("/send").get_data(as_text=True)
+    nonce = re.search(r'name="nonce" value="([^"]+)"', page)
+    assert nonce is not None
+    data = {"csrf": form_token(page), "nonce": nonce[1], "to": "13800138000", "text": "您好\r\n李"}
+    places = {client.post("/send", data=data).headers["Location"] for _ in range(2)}
+    assert places == {"/messages/1"}
+    assert farm.store.look(views.message, 1)["text"] == "您好\n李"
+    wrong = client.post("/send", data=data | {"to": "1.38E+10", "nonce": "other"})
+    assert wrong.status_code == 422
+    assert "1.38E+10" in wrong.get_data(as_text=True)
+
+
+def test_the_counter_counts_while_one_types(farm: Sample) -> None:
+    client = farm.person()
+    token = form_token(client.get("/send").get_data(as_text=True))
+    said = client.post("/send/measure", data={"csrf": token, "to": "13800138000", "text": "x" * 161})
+    assert "2 parts · 145 left · GSM-7" in said.get_data(as_text=True)
+    said = client.post("/send/measure?lang=zh", data={"csrf": token, "to": "", "text": "您好"})
+    assert "1 条 · 还可写 68 字 · UCS-2" in said.get_data(as_text=True)
+
+
+def test_the_inbox_marks_where_someone_opted_out_and_counts_what_is_new(farm: Sample) -> None:
+    farm.reply("TD", verdict="exact")
+    client = farm.person()
+    assert '<span class="count">1</span>' in client.get("/").get_data(as_text=True)
+    page = client.get("/inbox").get_data(as_text=True)
+    assert "opted out here" in page
+    assert "/send?to=" not in page
+    assert '<span class="count">' not in client.get("/").get_data(as_text=True)
+
+
+def test_a_parked_sim_is_resumed_on_its_tile(farm: Sample) -> None:
+    farm.modem(1)
+    farm.park(1)
+    client = farm.person()
+    page = client.get("/").get_data(as_text=True)
+    assert f'action="/sims/{ICCID.format(1)}/resume"' in page
+    client.post(f"/sims/{ICCID.format(1)}/resume", data={"csrf": form_token(page)})
+    sim = farm.store.look(views.sim, ICCID.format(1))
+    assert sim is not None
+    assert sim["state"] == "active"
+
+
+def test_a_chosen_language_stays(farm: Sample) -> None:
+    client = farm.person()
+    assert 'lang="ru"' in client.get("/?lang=ru").get_data(as_text=True)
+    assert "Остановить отправку" in client.get("/").get_data(as_text=True)
+    other = farm.person()
+    assert "暂停全部发送" in other.get("/", headers={"Accept-Language": "zh-TW"}).get_data(as_text=True)
+
+
+def test_a_broken_database_is_said_on_the_page(farm: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = farm.person()
+    farm.trouble = "store"
+    assert "The database cannot be written" in client.get("/").get_data(as_text=True)
+
+    def broken(*_: object, **__: object) -> None:
+        raise StoreError("gone")
+
+    monkeypatch.setattr(views, "stats", broken)
+    farm.trouble = None
+    answer = client.get("/")
+    assert answer.status_code == 200
+    assert "The database cannot be written" in answer.get_data(as_text=True)
+
+
+def test_the_demo_draws_a_phone_that_answers(demo: Sample) -> None:
+    client = demo.person()
+    page = client.get("/").get_data(as_text=True)
+    token = form_token(page)
+    assert "kill -9" in page
+    phone = client.get("/demo/phone/+8613800138000").get_data(as_text=True)
+    assert "回复TD退订" in phone
+    client.post("/demo/phone/+8613800138000", data={"csrf": token, "text": "TD"})
+    assert demo.network.said == ["TD"]
+    for what in ("pull", "plug", "lose", "fill", "kill"):
+        client.post(f"/demo/fault/{what}", data={"csrf": token})
+    assert [name for name, _ in demo.network.done] == ["pull", "plug", "lose", "fill", "kill"]
+    assert demo.network.done[0] == ("pull", 3)
+
+
+def test_a_real_farm_has_no_demo(farm: Sample) -> None:
+    assert farm.person().get("/demo/phone/+8613800138000").status_code == 404
+
+
+def test_the_server_serves_and_stops(farm: Sample) -> None:
+    server = serve(farm.app, WebSettings(port=0))
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/healthz") as answer:
+        assert answer.status == 200
+    server.stop()
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(f"http://127.0.0.1:{server.port}/healthz")
