@@ -9,7 +9,7 @@ from modemfarm.cli.messages import MESSAGE_ID
 from modemfarm.cli.outcome import NotThereError
 from modemfarm.cli.output import emit, json_option, local, say, words
 from modemfarm.model import MessageClass
-from modemfarm.store import actions, views
+from modemfarm.store import actions, hosts, views
 
 
 @click.command()
@@ -67,10 +67,17 @@ def pause(farm: Farm, message_class: str | None, batch: int | None, as_json: boo
 @click.command()
 @class_option
 @batch_option
+@click.option("--clock", is_flag=True, help="This computer's clock is right: let what it held by time go on.")
 @json_option
 @pass_farm
-def resume(farm: Farm, message_class: str | None, batch: int | None, as_json: bool) -> None:
+def resume(farm: Farm, message_class: str | None, batch: int | None, clock: bool, as_json: bool) -> None:
     """Send again what a pause held."""
+    if clock:
+        store = farm.store()
+        store.run(hosts.confirm_clock)
+        farm.committed(store)
+        _tell(farm, "the clock is taken as right", as_json=as_json)
+        return
     scope, value = _scope(message_class, batch)
     store = farm.store()
     done = store.run(lambda tx: actions.resume(tx, scope, value, now(), who="cli"))

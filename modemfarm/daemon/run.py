@@ -139,6 +139,7 @@ class Daemon:
         )
         self._fleet = self._make_fleet()
         self._demo = None if demo is None else SimulatedNetwork(demo / "control.sock", store)
+        self._guard: ClockGuard | None = None
         self._stop = asyncio.Event()
         self._signals = 0
 
@@ -163,7 +164,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled)
         self._offload.start()
-        guard = await self._enter()
+        guard = self._guard = await self._enter()
         housekeeping = Housekeeping(
             self._offload,
             self._journal,
@@ -207,9 +208,7 @@ class Daemon:
         back, unknown = await self._offload.run(hosts.recover, self._settings.host, now)
         if back or unknown:
             log.warning("after a crash: %d parts wait again, %d may have been sent", back, unknown)
-        await self._offload.run(
-            hosts.take_lease, self._settings.host, self._instance, os.getpid(), VERSION, now
-        )
+        await self._offload.run(hosts.take_lease, self._settings.host, self._instance, os.getpid(), VERSION, now)
         self._journal.refresh_sims(await self._offload.run(sims.all_sims))
         return ClockGuard(now, None if newest is None else from_us(newest))
 
@@ -238,6 +237,11 @@ class Daemon:
         if self._signals > 1:
             os._exit(1)
         self._stop.set()
+
+    def _trouble(self) -> str | None:
+        if self._journal.store_down_since is not None:
+            return "store"
+        return "clock" if self._guard is not None and self._guard.doubt is not None else None
 
     def _woken(self, waker: socket.socket) -> None:
         try:
@@ -268,7 +272,7 @@ class Daemon:
             settings=settings,
             terms=self._config.terms,
             zone=ZoneInfo(self._config.zone),
-            trouble=lambda: "store" if self._journal.store_down_since else None,
+            trouble=self._trouble,
         )
         return serve(create_app(deps), settings)
 
@@ -276,4 +280,3 @@ class Daemon:
 def _toml(path: Path) -> dict[str, object]:
     with path.open("rb") as file:
         return tomllib.load(file)
-
