@@ -93,6 +93,7 @@ class Dispatcher:
         self.failures: dict[str, int] = {}
         self.blocked: dict[str, labels.Label] = {}
         self.paused = False
+        self.clock_trusted = True
 
     def wake(self) -> None:
         """Something may be possible now that was not before."""
@@ -204,6 +205,8 @@ class Dispatcher:
             for iccid in able:
                 parts += queue.heads(tx, iccid, now, 3)
             parts += queue.heads(tx, "", now, 2 * len(able) + 4)
+            if not self.clock_trusted:
+                parts = [part for part in parts if not part.scheduled]
             choice = choose(
                 parts, list(able.values()), presence, now, sticky=self._settings.sticky, in_flight=in_flight
             )
@@ -286,5 +289,3 @@ def sim_facts(iccid: str, settings: FarmSettings, row: Mapping[str, object] | No
         owner=f"account:{account}" if account else iccid,
         names=frozenset(str(name) for name in names if name),
     )
-
-

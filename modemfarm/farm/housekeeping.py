@@ -72,9 +72,11 @@ class Housekeeping:
     async def turn(self) -> None:
         """One look at everything that may have fallen due."""
         before = self._guard.doubt
-        trusted = self._guard.look(self._now())
+        trusted = self._journal.dispatcher.clock_trusted = self._guard.look(self._now())
         if self._guard.doubt != before:
-            log.warning("clock: %s", f"{self._guard.doubt}; schedules and expiry wait" if self._guard.doubt else "trusted again")
+            log.warning(
+                "clock: %s", f"{self._guard.doubt}; schedules and expiry wait" if self._guard.doubt else "trusted again"
+            )
         presence = dict(self._journal.presence())
         tick: _Tick = await self._offload.run(self._tick, presence, trusted, self._now())
         if tick.confirmed:

@@ -28,7 +28,7 @@ _HEADS = (
 _CANDIDATE = (
     "SELECT p.id AS part_id, p.message_id, p.part_number, p.recipient, p.class, p.rank, p.due_at, p.bound_iccid,"
     " p.charged_to, p.charged_day, m.parts_total, m.text, m.encoding, m.iccid, m.pinned, m.report, m.flash,"
-    " m.valid_until, m.concat_ref, m.avoid, m.batch_id, q.iccid AS sticky_iccid"
+    " m.valid_until, m.concat_ref, m.avoid, m.batch_id, m.state AS message_state, q.iccid AS sticky_iccid"
     " FROM parts p JOIN messages m ON m.id = p.message_id LEFT JOIN people q ON q.number = p.recipient"
     " WHERE p.id = :id"
 )
@@ -42,6 +42,7 @@ class Candidate:
         bound_iccid: the SIM that it must leave by; "" when any may take it.
         sticky_iccid: the SIM of the last exchange with this person.
         avoid: SIMs that it must not leave by.
+        scheduled: its time was not released yet; a clock in doubt does not let it go.
         charged: its parts are already reserved in `charged_day` of `charged_to`.
     """
 
@@ -66,6 +67,7 @@ class Candidate:
     valid_until: datetime | None
     concat_ref: int | None
     batch_id: int | None
+    scheduled: bool = False
 
 
 def heads(tx: Tx, bound_iccid: str, now: datetime, most: int) -> list[Candidate]:
@@ -101,6 +103,7 @@ def _candidate(row: Row) -> Candidate:
         valid_until=None if row["valid_until"] is None else from_us(row["valid_until"]),
         concat_ref=row["concat_ref"],
         batch_id=row["batch_id"],
+        scheduled=row["message_state"] == "scheduled",
     )
 
 
@@ -311,7 +314,9 @@ def give_back(
         )
     if avoid:
         kept = [*(message["avoid"].split(",") if message["avoid"] else []), avoid]
-        tx.run("UPDATE messages SET avoid = :avoid WHERE id = :id", avoid=",".join(dict.fromkeys(kept)), id=message["id"])
+        tx.run(
+            "UPDATE messages SET avoid = :avoid WHERE id = :id", avoid=",".join(dict.fromkeys(kept)), id=message["id"]
+        )
     refresh(
         tx,
         message["id"],
