@@ -1,0 +1,50 @@
+"""How much of everything a bench does: whole, short, or the smallest that still runs the code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Counts of one form of the bench.
+
+    Attributes:
+        lanes, parts: zero air.
+        air_modems, air_each, air_ms: backlog with air time.
+        pickups, announced: messages measured one at a time.
+        memory: modems of each farm that is weighed.
+        rows: of bulk intake.
+        waiting: in the queue of the smaller and the larger claim; `claims` measured on each.
+    """
+
+    repeats: int
+    lanes: int
+    parts: int
+    air_modems: int
+    air_each: int
+    air_ms: int
+    pickups: int
+    announced: int
+    memory: tuple[int, ...]
+    rows: int
+    waiting: tuple[int, int]
+    claims: int
+    whole: bool = False
+
+    def repeated(self, times: int) -> Size:
+        return replace(self, repeats=times)
+
+
+WHOLE = Size(
+    repeats=3, lanes=32, parts=5000, air_modems=64, air_each=10, air_ms=3000, pickups=200, announced=200,
+    memory=(8, 64, 128), rows=100_000, waiting=(1000, 1_000_000), claims=200, whole=True,
+)  # fmt: skip
+SHORT = Size(
+    repeats=2, lanes=32, parts=1500, air_modems=64, air_each=3, air_ms=3000, pickups=60, announced=60,
+    memory=(8, 32), rows=20_000, waiting=(1000, 100_000), claims=60,
+)  # fmt: skip
+SMALLEST = Size(
+    repeats=1, lanes=2, parts=20, air_modems=2, air_each=2, air_ms=50, pickups=3, announced=3,
+    memory=(1, 2), rows=200, waiting=(100, 1000), claims=5,
+)  # fmt: skip
