@@ -97,8 +97,9 @@ class Inbox:
             if not self._announced:
                 break
             (memory, index), report = next(iter(self._announced.items()))
+            # Forgotten first: once its slot is deleted, the same slot may be announced again for another message.
+            del self._announced[memory, index]
             await self._fetch_one(profile, memory, index, report)
-            self._announced.pop((memory, index), None)
         await self._back_to_first(profile)
 
     async def sweep(self, profile: Profile, *, everywhere: bool, first: bool) -> bool:

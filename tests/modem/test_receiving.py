@@ -58,6 +58,24 @@ def test_a_report_that_comes_on_the_air_is_committed_before_the_result() -> None
     play(port, journal, script)
 
 
+def test_a_slot_that_is_filled_again_while_it_is_emptied_is_read_again() -> None:
+    port, journal = ScriptedPort(), FakeJournal()
+    port.slots[4] = PDU
+    listings = 0
+
+    def again(port: ScriptedPort) -> str:
+        nonlocal listings
+        listings = port.heard.count("AT+CMGL=4")
+        port.slots[4] = REPORT
+        port.answers["AT+CMGD=4"] = "OK"
+        return 'OK|+CDSI: "SM",4'
+
+    port.answers["AT+CMGD=4"] = again
+    play(port, journal, after_ready(port, '+CMTI: "SM",4'))
+    assert [found.pdu_text for found in journal.inbound] == [PDU, REPORT]
+    assert port.heard.count("AT+CMGL=4") == listings  # by its announcement, not by the next sweep
+
+
 def test_a_header_that_lost_its_pdu_makes_a_sweep() -> None:
     port, journal = ScriptedPort(), FakeJournal()
     play(port, journal, after_ready(port, "+CMT: ,30"))
