@@ -13,7 +13,7 @@ from modemfarm.farm.choosing import LaneView, Presence, blocked_by, choose
 from modemfarm.farm.encoding import encode
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.model import ClaimedPart, Plan, SimSettings
-from modemfarm.store import actions, counters, labels, queue
+from modemfarm.store import actions, counters, labels, queue, steps
 from modemfarm.store.engine import Tx
 from modemfarm.store.offload import Offload
 from modemfarm.store.queue import Candidate, Lane
@@ -86,6 +86,7 @@ class Dispatcher:
         self._facts = facts
         self._instance = instance
         self._waiters: dict[str, _Waiter] = {}
+        self._returned: list[tuple[int, int]] = []  # (part, attempt) claimed, and nobody there to take them
         self._wake = asyncio.Event()
         self._stopped = False
         self._last_at: dict[str, datetime] = {}
@@ -115,6 +116,12 @@ class Dispatcher:
         self._wake.set()
         try:
             return await waiter.given
+        except asyncio.CancelledError:
+            if waiter.given.done() and not waiter.given.cancelled():  # cancelled between the claim and its taker
+                part = waiter.given.result()
+                self._returned.append((part.part_id, part.attempt_id))
+                self._wake.set()
+            raise
         finally:
             if self._waiters.get(iccid) is waiter:
                 del self._waiters[iccid]
@@ -129,12 +136,15 @@ class Dispatcher:
             except TimeoutError:
                 pass
             self._wake.clear()
+            await self._take_back()
             waiters = [waiter for waiter in self._waiters.values() if not waiter.given.done()]
             if not waiters or self._stopped:
                 next_at = None
                 continue
             try:
                 done: _Round = await self._offload.run(self._round, waiters, self._now())
+                for claimed in done.claimed:
+                    await self._hand_over(claimed)
             except StoreError as error:
                 log.warning("dispatch: the store does not answer: %s", error)
                 await asyncio.sleep(STORE_AGAIN_S)
@@ -155,15 +165,31 @@ class Dispatcher:
             return IDLE_LOOK_S
         return min(IDLE_LOOK_S, max(0.0, (next_at - self._now()).total_seconds()) + 0.001)
 
+    async def _take_back(self) -> None:
+        while self._returned:
+            part_id, attempt_id = self._returned[-1]
+            try:
+                await self._offload.run(queue.give_back, part_id, attempt_id, self._now())
+            except StoreError:
+                return  # the next round tries again
+            self._returned.remove((part_id, attempt_id))
+            self._in_flight.pop(attempt_id, None)
+
     async def _hand_over(self, claimed: _Claimed) -> None:
         part, waiter = claimed.part, self._waiters.get(claimed.lane.iccid)
         self._last_at[claimed.lane.iccid] = claimed.at
+        try:
+            pdu, length = encode(part, claimed.concat_ref, claimed.at)
+        except ValueError:
+            log.exception("message %d cannot be encoded", part.message_id)
+            await self._offload.run(self._unencodable, claimed.attempt_id, claimed.at)
+            return
         if waiter is None or waiter.given.done() or self._stopped:
-            await self._offload.run(queue.give_back, part.part_id, claimed.attempt_id, self._now())
+            self._returned.append((part.part_id, claimed.attempt_id))
+            self._wake.set()
             return
         self._in_flight[claimed.attempt_id] = (part.recipient, claimed.lane.iccid)
         del self._waiters[claimed.lane.iccid]
-        pdu, length = encode(part, claimed.concat_ref, claimed.at)
         waiter.given.set_result(
             ClaimedPart(
                 attempt_id=claimed.attempt_id,
@@ -179,6 +205,12 @@ class Dispatcher:
                 claimed_at=claimed.at,
             )
         )
+
+    @staticmethod
+    def _unencodable(tx: Tx, attempt_id: int, now: datetime) -> None:
+        one = steps.attempt(tx, attempt_id)
+        if one is not None:
+            steps.failed(tx, one, "content", now)
 
     def _round(self, tx: Tx, waiters: list[_Waiter], now: datetime) -> _Round:
         """One transaction: look at the heads, choose, claim."""

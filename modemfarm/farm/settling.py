@@ -64,7 +64,7 @@ def settle(
         case Evidence.NOT_SENT:
             steps.end_attempt(tx, one.id, outcome, now, charged=False)
             queue.give_back(tx, one.part_id, one.id, now, outcome="not_sent")
-            return Settled(GoOn(), worked=True)
+            return Settled(GoOn(), worked=outcome.text != "no_prompt")
         case Evidence.REFUSED:
             return _refused(tx, rules, inbound, one, family, outcome, now)
 
@@ -134,7 +134,13 @@ def _put_back(tx: Tx, one: Attempt, decision: Decision, now: datetime) -> None:
         case decisions.Repair(delay_s=delay, exclude_iccid=exclude):
             due = None if exclude else now + timedelta(seconds=delay)
             queue.give_back(
-                tx, one.part_id, one.id, now, reason=None if exclude else "network", due_at=due, unbind=not stays,
+                tx,
+                one.part_id,
+                one.id,
+                now,
+                reason=None if exclude else "network",
+                due_at=due,
+                unbind=not stays,
                 avoid=exclude,
             )
         case _:
