@@ -157,8 +157,6 @@ class Dispatcher:
                     self.blocked[waiter.iccid] = done.blocked[waiter.iccid]
                 else:
                     self.blocked.pop(waiter.iccid, None)
-            for claimed in done.claimed:
-                await self._hand_over(claimed)
 
     def _patience(self, next_at: datetime | None) -> float:
         if next_at is None:
