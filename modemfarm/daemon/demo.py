@@ -68,4 +68,3 @@ class SimulatedNetwork:
     def kill_sender(self) -> None:
         """kill -9 this very process; the demo starts it again."""
         os.kill(os.getpid(), signal.SIGKILL)
-

@@ -228,7 +228,7 @@ class Daemon:
             await self._offload.run(hosts.recover, self._settings.host, self._now())
             await self._offload.run(hosts.end_lease, self._settings.host, self._instance, self._now())
         except StoreError as error:
-            log.error("stopping: %s", error)
+            log.error("stopping: %s", error)  # noqa: TRY400 # the store's words say it all
         self._offload.stop()
         self._store.close()
 

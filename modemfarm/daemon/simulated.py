@@ -20,7 +20,17 @@ class SimulatorProcess:
         """
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "modemfarm", "simulate", "--modems", str(modems), "--dir", str(folder), *options]
+        command = [
+            sys.executable,
+            "-m",
+            "modemfarm",
+            "simulate",
+            "--modems",
+            str(modems),
+            "--dir",
+            str(folder),
+            *options,
+        ]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 # our own program
         assert self._process.stdout is not None
         self.ready = self._process.stdout.readline().strip()

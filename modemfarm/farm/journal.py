@@ -160,7 +160,7 @@ class FarmJournal:
     async def claim(self, iccid: str, path: str) -> ClaimedPart:
         """Wait for this SIM's next part; a paused or parked SIM waits until it may send again."""
         iccid = self._alias.get(iccid, iccid)
-        while not self.sim_sends(iccid):
+        while not self.sim_sends(iccid):  # noqa: ASYNC110 # rows change it, and no one here tells
             await asyncio.sleep(0.5)
         return await self.dispatcher.claim(iccid, path)
 
@@ -181,7 +181,7 @@ class FarmJournal:
         )
 
     async def submitting(self, part: ClaimedPart) -> Go | Stop:
-        """Step 3, durable when it answers Go. Where the store fails nothing is sent, and the part is given back later."""
+        """Step 3, durable when it answers Go. Where the store fails nothing is sent; the part is given back later."""
         return await self._ask(steps.submitting, part)
 
     async def recheck(self, part: ClaimedPart) -> Go | Stop:
@@ -284,5 +284,3 @@ class FarmJournal:
 
 def _card(iccid: str | None, imei: str | None, path: str) -> str:
     return iccid or (f"imei:{imei}" if imei else f"path:{path}")
-
-

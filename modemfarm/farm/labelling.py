@@ -22,7 +22,12 @@ PACING_STAYS = timedelta(seconds=30)  # between two parts of a paced farm everyt
 
 
 def judge(
-    waiting: Waiting, blocked: Mapping[str, Label], ready: frozenset[str], presence: Mapping[str, Presence], *, paused: bool
+    waiting: Waiting,
+    blocked: Mapping[str, Label],
+    ready: frozenset[str],
+    presence: Mapping[str, Presence],
+    *,
+    paused: bool,
 ) -> Label:
     """What one waiting message is called.
 

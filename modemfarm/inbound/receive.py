@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from modemfarm.at.errors_table import ErrorTable
 from modemfarm.errors import PduDecodeError
 from modemfarm.gsm.tpdu import SmsDeliver, SmsStatusReport, decode_pdu
-from modemfarm.policy.numbers import originator
 from modemfarm.model import Received, digits_key
+from modemfarm.policy.numbers import originator
 from modemfarm.policy.optout import Keywords, verdict
 from modemfarm.store import inbox, reports, suppress
 from modemfarm.store.engine import Tx, from_us

@@ -8,8 +8,8 @@ from datetime import datetime
 from modemfarm.errors import BadFieldError, TextTooLongError
 from modemfarm.gsm.splitting import Layout, measure
 from modemfarm.intake.draft import Accepted, Draft, IntakeSettings, Preview
-from modemfarm.policy.numbers import parse_recipient
 from modemfarm.model import Encoding, MessageClass, MessageState, Reason, normal_iccid
+from modemfarm.policy.numbers import parse_recipient
 from modemfarm.store.actions import is_paused
 from modemfarm.store.engine import Tx
 from modemfarm.store.events import record

@@ -36,7 +36,7 @@ _NOT_THE_MODEMS_FAULT = frozenset({"restarted", "sim_changed"})
 class Supervisor:
     """Keeps one port served for as long as `run` is not cancelled or drained."""
 
-    def __init__(  # noqa: PLR0917  # the builder's few lines read best in this order
+    def __init__(
         self,
         path: str,
         opener: PortOpener,

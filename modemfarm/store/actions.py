@@ -209,5 +209,3 @@ def resend_unknown(tx: Tx, now: datetime, most: int = 100) -> int:
             record(tx, "message.resending", now, message_id=row["id"], parts=moved)
         count += moved
     return count
-
-

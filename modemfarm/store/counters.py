@@ -19,7 +19,7 @@ def day_start(plan: Plan, now: datetime) -> datetime:
     """
     zone = ZoneInfo(plan.zone)
     local = now.astimezone(zone)
-    at = (local.replace(hour=plan.resets_minute // 60, minute=plan.resets_minute % 60, second=0, microsecond=0, fold=0))
+    at = local.replace(hour=plan.resets_minute // 60, minute=plan.resets_minute % 60, second=0, microsecond=0, fold=0)
     if at.astimezone(now.tzinfo) > now:
         at = (at - timedelta(days=1)).replace(fold=0)
     return at.astimezone(now.tzinfo)

@@ -122,8 +122,6 @@ def newest_moment(tx: Tx) -> int | None:
     return None if moment is None else int(moment)
 
 
-
-
 def clock_confirmed(tx: Tx) -> bool:
     """Whether a person said that a doubted clock is right; the word is used up by asking."""
     return bool(tx.run("DELETE FROM farm WHERE key = 'clock_confirmed'"))

@@ -158,8 +158,8 @@ def _open_message(tx: Tx, raw: Raw, *, old: bool, judge_at: datetime) -> int:
         return int(known)
     return int(
         tx.value(
-            "INSERT INTO inbound (iccid, originator, text, received_at, parts, parts_read, complete, concat_ref, judge_at,"
-            " old) VALUES (:iccid, :from, '', :at, :total, 0, 0, :ref, :judge, :old) RETURNING id",
+            "INSERT INTO inbound (iccid, originator, text, received_at, parts, parts_read, complete, concat_ref,"
+            " judge_at, old) VALUES (:iccid, :from, '', :at, :total, 0, 0, :ref, :judge, :old) RETURNING id",
             **{"from": raw.originator},
             iccid=raw.iccid,
             at=to_us(raw.at),
@@ -211,9 +211,10 @@ def last_sent_to(tx: Tx, number: str) -> int | None:
 def wrote(tx: Tx, number: str, iccid: str | None, now: datetime) -> None:
     """This person wrote to us by this SIM: the contact sticks to it from now on."""
     tx.run(
-        "INSERT INTO people (number, digits, iccid, exchange_at, wrote_at) VALUES (:number, :digits, :iccid, :now, :now)"
-        " ON CONFLICT (number) DO UPDATE SET iccid = coalesce(excluded.iccid, people.iccid),"
-        " exchange_at = excluded.exchange_at, wrote_at = excluded.wrote_at",
+        "INSERT INTO people (number, digits, iccid, exchange_at, wrote_at)"
+        " VALUES (:number, :digits, :iccid, :now, :now) ON CONFLICT (number) DO UPDATE"
+        " SET iccid = coalesce(excluded.iccid, people.iccid), exchange_at = excluded.exchange_at,"
+        " wrote_at = excluded.wrote_at",
         number=number,
         digits=digits_key(number),
         iccid=iccid,

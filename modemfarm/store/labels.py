@@ -38,8 +38,9 @@ def label(tx: Tx, after_id: int, judge: Callable[[Waiting], Label], most: int = 
     rows = tx.all(
         "SELECT * FROM (SELECT * FROM (SELECT id, iccid, state, reason, next_at, class, batch_id"
         " FROM messages WHERE state = 'queued' AND id > :after ORDER BY id LIMIT :n) AS q UNION ALL"
-        " SELECT * FROM (SELECT id, iccid, state, reason, next_at, class, batch_id FROM messages WHERE state = 'held' AND id > :after"
-        " ORDER BY id LIMIT :n) AS h) AS waiting ORDER BY id LIMIT :n",
+        " SELECT * FROM (SELECT id, iccid, state, reason, next_at, class, batch_id"
+        " FROM messages WHERE state = 'held' AND id > :after ORDER BY id LIMIT :n) AS h) AS waiting"
+        " ORDER BY id LIMIT :n",
         after=after_id,
         n=most,
     )

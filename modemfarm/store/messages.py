@@ -122,7 +122,7 @@ def sender_facts(tx: Tx, message_id: int) -> Row | None:
     )
 
 
-def refresh(  # noqa: PLR0913 - a message's row has this many facts
+def refresh(
     tx: Tx,
     message_id: int,
     now: datetime,

@@ -140,7 +140,7 @@ class Offload:
         tx.run("SAVEPOINT command")
         try:
             value = work(tx, *args)
-        except Exception as error:  # the caller gets it; the other commands of this commit go on
+        except Exception as error:  # noqa: BLE001 # the caller gets it; the other commands of this commit go on
             tx.run("ROLLBACK TO SAVEPOINT command")
             return future, None, error
         tx.run("RELEASE SAVEPOINT command")

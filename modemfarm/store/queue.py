@@ -16,10 +16,11 @@ RANKS = range(STARTED_RANK, 10)
 
 # One index probe a rank: a scheduled message in an urgent rank must not hide due ones behind it.
 _HEADS = (
-    "SELECT id, rank, due_at FROM ("
+    "SELECT id, rank, due_at FROM ("  # noqa: S608 # the ranks are ours
     + " UNION ALL ".join(
-        "SELECT * FROM (SELECT id, rank, due_at FROM parts WHERE state = 'waiting' AND gate = 0"
-        f" AND bound_iccid = :bound AND rank = {rank} AND due_at <= :now ORDER BY due_at, id LIMIT :most) AS r{rank + 1}"
+        "SELECT * FROM (SELECT id, rank, due_at FROM parts WHERE state = 'waiting' AND gate = 0"  # noqa: S608
+        f" AND bound_iccid = :bound AND rank = {rank} AND due_at <= :now ORDER BY due_at, id LIMIT :most)"
+        f" AS r{rank + 1}"
         for rank in RANKS
     )
     + ") AS heads ORDER BY rank, due_at, id LIMIT :most"
@@ -219,8 +220,9 @@ def unbind(tx: Tx, iccid: str, most: int = 500) -> int:
     Marketing stays: it does not leave a SIM that an operator refused. What the sender pinned stays too.
     """
     rows = tx.all(
-        "SELECT DISTINCT message_id FROM (SELECT message_id, class, rank FROM parts WHERE state = 'waiting' AND gate = 0"
-        " AND bound_iccid = :iccid AND rank >= 0 AND class <> 'marketing' LIMIT :n) AS bound"
+        "SELECT DISTINCT message_id FROM (SELECT message_id, class, rank FROM parts"
+        " WHERE state = 'waiting' AND gate = 0 AND bound_iccid = :iccid AND rank >= 0 AND class <> 'marketing'"
+        " LIMIT :n) AS bound"
         " WHERE EXISTS (SELECT 1 FROM messages m WHERE m.id = bound.message_id AND m.pinned IS NULL)",
         iccid=iccid,
         n=most,
@@ -281,8 +283,8 @@ def give_back(
         due=None if due_at is None else to_us(due_at),
     )
     tx.run(
-        "UPDATE attempts SET charged_at = NULL, ended_at = coalesce(ended_at, :now), outcome = coalesce(outcome, :outcome)"
-        " WHERE id = :id",
+        "UPDATE attempts SET charged_at = NULL, ended_at = coalesce(ended_at, :now),"
+        " outcome = coalesce(outcome, :outcome) WHERE id = :id",
         id=attempt_id,
         now=to_us(now),
         outcome=outcome,

@@ -41,7 +41,7 @@ def match(tx: Tx, report: Report, now: datetime) -> bool:
     Returns:
         Whether a part was found.
     """
-    part = _by_mr(tx, report) or _by_window(tx, report, now)
+    part = _by_mr(tx, report) or _by_window(tx, report)
     if part is None:
         return False
     tx.run("UPDATE received SET part_id = :part WHERE id = :id", part=part["id"], id=report.received_id)
@@ -65,7 +65,7 @@ def _by_mr(tx: Tx, report: Report) -> Row | None:
     return next((row for row in fitting if row["state"] == "sent"), fitting[0] if fitting else None)
 
 
-def _by_window(tx: Tx, report: Report, now: datetime) -> Row | None:
+def _by_window(tx: Tx, report: Report) -> Row | None:
     """The one unknown part of this SIM and recipient whose window from Ctrl-Z to time-out holds TP-SCTS."""
     if report.scts is None:
         return None
@@ -123,7 +123,9 @@ def apply(tx: Tx, part_id: int, message_id: int, state: str, report: Report, now
             now=to_us(now),
         )
     kind = f"part.{'reported' if report.verdict == 'pending' else report.verdict}"
-    record(tx, kind, now, message_id=message_id, subject=report.iccid, status=report.status, resolved=state == "unknown")
+    record(
+        tx, kind, now, message_id=message_id, subject=report.iccid, status=report.status, resolved=state == "unknown"
+    )
 
 
 def _learn_offset(tx: Tx, iccid: str, offset_us: int) -> None:

@@ -1,6 +1,7 @@
 """The tables, as SQLAlchemy sees them; `migrations.py` says how a database gets them.
 
-Times are microseconds since the epoch (UTC) in BIGINT columns, booleans 0/1, JSON is text: the same on SQLite and PostgreSQL.
+Times are microseconds since the epoch (UTC) in BIGINT columns, booleans 0/1, JSON is text: the same on SQLite
+and PostgreSQL.
 """
 
 from __future__ import annotations
@@ -126,14 +127,31 @@ messages = Table(
     UniqueConstraint("batch_id", "batch_row", name="messages_batch_row"),
     Index("messages_by_state", "state", "id"),
     Index("messages_by_recipient", "recipient", "id"),
-    Index("messages_next", "next_at", postgresql_where=text("state IN ('scheduled', 'held') AND next_at IS NOT NULL"),
-          sqlite_where=text("state IN ('scheduled', 'held') AND next_at IS NOT NULL")),
-    Index("messages_expiring", "valid_until", postgresql_where=text("final_at IS NULL AND valid_until IS NOT NULL"),
-          sqlite_where=text("final_at IS NULL AND valid_until IS NOT NULL")),
-    Index("messages_to_resend", "resend_at", postgresql_where=text("resend_at IS NOT NULL"),
-          sqlite_where=text("resend_at IS NOT NULL")),
-    Index("messages_by_reference", "reference", "id", postgresql_where=text("reference IS NOT NULL"),
-          sqlite_where=text("reference IS NOT NULL")),
+    Index(
+        "messages_next",
+        "next_at",
+        postgresql_where=text("state IN ('scheduled', 'held') AND next_at IS NOT NULL"),
+        sqlite_where=text("state IN ('scheduled', 'held') AND next_at IS NOT NULL"),
+    ),
+    Index(
+        "messages_expiring",
+        "valid_until",
+        postgresql_where=text("final_at IS NULL AND valid_until IS NOT NULL"),
+        sqlite_where=text("final_at IS NULL AND valid_until IS NOT NULL"),
+    ),
+    Index(
+        "messages_to_resend",
+        "resend_at",
+        postgresql_where=text("resend_at IS NOT NULL"),
+        sqlite_where=text("resend_at IS NOT NULL"),
+    ),
+    Index(
+        "messages_by_reference",
+        "reference",
+        "id",
+        postgresql_where=text("reference IS NOT NULL"),
+        sqlite_where=text("reference IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -167,12 +185,29 @@ parts = Table(
     _text("charged_to"),
     _us("charged_day"),
     UniqueConstraint("message_id", "part_number", name="parts_of_message"),
-    Index("parts_waiting", "bound_iccid", "rank", "due_at", "id", postgresql_where=text("state = 'waiting' AND gate = 0"),
-          sqlite_where=text("state = 'waiting' AND gate = 0")),
-    Index("parts_open", "state", postgresql_where=text("state IN ('claimed', 'submitting', 'unknown')"),
-          sqlite_where=text("state IN ('claimed', 'submitting', 'unknown')")),
-    Index("parts_by_mr", "iccid", "mr", "sent_at", postgresql_where=text("mr IS NOT NULL"),
-          sqlite_where=text("mr IS NOT NULL")),
+    Index(
+        "parts_waiting",
+        "bound_iccid",
+        "rank",
+        "due_at",
+        "id",
+        postgresql_where=text("state = 'waiting' AND gate = 0"),
+        sqlite_where=text("state = 'waiting' AND gate = 0"),
+    ),
+    Index(
+        "parts_open",
+        "state",
+        postgresql_where=text("state IN ('claimed', 'submitting', 'unknown')"),
+        sqlite_where=text("state IN ('claimed', 'submitting', 'unknown')"),
+    ),
+    Index(
+        "parts_by_mr",
+        "iccid",
+        "mr",
+        "sent_at",
+        postgresql_where=text("mr IS NOT NULL"),
+        sqlite_where=text("mr IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -201,10 +236,20 @@ attempts = Table(
     Column("mr", Integer),
     Index("attempts_of_part", "part_id", "id"),
     Index("attempts_of_message", "message_id", "id"),
-    Index("attempts_charged", "owner", "charged_at", postgresql_where=text("charged_at IS NOT NULL"),
-          sqlite_where=text("charged_at IS NOT NULL")),
-    Index("attempts_uncertain", "path", "id", postgresql_where=text("outcome = 'uncertain'"),
-          sqlite_where=text("outcome = 'uncertain'")),
+    Index(
+        "attempts_charged",
+        "owner",
+        "charged_at",
+        postgresql_where=text("charged_at IS NOT NULL"),
+        sqlite_where=text("charged_at IS NOT NULL"),
+    ),
+    Index(
+        "attempts_uncertain",
+        "path",
+        "id",
+        postgresql_where=text("outcome = 'uncertain'"),
+        sqlite_where=text("outcome = 'uncertain'"),
+    ),
     Index("attempts_by_sim", "iccid", "id"),
     sqlite_autoincrement=True,
 )
@@ -279,11 +324,19 @@ received = Table(
     _us("discharge_at"),
     Column("part_id", BigInteger),
     Index("received_by_pdu", "iccid", "pdu", "at"),
-    Index("received_loose_reports", "iccid", "id",
-          postgresql_where=text("kind = 'status_report' AND part_id IS NULL"),
-          sqlite_where=text("kind = 'status_report' AND part_id IS NULL")),
-    Index("received_of_inbound", "inbound_id", postgresql_where=text("inbound_id IS NOT NULL"),
-          sqlite_where=text("inbound_id IS NOT NULL")),
+    Index(
+        "received_loose_reports",
+        "iccid",
+        "id",
+        postgresql_where=text("kind = 'status_report' AND part_id IS NULL"),
+        sqlite_where=text("kind = 'status_report' AND part_id IS NULL"),
+    ),
+    Index(
+        "received_of_inbound",
+        "inbound_id",
+        postgresql_where=text("inbound_id IS NOT NULL"),
+        sqlite_where=text("inbound_id IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -308,8 +361,14 @@ inbound = Table(
     _flag("old"),
     _us("read_at"),
     Index("inbound_by_originator", "originator", "id"),
-    Index("inbound_incomplete", "iccid", "originator", "concat_ref", postgresql_where=text("complete = 0"),
-          sqlite_where=text("complete = 0")),
+    Index(
+        "inbound_incomplete",
+        "iccid",
+        "originator",
+        "concat_ref",
+        postgresql_where=text("complete = 0"),
+        sqlite_where=text("complete = 0"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -402,8 +461,13 @@ events = Table(
     Column("message_id", BigInteger),
     Column("subject", Text, nullable=False, server_default=""),  # ICCID, modem path, number
     Column("data", Text, nullable=False, server_default="{}"),
-    Index("events_of_message", "message_id", "id", postgresql_where=text("message_id IS NOT NULL"),
-          sqlite_where=text("message_id IS NOT NULL")),
+    Index(
+        "events_of_message",
+        "message_id",
+        "id",
+        postgresql_where=text("message_id IS NOT NULL"),
+        sqlite_where=text("message_id IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 

@@ -101,8 +101,12 @@ def set_state(
 
 def gone(tx: Tx, iccid: str, path: str, now: datetime) -> None:
     """The modem that held this SIM is gone, or holds another one now."""
-    tx.run("UPDATE sims SET seen_at = :now, path = NULL WHERE iccid = :iccid AND path = :path",
-           iccid=iccid, path=path, now=to_us(now))
+    tx.run(
+        "UPDATE sims SET seen_at = :now, path = NULL WHERE iccid = :iccid AND path = :path",
+        iccid=iccid,
+        path=path,
+        now=to_us(now),
+    )
 
 
 def swept(tx: Tx, iccid: str, now: datetime) -> None:
@@ -119,10 +123,11 @@ def uncertain_again(tx: Tx, iccid: str) -> int:
 def write_modem(tx: Tx, host: str, facts: Mapping[str, object], now: datetime) -> None:
     """Write one modem's snapshot; `facts` are columns of `modems` besides host and seen_at."""
     tx.run(
-        "INSERT INTO modems (path, host, imei, usb_path, family, manufacturer, model, firmware, state, sentence, params,"
-        " next_action, since, iccid, signal_dbm, operator, technology, registration, last_success_at, seen_at)"
-        " VALUES (:path, :host, :imei, :usb_path, :family, :manufacturer, :model, :firmware, :state, :sentence, :params,"
-        " :next_action, :since, :iccid, :signal_dbm, :operator, :technology, :registration, :last_success_at, :now)"
+        "INSERT INTO modems (path, host, imei, usb_path, family, manufacturer, model, firmware, state, sentence,"
+        " params, next_action, since, iccid, signal_dbm, operator, technology, registration, last_success_at, seen_at)"
+        " VALUES (:path, :host, :imei, :usb_path, :family, :manufacturer, :model, :firmware, :state, :sentence,"
+        " :params, :next_action, :since, :iccid, :signal_dbm, :operator, :technology, :registration,"
+        " :last_success_at, :now)"
         " ON CONFLICT (path, host) DO UPDATE SET imei = excluded.imei, usb_path = excluded.usb_path,"
         " family = excluded.family, manufacturer = excluded.manufacturer, model = excluded.model,"
         " firmware = excluded.firmware, state = excluded.state, sentence = excluded.sentence, params = excluded.params,"
@@ -135,8 +140,11 @@ def write_modem(tx: Tx, host: str, facts: Mapping[str, object], now: datetime) -
         **facts,
     )
     if facts.get("operator") and facts.get("iccid"):
-        tx.run("UPDATE sims SET operator = :operator WHERE iccid = :iccid", operator=facts["operator"],
-               iccid=facts["iccid"])
+        tx.run(
+            "UPDATE sims SET operator = :operator WHERE iccid = :iccid",
+            operator=facts["operator"],
+            iccid=facts["iccid"],
+        )
 
 
 def forget_modem(tx: Tx, host: str, path: str) -> None:

@@ -47,8 +47,9 @@ def submitting(tx: Tx, permit: Permit, now: datetime) -> str | None:
         already where it belongs (waiting, canceled or expired).
     """
     row = tx.one(
-        "SELECT p.class, p.charged_day, p.part_number, m.valid_until FROM parts p JOIN messages m ON m.id = p.message_id"
-        " WHERE p.id = :id AND p.attempt_id = :attempt AND p.state = 'claimed'",
+        "SELECT p.class, p.charged_day, p.part_number, m.valid_until"
+        " FROM parts p JOIN messages m ON m.id = p.message_id WHERE p.id = :id"
+        " AND p.attempt_id = :attempt AND p.state = 'claimed'",
         id=permit.part_id,
         attempt=permit.attempt_id,
     )
@@ -67,7 +68,7 @@ def submitting(tx: Tx, permit: Permit, now: datetime) -> str | None:
         return "validity_expired"
     exempt = int(row["class"] == "transactional" and permit.transactional_after_opt_out)
     moved = tx.run(
-        "UPDATE parts SET state = 'submitting', submitting_at = :now WHERE id = :id AND attempt_id = :attempt"
+        "UPDATE parts SET state = 'submitting', submitting_at = :now WHERE id = :id AND attempt_id = :attempt"  # noqa: S608
         " AND state = 'claimed' AND" + _STANDS,
         id=permit.part_id,
         attempt=permit.attempt_id,
@@ -85,7 +86,7 @@ def recheck(tx: Tx, permit: Permit, now: datetime) -> str | None:
     exempt_class = tx.value("SELECT class FROM parts WHERE id = :id", id=permit.part_id)
     exempt = int(exempt_class == "transactional" and permit.transactional_after_opt_out)
     stands = tx.value(
-        "SELECT 1 FROM parts WHERE id = :id AND attempt_id = :attempt AND state = 'submitting' AND" + _STANDS,
+        "SELECT 1 FROM parts WHERE id = :id AND attempt_id = :attempt AND state = 'submitting' AND" + _STANDS,  # noqa: S608
         id=permit.part_id,
         attempt=permit.attempt_id,
         exempt=exempt,
@@ -112,8 +113,8 @@ def _stop(tx: Tx, permit: Permit, now: datetime, exempt: int) -> str:
         return "opted_out"
     give_back(tx, permit.part_id, permit.attempt_id, now, reason="paused")
     tx.run(  # a pause of its class or batch hides it from the next claim; a farm-wide one stops claiming
-        "UPDATE parts SET gate = 1 WHERE message_id = (SELECT message_id FROM parts WHERE id = :id) AND state = 'waiting'"
-        " AND EXISTS (SELECT 1 FROM pauses WHERE (scope = 'class' AND value = parts.class)"
+        "UPDATE parts SET gate = 1 WHERE message_id = (SELECT message_id FROM parts WHERE id = :id)"
+        " AND state = 'waiting' AND EXISTS (SELECT 1 FROM pauses WHERE (scope = 'class' AND value = parts.class)"
         "  OR (scope = 'batch' AND value = CAST(parts.batch_id AS TEXT)))",
         id=permit.part_id,
     )
@@ -296,7 +297,13 @@ def uncertain(tx: Tx, one: Attempt, outcome: Outcome, now: datetime, resend_at: 
             tx.run("UPDATE messages SET resend_at = :at WHERE id = :id", at=to_us(resend_at), id=one.message_id)
         refresh(tx, one.message_id, now, reason="unknown")
         record(
-            tx, "part.unknown", now, message_id=one.message_id, subject=one.iccid, detail=outcome.text, code=outcome.code
+            tx,
+            "part.unknown",
+            now,
+            message_id=one.message_id,
+            subject=one.iccid,
+            detail=outcome.text,
+            code=outcome.code,
         )
     return bool(moved)
 
@@ -322,5 +329,3 @@ def failed(tx: Tx, one: Attempt, reason: str, now: datetime, *, params: dict[str
     state = refresh(tx, one.message_id, now, reason="partial" if left else reason, params=params)
     if state.value == "failed":
         record(tx, "message.failed", now, message_id=one.message_id, subject=one.iccid, reason=reason, **(params or {}))
-
-
