@@ -42,12 +42,15 @@ def postgres() -> Iterator[str]:
         except KeyError:
             missing("the user postgres", "a PostgreSQL server does not run as root")
         os.chown(folder, owner, -1)
-    quiet = {"check": True, "stdout": subprocess.DEVNULL, "cwd": folder, "user": owner}
-    subprocess.run([initdb, "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"], **quiet)
+
+    def call(*words: str | Path) -> None:
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL, cwd=folder, user=owner)
+
+    call(initdb, "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
     options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-    subprocess.run([server, "-D", folder / "data", "-l", folder / "log", "-w", "-o", options, "start"], **quiet)
+    call(server, "-D", folder / "data", "-l", folder / "log", "-w", "-o", options, "start")
     yield str(folder)
-    subprocess.run([server, "-D", folder / "data", "-m", "immediate", "-w", "stop"], **quiet)
+    call(server, "-D", folder / "data", "-m", "immediate", "-w", "stop")
     shutil.rmtree(folder, ignore_errors=True)
 
 
