@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from modemfarm.cli.context import Farm, now, pass_farm
+from modemfarm.cli.outcome import Exit
 from modemfarm.cli.output import emit, json_option, say
 from modemfarm.store import admin, migrations
 from modemfarm.store.engine import Store
@@ -32,11 +33,12 @@ def upgrade(farm: Farm, as_json: bool) -> None:
 @db.command()
 @json_option
 @pass_farm
-def check(farm: Farm, as_json: bool) -> None:
-    """Say whether the database is whole and of this version's schema."""
+def check(farm: Farm, as_json: bool) -> int:
+    """Say whether the database is whole and of this version's schema; exits 1 when it is damaged."""
     store = farm.store()
     faults = store.look(admin.damage)
     if as_json:
         emit({"schema": SCHEMA, "faults": faults})
     else:
         say("\n".join(faults) if faults else f"schema {SCHEMA}: whole")
+    return Exit.FAILED if faults else Exit.DONE

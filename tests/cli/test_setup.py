@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -113,6 +115,16 @@ def test_a_damaged_database_is_told_apart(farm: FarmAt) -> None:
     ran = farm("messages", "list")
     assert ran.code == 5
     assert "Traceback" not in ran.err
+
+
+def test_db_check_fails_when_it_finds_a_fault(farm: FarmAt) -> None:
+    with closing(sqlite3.connect(farm.folder / "farm" / "modemfarm.db")) as database, database:
+        database.execute("PRAGMA ignore_check_constraints = ON")
+        database.execute("CREATE TABLE spoiled (n INTEGER CHECK (n > 0))")
+        database.execute("INSERT INTO spoiled VALUES (-1)")
+    ran = farm("db", "check", "--json")
+    assert ran.code == 1
+    assert ran.json["faults"] == ["CHECK constraint failed in spoiled"]
 
 
 def test_keys_are_made_listed_and_revoked(farm: FarmAt) -> None:
