@@ -12,26 +12,18 @@ from modemfarm.store.events import record
 from modemfarm.store.messages import refresh
 
 STARTED_RANK = -1  # the other parts of a message whose first part went out: before everything else
-RANKS = range(STARTED_RANK, 10)
 
-# One index probe a rank: a scheduled message in an urgent rank must not hide due ones behind it.
-_HEADS = (
-    "SELECT id, rank, due_at FROM ("  # noqa: S608 # the ranks are ours
-    + " UNION ALL ".join(
-        "SELECT * FROM (SELECT id, rank, due_at FROM parts WHERE state = 'waiting' AND gate = 0"  # noqa: S608
-        f" AND bound_iccid = :bound AND rank = {rank} AND due_at <= :now ORDER BY due_at, id LIMIT :most)"
-        f" AS r{rank + 1}"
-        for rank in RANKS
-    )
-    + ") AS heads ORDER BY rank, due_at, id LIMIT :most"
+_NEXT_RANK = (
+    "SELECT rank FROM parts WHERE state = 'waiting' AND gate = 0 AND bound_iccid = :bound AND rank >= :rank"
+    " ORDER BY rank LIMIT 1"
 )
-
-_CANDIDATE = (
+_DUE_OF_RANK = (
     "SELECT p.id AS part_id, p.message_id, p.part_number, p.recipient, p.class, p.rank, p.due_at, p.bound_iccid,"
     " p.charged_to, p.charged_day, m.parts_total, m.text, m.encoding, m.iccid, m.pinned, m.report, m.flash,"
     " m.valid_until, m.concat_ref, m.avoid, m.batch_id, m.state AS message_state, q.iccid AS sticky_iccid"
     " FROM parts p JOIN messages m ON m.id = p.message_id LEFT JOIN people q ON q.number = p.recipient"
-    " WHERE p.id = :id"
+    " WHERE p.state = 'waiting' AND p.gate = 0 AND p.bound_iccid = :bound AND p.rank = :rank AND p.due_at <= :now"
+    " ORDER BY p.due_at, p.id LIMIT :most"
 )
 
 
@@ -74,10 +66,15 @@ class Candidate:
 def heads(tx: Tx, bound_iccid: str, now: datetime, most: int) -> list[Candidate]:
     """The first waiting, due parts bound to one SIM ("" reads the unbound ones), in the order they should go."""
     found: list[Candidate] = []
-    for head in tx.all(_HEADS, bound=bound_iccid, now=to_us(now), most=most):
-        row = tx.one(_CANDIDATE, id=head["id"])
-        if row is not None:
-            found.append(_candidate(row))
+    rank = STARTED_RANK
+    while len(found) < most:
+        # Rank by rank: a scheduled message in an urgent one must not hide due ones behind it.
+        next_rank = tx.value(_NEXT_RANK, bound=bound_iccid, rank=rank)
+        if next_rank is None:
+            break
+        rows = tx.all(_DUE_OF_RANK, bound=bound_iccid, rank=next_rank, now=to_us(now), most=most - len(found))
+        found += [_candidate(row) for row in rows]
+        rank = next_rank + 1
     return found
 
 
