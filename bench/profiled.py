@@ -1,6 +1,7 @@
 """`python -m bench.profiled …`: the modemfarm command under cProfile, its event loop and its store writer apart.
 
-The environment variable MODEMFARM_BENCH_PROFILE names the file's beginning: `.loop` and `.writer` are added.
+The environment variable MODEMFARM_BENCH_PROFILE names the files' beginning: `.loop` and `.writer` are cProfile's,
+`.sql` has a line a statement: seconds in all, how often, its text.
 """
 
 from __future__ import annotations
@@ -9,14 +10,27 @@ import atexit
 import cProfile
 import os
 import sys
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
 
 from bench.rig import PROFILE_TO
 from modemfarm.cli.main import main
+from modemfarm.store.engine import Tx
 from modemfarm.store.offload import Offload
 
 _writer = cProfile.Profile()
 _loop = cProfile.Profile()
 _work = Offload._work  # noqa: SLF001 # a profile belongs to one thread, and this is that thread's
+_execute = Tx._execute  # noqa: SLF001 # the same
+_statements: defaultdict[str, list[float]] = defaultdict(list)
+
+
+def _timed_execute(self: Tx, sql: str, binds: Mapping[str, object]) -> None:
+    begun = time.perf_counter()
+    _execute(self, sql, binds)
+    _statements[sql].append(time.perf_counter() - begun)
 
 
 def _profiled_work(self: Offload) -> None:
@@ -32,9 +46,12 @@ def _leave() -> None:
     to = os.environ[PROFILE_TO]
     _loop.dump_stats(f"{to}.loop")
     _writer.dump_stats(f"{to}.writer")
+    rows = sorted(((sum(taken), len(taken), sql) for sql, taken in list(_statements.items())), reverse=True)
+    Path(f"{to}.sql").write_text("".join(f"{total:.4f}\t{count}\t{sql}\n" for total, count, sql in rows))
 
 
 if __name__ == "__main__":
+    Tx._execute = _timed_execute  # type: ignore[method-assign]  # noqa: SLF001 # bench only
     Offload._work = _profiled_work  # type: ignore[method-assign]  # noqa: SLF001 # bench only
     atexit.register(_leave)
     _loop.enable()
