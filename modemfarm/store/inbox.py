@@ -75,8 +75,9 @@ def is_known(tx: Tx, raw: Raw, *, plausible: bool) -> bool:
     Args:
         plausible: its TP-SCTS tells it apart; otherwise only the same slot of the same memory does.
     """
+    same_sim = "iccid IS NULL" if raw.iccid is None else "iccid = :iccid"  # as the index has it
     row = tx.one(
-        "SELECT memory, slot FROM received WHERE pdu = :pdu AND coalesce(iccid, '') = coalesce(:iccid, '')"
+        f"SELECT memory, slot FROM received WHERE pdu = :pdu AND {same_sim}"  # noqa: S608 # our own words
         " AND at > :since AND kind <> 'duplicate' ORDER BY at DESC LIMIT 1",
         pdu=raw.pdu,
         iccid=raw.iccid,
@@ -90,7 +91,7 @@ def is_known(tx: Tx, raw: Raw, *, plausible: bool) -> bool:
 def slot_emptied(tx: Tx, iccid: str, memory: str, slot: int) -> None:
     """A slot was seen empty: what is read from it later is new, however alike."""
     tx.run(
-        "UPDATE received SET slot = NULL WHERE coalesce(iccid, '') = :iccid AND memory = :memory AND slot = :slot",
+        "UPDATE received SET slot = NULL WHERE iccid = :iccid AND memory = :memory AND slot = :slot",
         iccid=iccid,
         memory=memory,
         slot=slot,
