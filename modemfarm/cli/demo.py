@@ -18,6 +18,7 @@ from modemfarm.cli.outcome import CliError, Exit
 from modemfarm.cli.output import say
 from modemfarm.cli.run import login_url, page_url
 from modemfarm.config.load import Config, load
+from modemfarm.daemon.lock import StateLock
 from modemfarm.daemon.simulated import SimulatorProcess
 from modemfarm.intake.accept import accept
 from modemfarm.intake.draft import Draft
@@ -51,13 +52,15 @@ FIRST_TEXTS = (
     "--dir", "folder", type=click.Path(path_type=Path), default=Path("farm/demo"), show_default=True, help="Its folder."
 )
 def demo(modems: int, port: int, folder: Path) -> int:
-    """Try modemfarm without hardware; Ctrl-C ends it."""
+    """Try modemfarm without hardware; Ctrl-C ends it. Each start begins anew."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended too
     config = _prepare(folder, port)
     simulator = SimulatorProcess(
         folder.resolve() / "sim", modems, "--airtime-ms", "1500", "--report-ms", "1500", "--setup-ms", "500"
     )
     keeper = _Keeper(
-        [sys.executable, "-m", "modemfarm", "-c", str(config.path), "run", "--demo", str(simulator.folder)]
+        [sys.executable, "-m", "modemfarm", "-c", str(config.path), "run", "--demo", str(simulator.folder)],
+        folder / "daemon.log",
     )
     try:
         keeper.start()
@@ -71,6 +74,9 @@ def demo(modems: int, port: int, folder: Path) -> int:
 
 def _prepare(folder: Path, port: int) -> Config:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    StateLock(folder).release()  # another demo that runs here keeps what it has
+    for stale in (*folder.glob("demo.db*"), folder / "sim" / "smsc.jsonl", folder / "daemon.log"):
+        stale.unlink(missing_ok=True)
     path = folder / "config.yaml"
     path.write_text(SETTINGS.format(port=port), encoding="utf-8")
     path.chmod(0o600)
@@ -89,7 +95,8 @@ def _wait_ready(url: str, keeper: _Keeper) -> None:
             if keeper.ended:
                 break
             time.sleep(0.2)
-    raise CliError("the demo's daemon did not get ready; its messages stand above", Exit.FAILED)
+    said = "".join(keeper.log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)[-15:])
+    raise CliError(f"the demo's daemon did not get ready; it said:\n{said}", Exit.FAILED)
 
 
 def _tell(config: Config) -> None:
@@ -110,15 +117,16 @@ def _tell(config: Config) -> None:
     say("  send     curl -s -H 'Authorization: Bearer " + key + "' -H 'Content-Type: application/json' \\")
     say(f'             -d \'{{"to": "+8613800138000", "text": "Hello from modemfarm 👋"}}\' {url}/v1/messages')
     say("")
-    say("Ctrl-C ends the demo.")
+    say(f"Ctrl-C ends the demo. The daemon's log is {config.path.parent / 'daemon.log'}.")
     sys.stdout.flush()
 
 
 class _Keeper:
     """Runs the daemon and starts it again when it dies."""
 
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: list[str], log: Path) -> None:
         self._command = command
+        self.log = log
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = False
 
@@ -130,7 +138,8 @@ class _Keeper:
 
     def start(self) -> None:
         """Start the daemon."""
-        self._process = subprocess.Popen(self._command)  # noqa: S603 # our own program
+        with self.log.open("ab") as out:
+            self._process = subprocess.Popen(self._command, stdout=out, stderr=out)  # noqa: S603 # our own program
 
     def watch(self) -> int:
         """Until a signal asks for the end; the exit code."""
