@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 from modemfarm.at.events import Command, Unsolicited
 from modemfarm.at.replies import Stored, parse_cdsi, parse_cmti, parse_stored
@@ -23,6 +25,7 @@ _EMPTY_SLOT = frozenset({21, 22, 321})  # invalid index, not found (CME); invali
 _READS_AT_ONCE = 50  # announced messages read before a part may go out: a flood must not stop sending
 _STUCK_LIMIT = 500
 _RETRY_S = 1.0
+_NAMELESS_S = 10.0  # what comes before the card is known waits this long for its name
 
 
 class Inbox:
@@ -40,6 +43,7 @@ class Inbox:
         self._announced: dict[tuple[str, int], bool] = {}
         self._direct: deque[Received] = deque()
         self._direct_came = asyncio.Event()
+        self._card_known = asyncio.Event()
         self._stuck: set[tuple[str, int, str]] = set()  # slots that cannot be deleted, with what they hold
         self._selected = ""
         self.memories: tuple[str, ...] = ()
@@ -75,21 +79,37 @@ class Inbox:
         self._news()
         return True
 
+    def belongs_to(self, iccid: str) -> None:
+        """Whose modem this is, from now on; what came directly before is this card's too."""
+        self.iccid = iccid
+        self._card_known.set()
+
     async def keep_direct(self) -> None:
-        """Commit what came by +CMT and +CDS, in order, for as long as the session lives."""
+        """Commit what came by +CMT and +CDS, in order, for as long as the session lives.
+
+        A port holds what the modem said while nobody listened, and it is read before the card is: a report without
+        its card's name would find no part.
+        """
         while True:
             await self._direct_came.wait()
             self._direct_came.clear()
+            if self.iccid is None:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_NAMELESS_S):
+                        await self._card_known.wait()
             while self._direct:
-                if await self._commit(self._direct[0]):
+                if await self._commit(self._named(self._direct[0])):
                     self._direct.popleft()
                 else:
                     await asyncio.sleep(_RETRY_S)
 
     async def drain_direct(self) -> None:
         """Commit what is still in memory, once: the session ends."""
-        while self._direct and await self._commit(self._direct[0]):
+        while self._direct and await self._commit(self._named(self._direct[0])):
             self._direct.popleft()
+
+    def _named(self, received: Received) -> Received:
+        return received if received.iccid else replace(received, iccid=self.iccid, imei=self.imei)
 
     async def fetch(self, profile: Profile) -> None:
         """Read what was announced, commit it, delete it."""

@@ -161,6 +161,8 @@ class Session:
             return False
         await self._board.say("listening", seconds=int(wait_s))
         self._link.expect_late(Command("+CMGS=0", body=b"00" + CTRL_Z, tag=pending.attempt_id))
+        if pending.iccid:
+            self._inbox.belongs_to(pending.iccid)  # until the card itself is read
         written_at: datetime = pending.ctrl_z_at or self._clock.now()
         self._sender.remember(pending.attempt_id, pending.iccid, written_at)
         while self._loop.time() < until:
@@ -230,7 +232,7 @@ class Session:
             known = self._limits.last_card.get(imei)
             self._inbox.own_memory_of_another = known is not None and known != card.iccid
             self._limits.last_card[imei] = card.iccid
-        self._inbox.iccid = card.iccid
+        self._inbox.belongs_to(card.iccid)
         await self._journal.sim_seen(self._port.path, imei, card)
         await self._board.learn(iccid=card.iccid)
         return card

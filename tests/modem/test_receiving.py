@@ -42,6 +42,25 @@ def test_direct_messages_and_reports_are_committed() -> None:
     assert [(found.pdu_text, found.status_report) for found in journal.inbound] == [(PDU, False), (REPORT, True)]
 
 
+def test_what_the_port_held_before_the_card_was_read_bears_its_name() -> None:
+    port, journal = ScriptedPort(), FakeJournal()
+    port.say(f"+CDS: 26|{REPORT}")
+    play(port, journal, ready)
+    assert [(found.pdu_text, found.iccid) for found in journal.inbound] == [(REPORT, "8986001234567890123")]
+
+
+def test_what_comes_to_a_modem_without_a_card_is_kept_all_the_same() -> None:
+    port, journal = ScriptedPort(), FakeJournal()
+    port.answers["AT+CPIN?"] = None
+    port.say(f"+CMT: ,30|{PDU}")
+
+    async def script(journal: FakeJournal, supervisor: Supervisor) -> None:
+        await asyncio.sleep(60)
+
+    play(port, journal, script)
+    assert [(found.pdu_text, found.iccid) for found in journal.inbound] == [(PDU, None)]
+
+
 def test_a_report_that_comes_on_the_air_is_committed_before_the_result() -> None:
     port, journal = ScriptedPort(), FakeJournal()
     port.result_s = 60
