@@ -24,7 +24,10 @@ BULK_SLICE_S = 0.010  # intake may hold the writer for so long while the wire wa
 CHECKPOINT_EVERY_S = 5.0
 
 T = TypeVar("T")
-_Job = tuple[Callable[..., Any], tuple[Any, ...], Future[Any]]
+_Future = TypeVar("_Future", asyncio.Future[Any], Future[Any])
+_Answer = asyncio.Future[Any] | Future[Any]  # of a task, or of another thread
+_Job = tuple[Callable[..., Any], tuple[Any, ...], _Answer]
+_Told = list[tuple[_Answer, Any, BaseException | None]]
 
 
 class Offload:
@@ -67,18 +70,20 @@ class Offload:
         Raises:
             StoreError: nothing of it was written, or (connection lost in COMMIT) nobody knows.
         """
-        return await asyncio.wrap_future(self._put(self._wire, work, args))
+        answer: T = await self._put(self._wire, work, args, asyncio.get_running_loop().create_future())
+        return answer
 
     def call(self, work: Callable[..., T], *args: Any) -> T:
         """The same for other threads and for bulk work: it waits behind the wire's commands."""
-        return self._put(self._bulk, work, args).result()
+        answer: T = self._put(self._bulk, work, args, Future()).result()
+        return answer
 
     async def bulk(self, work: Callable[..., T], *args: Any) -> T:
         """Bulk work awaited from asyncio."""
-        return await asyncio.wrap_future(self._put(self._bulk, work, args))
+        answer: T = await self._put(self._bulk, work, args, asyncio.get_running_loop().create_future())
+        return answer
 
-    def _put(self, queue: deque[_Job], work: Callable[..., T], args: tuple[Any, ...]) -> Future[T]:
-        future: Future[T] = Future()
+    def _put(self, queue: deque[_Job], work: Callable[..., Any], args: tuple[Any, ...], future: _Future) -> _Future:
         with self._wake:
             if self._stopping:
                 raise StoreError("the daemon is stopping")
@@ -101,7 +106,7 @@ class Offload:
 
     def _one_commit(self) -> None:
         taken: list[_Job] = []
-        answers: list[tuple[Future[Any], Any, BaseException | None]] = []
+        answers: _Told = []
         try:
             if self._connection is None:
                 self._connection = self._store.connect()
@@ -119,14 +124,35 @@ class Offload:
             answers = [(job[2], None, failure) for job in taken]
             if not taken and (job := self._next(True)):  # not even a transaction could be begun
                 answers = [(job[2], None, failure)]
-        for future, value, problem in answers:
-            self.pending -= 1
-            if not future.set_running_or_notify_cancel():
+        self._tell(answers)
+
+    def _tell(self, answers: _Told) -> None:
+        """Hand the results of one commit over: to each thread its own, to each event loop all of its tasks' at once."""
+        loops: dict[asyncio.AbstractEventLoop, _Told] = {}
+        for answer in answers:
+            future = answer[0]
+            if isinstance(future, asyncio.Future):
+                loops.setdefault(future.get_loop(), []).append(answer)
                 continue
-            if problem is None:
-                future.set_result(value)
-            else:
-                future.set_exception(problem)
+            self._answered(1)
+            if future.set_running_or_notify_cancel():
+                _settle(*answer)
+        for loop, told in loops.items():
+            try:
+                loop.call_soon_threadsafe(self._settle_all, told)
+            except RuntimeError:  # its loop was closed meanwhile: nobody waits any more
+                self._answered(len(told))
+
+    def _settle_all(self, told: _Told) -> None:
+        """In the loop's own thread: a virtual clock moves on only after its tasks were told."""
+        for answer in told:
+            if not answer[0].done():
+                _settle(*answer)
+        self._answered(len(told))
+
+    def _answered(self, count: int) -> None:
+        with self._wake:
+            self.pending -= count
 
     def _next(self, bulk_too: bool) -> _Job | None:
         with self._wake:
@@ -135,7 +161,7 @@ class Offload:
             return self._bulk.popleft() if self._bulk and bulk_too else None
 
     @staticmethod
-    def _one_command(tx: Tx, job: _Job) -> tuple[Future[Any], Any, BaseException | None]:
+    def _one_command(tx: Tx, job: _Job) -> tuple[_Answer, Any, BaseException | None]:
         work, args, future = job
         tx.run("SAVEPOINT command")
         try:
@@ -161,3 +187,10 @@ class Offload:
                 checkpoint(self._store)
             except StoreError as error:
                 log.warning("store: checkpoint: %s", error)
+
+
+def _settle(future: _Answer, value: Any, problem: BaseException | None) -> None:
+    if problem is None:
+        future.set_result(value)
+    else:
+        future.set_exception(problem)
