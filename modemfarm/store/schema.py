@@ -325,6 +325,14 @@ received = Table(
     Column("part_id", BigInteger),
     Index("received_by_pdu", "iccid", "pdu", "at"),
     Index(
+        "received_in_slots",
+        "iccid",
+        "memory",
+        "slot",
+        postgresql_where=text("slot IS NOT NULL"),
+        sqlite_where=text("slot IS NOT NULL"),
+    ),
+    Index(
         "received_loose_reports",
         "iccid",
         "id",
