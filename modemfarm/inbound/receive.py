@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from modemfarm.at.errors_table import ErrorTable
 from modemfarm.errors import PduDecodeError
 from modemfarm.gsm.tpdu import SmsDeliver, SmsStatusReport, decode_pdu
+from modemfarm.gsm.userdata import join
 from modemfarm.model import Received, digits_key
 from modemfarm.policy.numbers import originator
 from modemfarm.policy.optout import Keywords, verdict
@@ -168,7 +169,15 @@ def _deliver(
     )
     if not complete:
         return Understood("deliver")
+    if raw.concat_ref is not None and tpdu.data is None:
+        inbox.write_text(tx, inbound_id, _storable(_joined(inbox.pdus(tx, inbound_id))))
     return Understood("deliver", inbound_id, judge(tx, inbound_id, settings, now))
+
+
+def _joined(pdus: list[bytes]) -> str:
+    """The text of all parts read as one: foreign senders cut characters in two."""
+    tpdus = (decode_pdu(pdu).tpdu for pdu in pdus)
+    return join([tpdu.user_data for tpdu in tpdus if isinstance(tpdu, SmsDeliver)])
 
 
 def _storable(text: str | None) -> str:

@@ -172,6 +172,17 @@ def _open_message(tx: Tx, raw: Raw, *, old: bool, judge_at: datetime) -> int:
     )
 
 
+def pdus(tx: Tx, inbound_id: int) -> list[bytes]:
+    """The PDUs that make up a message, in the order of their parts."""
+    rows = tx.all("SELECT pdu FROM received WHERE inbound_id = :id ORDER BY concat_number", id=inbound_id)
+    return [bytes.fromhex(row["pdu"]) for row in rows]
+
+
+def write_text(tx: Tx, inbound_id: int, text: str) -> None:
+    """The text of a complete message, read over the borders of its parts."""
+    tx.run("UPDATE inbound SET text = :text WHERE id = :id", text=text, id=inbound_id)
+
+
 def one(tx: Tx, inbound_id: int) -> Row | None:
     """One row of `inbound`."""
     return tx.one("SELECT * FROM inbound WHERE id = :id", id=inbound_id)
