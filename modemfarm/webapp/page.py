@@ -12,7 +12,7 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 
 from modemfarm import wording
 from modemfarm.errors import ModemfarmError, StoreError
-from modemfarm.store import actions, keys, sims, views
+from modemfarm.store import actions, keys, sims, unread, views
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import access, forecast
 from modemfarm.webapp.access import COOKIE, check_form, csrf_token, deps
@@ -95,7 +95,7 @@ def seen_farm(w: Words) -> dict[str, Any]:
             finish = forecast.finish(views.waiting_parts(tx), cards, now) if stats["waiting"] else None
             messages = views.messages(tx, limit=LAST)["data"]
             replies = views.inbound_list(tx, limit=LAST)["data"]
-            new_replies = views.unread(tx)
+            new_replies = unread.count(tx)
     except StoreError:
         trouble = trouble or "store"
         stats = {"queue": {}, "waiting": 0, "pauses": [], "parts_sent_24h": 0}

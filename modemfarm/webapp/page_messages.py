@@ -13,7 +13,7 @@ from modemfarm.intake.accept import accept, preview
 from modemfarm.intake.again import retry
 from modemfarm.intake.draft import Draft
 from modemfarm.model import MessageState
-from modemfarm.store import actions, idempotency, views
+from modemfarm.store import actions, idempotency, unread, views
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import asking, forecast
 from modemfarm.webapp.access import deps
@@ -86,10 +86,10 @@ def resolve(message_id: int, outcome: str) -> Response:
 def inbox() -> Response:
     with deps().store.read() as tx:
         found = views.inbound_list(tx, cursor=asking.cursor(), limit=_SHOWN)
-        newest = views.newest_inbound(tx)
+        newest = unread.newest(tx)
     response = show("inbox.html", mark="", found=found, **_frame())
     if newest and asking.cursor() is None:
-        write(views.mark_read, newest, deps().clock.now())
+        write(unread.mark_read, newest, deps().clock.now())
     return response
 
 

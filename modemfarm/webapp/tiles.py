@@ -12,6 +12,7 @@ from modemfarm.webapp.words import Words
 
 SHAPES = {"working": "●", "starting": "◌", "recovering": "↻", "needs_you": "▲", "paused": "‖", "gone": "✕"}
 _ORDER = ("needs_you", "recovering", "starting", "working", "paused", "gone")
+_LONGEST_NAME = 26
 _BARS_DBM = (-105, -95, -85, -75)  # one bar from each of these upwards
 
 
@@ -81,7 +82,7 @@ def _modem_tile(number: int, modem: dict[str, Any], sim: dict[str, Any] | None, 
     if sim is not None and sim["state"] in {"paused", "parked"} and state in {"working", "needs_you", "starting"}:
         state = "paused" if sim["state"] == "paused" else "needs_you"
         sentence, action, button = sim_sentence(sim, words), sim_action(sim, words), "resume_sim"
-    name = " ".join(item for item in (modem["manufacturer"], modem["model"]) if item) or modem["family"] or ""
+    name = device_name(modem["manufacturer"], modem["model"]) or modem["family"] or ""
     short = modem["path"].rsplit("/", 1)[-1]
     signal = modem["signal_dbm"] if modem["state"] in {"working", "paused", "needs_you"} else None
     return Tile(
@@ -104,6 +105,16 @@ def _modem_tile(number: int, modem: dict[str, Any], sim: dict[str, Any] | None, 
         modem=modem["id"],
         button=button,
     )
+
+
+def device_name(manufacturer: str | None, model: str | None) -> str:
+    """What people call a modem: ``SIMCOM_Ltd`` and ``SIMCOM_SIM800`` are a SIMCOM SIM800."""
+    maker = re.split(r"[_\s,]", (manufacturer or "").strip())[0]
+    kind = re.sub(r"[_\s]+", " ", model or "").strip()
+    if maker.islower():
+        maker = maker.capitalize()
+    name = kind if kind.lower().startswith(maker.lower()) else f"{maker} {kind}".strip()
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1].rstrip()}…"
 
 
 def _sim_tile(number: int, sim: dict[str, Any], words: Words) -> Tile:

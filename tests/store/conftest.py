@@ -1,68 +1,91 @@
-"""One suite on both databases: `store` is an empty, upgraded one of each kind."""
+"""One suite, two databases: every test that asks for `store` runs on SQLite and on PostgreSQL.
+
+Both watch every move of a part: one that is no row of MOVES fails the test.
+"""
 
 from __future__ import annotations
 
-import os
-import pwd
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 
-import psycopg
 import pytest
 
+from modemfarm.model import MOVES
+from modemfarm.store import migrations
 from modemfarm.store.engine import Store
-from modemfarm.store.migrations import upgrade
-from tests.needs import missing
+from modemfarm.store.schema import SCHEMA, meta
+from tests.postgres import Cluster
+from tests.store.tools import NOW
 
-NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
-_numbers = count(1)
+_WRONG = " OR ".join(
+    f"(OLD.state = '{old}' AND NEW.state NOT IN ({', '.join(repr(str(new)) for new in (old, *news))}))"
+    for old, news in MOVES.items()
+)
+_TRIGGER = {
+    "sqlite": (
+        f"CREATE TRIGGER moves BEFORE UPDATE OF state ON parts WHEN {_WRONG}"
+        " BEGIN SELECT RAISE(ABORT, 'a part moved as no row of MOVES says'); END"
+    ),
+    "postgresql": (
+        "CREATE FUNCTION moves() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION"
+        " 'a part moved from %% to %% as no row of MOVES says', OLD.state, NEW.state; END $$ LANGUAGE plpgsql;"
+        f" CREATE TRIGGER moves BEFORE UPDATE ON parts FOR EACH ROW WHEN ({_WRONG}) EXECUTE FUNCTION moves()"
+    ),
+}
+_EMPTY = "; ".join(f"DELETE FROM {table.name}" for table in meta.sorted_tables)  # TRUNCATE takes ten times as long
+
+_FACTS = [{"key": "schema", "value": str(SCHEMA)}, {"key": "farm_id", "value": "cafe"}, {"key": "epoch", "value": "1"}]
 
 
-def _program(name: str) -> str:
-    found = shutil.which(name) or next(
-        (str(p) for p in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))), None
-    )
-    return found or missing("postgresql", "the store's tests run on it too")
+def _prepared(store: Store, kind: str) -> Store:
+    migrations.upgrade(store, NOW)
+    with store.write() as tx:
+        tx.connection.exec_driver_sql(_TRIGGER[kind])
+    return store
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """A server of this test run's own, reached by a socket; its folder."""
-    initdb, server = _program("initdb"), _program("pg_ctl")
-    folder = Path(tempfile.mkdtemp(prefix="modemfarm-pg-", dir="/tmp"))
-    owner = None
-    if os.geteuid() == 0:  # the server refuses to run as root
-        try:
-            owner = pwd.getpwnam("postgres").pw_uid
-        except KeyError:
-            missing("the user postgres", "a PostgreSQL server does not run as root")
-        os.chown(folder, owner, -1)
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server for this run."""
+    made = Cluster()
+    yield made
+    made.stop()
 
-    def call(*words: str | Path) -> None:
-        subprocess.run(words, check=True, stdout=subprocess.DEVNULL, cwd=folder, user=owner)
 
-    call(initdb, "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-    call(server, "-D", folder / "data", "-l", folder / "log", "-w", "-o", options, "start")
-    yield str(folder)
-    call(server, "-D", folder / "data", "-m", "immediate", "-w", "stop")
-    shutil.rmtree(folder, ignore_errors=True)
+@pytest.fixture(scope="session")
+def _server(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    store = _prepared(Store(cluster.create("suite"), tmp_path_factory.mktemp("server")), "postgresql")
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="session")
+def _file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("file")
+    store = _prepared(Store("sqlite:///first.db", folder), "sqlite")
+    store.close()  # the last to close one moves the log into the file
+    return folder / "first.db"
+
+
+@pytest.fixture
+def sqlite_store(_file: Path, tmp_path: Path) -> Iterator[Store]:
+    """An empty database of this version in a file."""
+    shutil.copy(_file, tmp_path / "farm.db")
+    (tmp_path / "farm.db").chmod(0o600)
+    store = Store("sqlite:///farm.db", tmp_path)
+    yield store
+    store.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+def store(request: pytest.FixtureRequest) -> Store:
+    """An empty database of this version."""
     if request.param == "sqlite":
-        built = Store("sqlite:///farm.db", tmp_path)
-    else:
-        folder, name = request.getfixturevalue("postgres"), f"farm{next(_numbers)}"
-        with psycopg.connect(f"host={folder} user=postgres dbname=postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        built = Store(f"postgresql+psycopg://postgres@/{name}?host={folder}", tmp_path)
-    upgrade(built, NOW)
-    yield built
-    built.close()
+        found: Store = request.getfixturevalue("sqlite_store")
+        return found
+    server: Store = request.getfixturevalue("_server")
+    with server.write() as tx:
+        tx.connection.exec_driver_sql(_EMPTY)
+        tx.many("INSERT INTO farm (key, value) VALUES (:key, :value)", _FACTS)
+    return server

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from modemfarm.model import CAUTIOUS, MessageState, Plan, Reason, SimSettings
 from modemfarm.store import actions, counters, figures, sim_facts, sims, suppress, views
@@ -12,8 +13,8 @@ from tests.store.conftest import NOW
 CARD = "8986001234567890101"
 
 
-def put(store: Store, **facts: object) -> int:
-    row = {"recipient": "+8613800138000", "text": "您好", "message_class": "transactional", "state": MessageState.QUEUED,
+def put(store: Store, **facts: Any) -> int:
+    row: dict[str, Any] = {"recipient": "+8613800138000", "text": "您好", "message_class": "transactional", "state": MessageState.QUEUED,
            "encoding": "ucs2", "parts_total": 1, "rank": 4} | facts  # fmt: skip
     number = store.run(insert, NewMessage(**row), NOW)
     assert number is not None

@@ -1,0 +1,115 @@
+"""A database is created, recognised, upgraded, or refused with the reason."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from modemfarm.errors import SchemaOutdatedError, StoreError
+from modemfarm.store import hosts, migrations
+from modemfarm.store.engine import Store
+from modemfarm.store.schema import SCHEMA, meta
+from tests.postgres import Cluster
+from tests.store.tools import NOW
+
+
+def test_a_fresh_file_gets_every_table_once(tmp_path: Path) -> None:
+    store = Store("sqlite:///farm.db", tmp_path / "state")
+    assert migrations.found(store) == 0
+    assert migrations.upgrade(store, NOW)
+    assert not migrations.upgrade(store, NOW)
+    migrations.check(store)
+    with store.read() as tx:
+        tables = {row["name"] for row in tx.all("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert {table.name for table in meta.sorted_tables} <= tables
+    store.close()
+
+
+def test_a_fresh_server_database_gets_every_table_once(cluster: Cluster, tmp_path: Path) -> None:
+    store = Store(cluster.create("fresh"), tmp_path)
+    assert migrations.found(store) == 0
+    assert migrations.upgrade(store, NOW)
+    assert not migrations.upgrade(store, NOW)
+    migrations.check(store)
+    store.close()
+
+
+def test_the_farm_keeps_its_id_over_upgrades(store: Store) -> None:
+    with store.write() as tx:
+        before = tx.value("SELECT value FROM farm WHERE key = 'farm_id'")
+        tx.run("UPDATE farm SET value = '0' WHERE key = 'schema'")
+    migrations.upgrade(store, NOW)
+    with store.read() as tx:
+        assert tx.value("SELECT value FROM farm WHERE key = 'farm_id'") == before
+
+
+def test_a_newer_database_is_refused_by_its_number(store: Store) -> None:
+    with store.write() as tx:
+        tx.run("UPDATE farm SET value = :n WHERE key = 'schema'", n=str(SCHEMA + 1))
+    for look in (migrations.check, lambda one: migrations.upgrade(one, NOW)):
+        with pytest.raises(SchemaOutdatedError, match="newer modemfarm") as caught:
+            look(store)
+        assert (caught.value.found, caught.value.wanted) == (SCHEMA + 1, SCHEMA)
+
+
+def test_an_older_database_is_not_used_unasked(store: Store) -> None:
+    with store.write() as tx:
+        tx.run("UPDATE farm SET value = '0' WHERE key = 'schema'")
+    with pytest.raises(SchemaOutdatedError, match="modemfarm db upgrade"):
+        migrations.check(store)
+
+
+def test_an_upgrade_waits_for_the_daemon_that_uses_the_database(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrations, "SCHEMA", SCHEMA + 1)
+    monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, lambda _tx: None))
+    store.run(hosts.take_lease, "cellar", "abc", 4711, "0.1.0", NOW)
+    with pytest.raises(SchemaOutdatedError, match=r"cellar \(process 4711\)"):
+        migrations.upgrade(store, NOW)
+    store.run(hosts.end_lease, "cellar", "abc", NOW)
+    assert migrations.upgrade(store, NOW)
+    assert migrations.found(store) == SCHEMA + 1
+    with store.write() as tx:
+        tx.run("UPDATE farm SET value = :n WHERE key = 'schema'", n=str(SCHEMA))
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "farm.db").write_bytes(b"certainly not a database" * 100)
+    store = Store("sqlite:///farm.db", tmp_path)
+    with pytest.raises(StoreError, match="not a database"):
+        migrations.found(store)
+    store.close()
+
+
+def test_a_damaged_database_is_an_error_of_the_store(tmp_path: Path) -> None:
+    store = Store("sqlite:///farm.db", tmp_path)
+    migrations.upgrade(store, NOW)
+    store.close()
+    path = tmp_path / "farm.db"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100] + b"\xff" * 4096 + whole[4196:])
+    damaged = Store("sqlite:///farm.db", tmp_path)
+    with pytest.raises(StoreError, match="malformed"):
+        migrations.found(damaged)
+    damaged.close()
+
+
+def test_somebody_elses_database_is_left_alone(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "farm.db") as other:
+        other.execute("CREATE TABLE invoices (id INTEGER)")
+    other.close()
+    store = Store("sqlite:///farm.db", tmp_path)
+    with pytest.raises(StoreError, match="invoices"):
+        migrations.upgrade(store, NOW)
+    store.close()
+
+
+def test_a_database_without_its_number_is_not_guessed_at(store: Store) -> None:
+    with store.write() as tx:
+        number = tx.value("SELECT value FROM farm WHERE key = 'schema'")
+        tx.run("DELETE FROM farm WHERE key = 'schema'")
+    with pytest.raises(StoreError, match="schema number is missing"):
+        migrations.check(store)
+    with store.write() as tx:
+        tx.run("INSERT INTO farm (key, value) VALUES ('schema', :n)", n=number)
