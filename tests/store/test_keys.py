@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from modemfarm.store import idempotency, keys
 from modemfarm.store.engine import Store
-from tests.store.conftest import NOW
+
+NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
 
 
 def test_a_key_is_known_by_its_digest_only(store: Store) -> None:

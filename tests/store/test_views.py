@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from modemfarm.model import CAUTIOUS, MessageState, Plan, Reason, SimSettings
@@ -8,7 +8,8 @@ from modemfarm.store import actions, counters, figures, sim_facts, sims, suppres
 from modemfarm.store.engine import Store, Tx, to_us
 from modemfarm.store.messages import NewMessage, insert
 from modemfarm.store.shapes import Terms
-from tests.store.conftest import NOW
+
+NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
 
 CARD = "8986001234567890101"
 
