@@ -9,6 +9,7 @@ import resource
 import secrets
 import signal
 import socket
+import sys
 import tomllib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -52,6 +53,7 @@ log = logging.getLogger(__name__)
 
 DRAIN_WITHIN_S = 25.0
 OPEN_FILES = 4096
+SWITCH_S = 0.0005  # every statement of the writer lets go of the interpreter; getting it back took up to 5 ms
 PORT_THREADS = 64
 VERSION = "0.1.0"
 
@@ -70,6 +72,7 @@ def run(config: Config, *, simulate: int | None = None, demo: Path | None = None
         ConfigError, StoreError: it cannot start.
     """
     _raise_file_limit()
+    sys.setswitchinterval(SWITCH_S)
     config.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = StateLock(config.state_dir)
     try:
