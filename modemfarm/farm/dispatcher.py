@@ -278,7 +278,9 @@ class Dispatcher:
     def _view(self, tx: Tx, iccid: str, now: datetime) -> LaneView:
         facts = self._facts(iccid)
         plan = facts.plan
-        today = counters.used(tx, facts.owner, "day", counters.day_start(plan, now))
+        today = 0  # a plan without a limit needs no count: turns alone spread its parts
+        if plan.per_day is not None:
+            today = counters.used(tx, facts.owner, "day", counters.day_start(plan, now))
         paced = None
         if plan.per_minute is not None:
             paced = counters.minute_free_at(tx, facts.owner, plan.per_minute, now)
