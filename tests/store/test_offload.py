@@ -47,7 +47,7 @@ class Gate:
 
 
 async def _until(event: threading.Event) -> None:
-    while not event.is_set():  # noqa: ASYNC110
+    while not event.is_set():
         await asyncio.sleep(0.001)
 
 

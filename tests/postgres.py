@@ -1,0 +1,69 @@
+"""A PostgreSQL cluster of a test run's own: a temporary folder, a Unix socket in it, nothing synced."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from tests.needs import missing
+
+WHY = "the store is tested on PostgreSQL too (Debian: apt-get install postgresql)"
+QUIET = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=60", "shared_buffers=32MB")
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name)
+    if found:
+        return found
+    versions = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[4]))
+    return str(versions[-1]) if versions else missing(name, WHY)
+
+
+class Cluster:
+    """Started when made; `url(database)` names one of its databases."""
+
+    def __init__(self) -> None:
+        self._initdb, self._pg_ctl, self._psql = _program("initdb"), _program("pg_ctl"), _program("psql")
+        self._as: tuple[str, ...] = ()
+        self.folder = Path(tempfile.mkdtemp(prefix="modemfarm-pg-"))
+        if os.geteuid() == 0:  # the server refuses to run as root
+            try:
+                owner = pwd.getpwnam("postgres")
+            except KeyError:
+                missing("the user postgres", WHY)
+            self._as = ("setpriv", f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups")
+            os.chown(self.folder, owner.pw_uid, owner.pw_gid)
+        data = str(self.folder / "data")
+        self._do(self._initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
+        options = " ".join(f"-c {setting}" for setting in QUIET)
+        self._do(
+            self._pg_ctl, "-D", data, "-w", "-l", str(self.folder / "log"), "-o",
+            f"-k {self.folder} -c listen_addresses='' {options}", "start",
+        )  # fmt: skip
+
+    def _do(self, *command: str) -> None:
+        done = subprocess.run(
+            [*self._as, *command], check=False, capture_output=True, text=True, cwd=self.folder, env=self._environment()
+        )
+        if done.returncode:
+            raise RuntimeError(f"{command[0]}: {done.stderr or done.stdout}")
+
+    @staticmethod
+    def _environment() -> dict[str, str]:
+        return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8"}
+
+    def create(self, database: str) -> str:
+        """Make an empty database; its URL."""
+        self._do(self._psql, "-h", str(self.folder), "-U", "postgres", "-q", "-c", f'CREATE DATABASE "{database}"')
+        return self.url(database)
+
+    def url(self, database: str) -> str:
+        return f"postgresql+psycopg://postgres@/{database}?host={self.folder}"
+
+    def stop(self) -> None:
+        self._do(self._pg_ctl, "-D", str(self.folder / "data"), "-w", "-m", "immediate", "stop")
+        shutil.rmtree(self.folder, ignore_errors=True)
