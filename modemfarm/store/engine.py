@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import os
 import re
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +19,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from modemfarm.errors import StoreBusyError, StoreError
+
+log = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 T = TypeVar("T")
@@ -120,6 +124,7 @@ class Store:
             parsed = make_url(url)
         except ArgumentError as error:
             raise StoreError(f"{url!r} is not a database URL") from error
+        self._base = base
         self.file: Path | None = None
         if parsed.get_backend_name() == "sqlite":
             self.file = base / (parsed.database or "modemfarm.db")
@@ -165,11 +170,27 @@ class Store:
 
         return engine
 
+    def tighten(self) -> None:
+        """Take from others what rights they have on the state directory and the database file, and say so."""
+        if self.file is None:
+            return
+        for path, rights in ((self._base, 0o700), (self.file, 0o600)):
+            try:
+                given = stat.S_IMODE(path.stat().st_mode)
+                if given & ~rights:
+                    path.chmod(given & rights)
+                    log.warning("%s was open to others (%o): now it is %o", path, given, given & rights)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                log.warning("%s may be open to others: %s", path, error.strerror)
+
     def create_file(self) -> None:
         """Make the state directory and the database file, for nobody else to read."""
         if self.file is None:
             return
         try:
+            self._base.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(self.file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         except OSError as error:

@@ -62,7 +62,7 @@ def check(store: Store) -> None:
 
 
 def upgrade(store: Store, now: datetime) -> bool:
-    """Create the database or bring it up to date; an up-to-date one is not written.
+    """Create the database or bring it up to date; an up-to-date one is not written, wrong rights are tightened.
 
     Returns:
         Whether anything was done.
@@ -70,6 +70,7 @@ def upgrade(store: Store, now: datetime) -> bool:
     Raises:
         SchemaOutdatedError: it is newer than this version, or a live daemon uses it.
     """
+    store.tighten()
     number = found(store)
     if number >= SCHEMA:
         check(store)
