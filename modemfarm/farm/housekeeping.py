@@ -13,13 +13,14 @@ from modemfarm.farm.choosing import Presence
 from modemfarm.farm.clockguard import ClockGuard
 from modemfarm.farm.journal import FarmJournal
 from modemfarm.inbound.receive import InboundSettings, judge
-from modemfarm.store import actions, hosts, inbox, labels, queue, sims
+from modemfarm.store import actions, hosts, idempotency, inbox, labels, queue, sims
 from modemfarm.store.engine import Row, Tx
 from modemfarm.store.offload import Offload
 
 log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
+PRUNE_EVERY = 3600  # turns
 
 
 @dataclass(slots=True)
@@ -59,6 +60,7 @@ class Housekeeping:
         self._guard = guard
         self._reset = reset
         self._version = 0
+        self._turns = 0
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -95,6 +97,9 @@ class Housekeeping:
 
     def _tick(self, tx: Tx, presence: dict[str, Presence], trusted: bool, now: datetime) -> _Tick:
         tick = _Tick()
+        self._turns += 1
+        if trusted and self._turns % PRUNE_EVERY == 0:
+            idempotency.prune(tx, now)
         if trusted:
             tick.moved += labels.release_due(tx, now)
             tick.moved += actions.expire(tx, now)
