@@ -174,7 +174,10 @@ def _modems(farm: Farm, store: Store) -> Iterator[Finding]:
     for item in every:
         well = item["state"] in {"working", "starting", "paused"}
         yield Finding(
-            f"modem {item['id']}", well, f"{item['state']}: {item['said']}", item["do"] or "look at the modem"
+            f"modem {item['id']}",
+            well,
+            f"{item['state']}: {item['sentence']}",
+            item["next_action"] or "look at the modem",
         )
 
 

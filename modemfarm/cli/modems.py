@@ -16,7 +16,7 @@ _COLUMNS = (
     ("id", "MODEM"),
     ("path", "PORT"),
     ("state", "STATE"),
-    ("said", "WHAT"),
+    ("sentence", "WHAT"),
     ("signal", "SIGNAL"),
     ("operator", "OPERATOR"),
     ("iccid", "SIM"),
@@ -29,14 +29,16 @@ def modems() -> None:
 
 
 def spoken(modem: dict[str, Any], told: Words) -> dict[str, Any]:
-    """A modem with its sentence and next action in words."""
+    """A modem as the API shows it: sentence and next action in words, their slugs beside them."""
     params = modem.get("params") or {}
-    action = modem["next_action"]
+    sentence = modem.get("sentence_code", modem["sentence"])
+    action = modem.get("next_action_code", modem["next_action"])
     return {
         **modem,
-        "said": told.say(f"modem.{modem['sentence']}", params),
-        "do": told.say(f"action.{action}", params) if action else None,
-        "signal": None if modem["signal_dbm"] is None else f"{modem['signal_dbm']} dBm",
+        "sentence": told.say(f"modem.{sentence}", params),
+        "sentence_code": sentence,
+        "next_action": told.say(f"action.{action}", params) if action else None,
+        "next_action_code": action,
     }
 
 
@@ -47,10 +49,12 @@ def list_(farm: Farm, as_json: bool) -> None:
     """List modems with their state and one sentence."""
     remote = farm.remote()
     found = remote.get("/modems")["data"] if remote else farm.store().look(views.modems)
+    told = [spoken(item, words(farm.environ)) for item in found]
     if as_json:
-        emit({"data": found, "next": None})
+        emit({"data": told, "next": None})
         return
-    table(_COLUMNS, [spoken(item, words(farm.environ)) for item in found], wide="said")
+    rows = [{**item, "signal": item["signal_dbm"] and f"{item['signal_dbm']} dBm"} for item in told]
+    table(_COLUMNS, rows, wide="sentence")
 
 
 @modems.command()
@@ -62,11 +66,11 @@ def show(farm: Farm, modem: str, as_json: bool) -> None:
     found = farm.store().look(views.modem, modem)
     if found is None:
         raise NotThereError(f"there is no modem {modem}")
-    if as_json:
-        emit(found)
-        return
     told = spoken(found, words(farm.environ))
-    record({**found, "sentence": told["said"], "next_action": told["do"], "since": local(found["since"])})
+    if as_json:
+        emit(told)
+    else:
+        record({**told, "since": local(found["since"])})
 
 
 @modems.command()
@@ -83,6 +87,6 @@ def reset(farm: Farm, modem: str, as_json: bool) -> None:
         raise CliError(f"modem {modem} is gone")
     farm.committed(store)
     if as_json:
-        emit(found)
+        emit(spoken(found, words(farm.environ)))
     else:
         say(f"{found['id']}: asked to reset")

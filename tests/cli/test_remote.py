@@ -9,7 +9,7 @@ import pytest
 
 from modemfarm.config.load import load
 from modemfarm.modem.settings import SystemClock
-from modemfarm.store import keys, suppress
+from modemfarm.store import keys, sims, suppress
 from modemfarm.store.engine import Store
 from modemfarm.webapp.app import create_app
 from modemfarm.webapp.server import serve
@@ -64,6 +64,24 @@ def test_send_and_lists_work_through_the_api(away: FarmAt) -> None:
     assert away("explain", str(item["id"]), "--json").json["data"][0]["code"] == "accepted"
     assert away("modems", "list", "--json").json["data"] == []
     assert away("sims", "list", "--json").json["data"] == []
+
+
+def test_a_modem_is_shown_alike_here_and_through_the_api(away: FarmAt, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    facts: dict[str, object] = dict.fromkeys(
+        ("usb_path", "family", "manufacturer", "model", "firmware", "since", "iccid", "signal_dbm", "operator",
+         "technology", "registration", "last_success_at")
+    )  # fmt: skip
+    facts |= {"path": "/dev/ttyV0", "imei": "356938035643801", "state": "needs_you", "since": 0, "registration": ""}
+    facts |= {"sentence": "port_busy", "params": '{"what": "ModemManager"}', "next_action": "close_other_program"}
+    away.write(sims.write_modem, "here", facts, NOW)
+    there = away("modems", "list", "--json").json["data"]
+    monkeypatch.chdir(away.folder)
+    assert away("modems", "list", "--json").json["data"] == there
+    assert there[0]["sentence"] == "Another program uses this port: ModemManager."
+    assert there[0]["sentence_code"] == "port_busy"
+    assert there[0]["next_action_code"] == "close_other_program"
+    assert away("modems", "show", "356938035643801", "--json").json == there[0]
 
 
 def test_exit_codes_are_the_same_through_the_api(away: FarmAt, monkeypatch: pytest.MonkeyPatch) -> None:
