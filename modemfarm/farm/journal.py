@@ -20,6 +20,7 @@ from modemfarm.model import ClaimedPart, ModemState, Outcome, Received, mask
 from modemfarm.modem.journal import After, Go, ModemStatus, Pending, SimSeen, Stop
 from modemfarm.store import counters, hosts, inbox, pins, queue, sims, steps
 from modemfarm.store.engine import Row, Tx, from_us, to_us
+from modemfarm.store.events import record
 from modemfarm.store.offload import Offload
 from modemfarm.store.reports import RESULT_WITHIN
 from modemfarm.store.steps import Permit
@@ -52,6 +53,7 @@ class FarmJournal:
         self._statuses: dict[str, ModemStatus] = {}  # to be written
         self._families: dict[str, str] = {}  # by path
         self._sims: dict[str, Row] = {}  # as the database has them
+        self._repairs: dict[str, datetime] = {}  # by path: since when the repair that was recorded last
         self._here: dict[str, str] = {}  # path -> ICCID
         self._alias: dict[str, str] = {}  # a card as a session calls it -> as it was known before
         self._facts: dict[str, SimFacts] = {}
@@ -280,6 +282,10 @@ class FarmJournal:
                 moment = facts[name]
                 facts[name] = None if moment is None else to_us(moment)
             sims.write_modem(tx, self._settings.host, facts, self._now())
+            step = status.sentence.removeprefix("repairing_")
+            if step != status.sentence and self._repairs.get(status.path) != status.since:
+                self._repairs[status.path] = status.since
+                record(tx, "modem.reset", self._now(), subject=status.path, step=step)
 
 
 def _card(iccid: str | None, imei: str | None, path: str) -> str:
