@@ -9,7 +9,7 @@ from modemfarm.store.engine import Tx, to_us
 
 
 def record(
-    tx: Tx, kind: str, now: datetime, *, message_id: int | None = None, subject: str = "", **data: object
+    tx: Tx, kind: str, now: datetime, /, *, message_id: int | None = None, subject: str = "", **data: object
 ) -> None:
     """Write one event in the transaction of what it tells.
 
