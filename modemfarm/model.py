@@ -45,7 +45,17 @@ MOVES: Mapping[PartState, frozenset[PartState]] = {
         # sent: evidence for an attempt whose part already waits to be sent again
         {PartState.CLAIMED, PartState.CANCELED, PartState.EXPIRED, PartState.FAILED, PartState.SENT}
     ),
-    PartState.CLAIMED: frozenset({PartState.SUBMITTING, PartState.WAITING, PartState.CANCELED, PartState.EXPIRED}),
+    PartState.CLAIMED: frozenset(
+        # failed: a part before it failed for good; sent: evidence for an earlier attempt of the same part
+        {
+            PartState.SUBMITTING,
+            PartState.WAITING,
+            PartState.CANCELED,
+            PartState.EXPIRED,
+            PartState.FAILED,
+            PartState.SENT,
+        }
+    ),
     PartState.SUBMITTING: frozenset(
         # back to waiting: never left (before Ctrl-Z) or the network said that it did not accept it
         {PartState.SENT, PartState.UNKNOWN, PartState.WAITING, PartState.FAILED, PartState.CANCELED, PartState.EXPIRED}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -61,6 +62,8 @@ def settle(
             return _accepted(tx, inbound, one, outcome, now)
         case Evidence.UNCERTAIN:
             return _uncertain(tx, inbound, one, outcome, now)
+        case Evidence.NOT_SENT | Evidence.REFUSED if not steps.is_open(one, outcome):
+            return Settled(GoOn(), worked=True)  # written before, or about a part that went on since
         case Evidence.NOT_SENT:
             steps.end_attempt(tx, one.id, outcome, now, charged=False)
             queue.give_back(tx, one.part_id, one.id, now, outcome="not_sent")
@@ -106,8 +109,6 @@ def _refused(
     decision = triage(outcome, MessageClass(one.message_class), family, history, rules.errors)
     if isinstance(decision, decisions.Unknown):
         return _uncertain(tx, inbound, one, outcome, now)
-    if outcome.late and not steps.reopen(tx, one):
-        return Settled(GoOn(), worked=True)
     steps.end_attempt(tx, one.id, outcome, now, charged=False)
     facts: dict[str, object] = {"kind": outcome.kind, "code": outcome.code}
     if isinstance(decision, decisions.Fail):
@@ -119,32 +120,27 @@ def _refused(
 
 def _put_back(tx: Tx, one: Attempt, decision: Decision, now: datetime) -> None:
     """Where the part of a refused attempt goes."""
+    back = functools.partial(queue.give_back, tx, one.part_id, one.id, now, late=one.part_state == "unknown")
     steps.count_attempt(tx, one, counts=getattr(decision, "counts_attempt", True))
     stays = one.message_class == MessageClass.MARKETING
     match decision:
         case decisions.RetryLater(delay_s=delay):
-            queue.give_back(
-                tx, one.part_id, one.id, now, reason="network", due_at=now + timedelta(seconds=delay), unbind=not stays
-            )
+            back(reason="network", due_at=now + timedelta(seconds=delay), unbind=not stays)
         case decisions.OtherSim(exclude_iccid=iccid):
-            queue.give_back(tx, one.part_id, one.id, now, avoid=iccid)
+            back(avoid=iccid)
         case decisions.HoldOnSim(slug=slug):
-            queue.give_back(tx, one.part_id, one.id, now, unbind=False, reason=slug)
+            back(unbind=False, reason=slug)
             labels.hold(tx, one.message_id, slug, {"iccid": one.iccid}, None)
         case decisions.Repair(delay_s=delay, exclude_iccid=exclude):
             due = None if exclude else now + timedelta(seconds=delay)
-            queue.give_back(
-                tx,
-                one.part_id,
-                one.id,
-                now,
+            back(
                 reason=None if exclude else "network",
                 due_at=due,
                 unbind=not stays,
                 avoid=exclude,
             )
         case _:
-            queue.give_back(tx, one.part_id, one.id, now)
+            back()
 
 
 def _sim_side(

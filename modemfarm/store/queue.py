@@ -167,8 +167,10 @@ def claim(tx: Tx, part: Candidate, lane: Lane, now: datetime) -> int | None:
     )
     if part.parts_total > 1:
         tx.run(
-            "UPDATE parts SET bound_iccid = :iccid, rank = :rank WHERE message_id = :id AND state = 'waiting'",
+            "UPDATE parts SET bound_iccid = :iccid, rank = :rank WHERE message_id = :id"
+            " AND (state = 'waiting' OR id = :part)",
             iccid=lane.iccid,
+            part=part.part_id,
             rank=STARTED_RANK,
             id=part.message_id,
         )
@@ -217,10 +219,9 @@ def unbind(tx: Tx, iccid: str, most: int = 500) -> int:
     Marketing stays: it does not leave a SIM that an operator refused. What the sender pinned stays too.
     """
     rows = tx.all(
-        "SELECT DISTINCT message_id FROM (SELECT message_id, class, rank FROM parts"
-        " WHERE state = 'waiting' AND gate = 0 AND bound_iccid = :iccid AND rank >= 0 AND class <> 'marketing'"
-        " LIMIT :n) AS bound"
-        " WHERE EXISTS (SELECT 1 FROM messages m WHERE m.id = bound.message_id AND m.pinned IS NULL)",
+        "SELECT DISTINCT message_id FROM (SELECT p.message_id FROM parts p JOIN messages m ON m.id = p.message_id"
+        " WHERE p.state = 'waiting' AND p.gate = 0 AND p.bound_iccid = :iccid AND p.rank >= 0"
+        " AND p.class <> 'marketing' AND m.pinned IS NULL LIMIT :n) AS bound",
         iccid=iccid,
         n=most,
     )
@@ -259,6 +260,7 @@ def give_back(
     due_at: datetime | None = None,
     unbind: bool = True,
     avoid: str | None = None,
+    late: bool = False,
 ) -> bool:
     """Put a part of an attempt back to waiting, refunded.
 
@@ -267,16 +269,19 @@ def give_back(
 
     Args:
         reason: slug for what it now waits; with `due_at` the message is held until then.
-        avoid: a SIM that it must not try again.
+        avoid: a SIM that it must not try again; one that the sender pinned has no other.
+        late: an error told late that an unknown part was not accepted after all.
 
     Returns:
         False when the part was not in this attempt any more.
     """
     moved = tx.run(
         "UPDATE parts SET state = 'waiting', attempt_id = NULL, submitting_at = NULL, due_at = coalesce(:due, due_at)"
-        " WHERE id = :id AND attempt_id = :attempt AND state IN ('claimed', 'submitting')",
+        " WHERE id = :id AND attempt_id = :attempt"
+        " AND (state IN ('claimed', 'submitting') OR (state = 'unknown' AND :late = 1))",
         id=part_id,
         attempt=attempt_id,
+        late=int(late),
         due=None if due_at is None else to_us(due_at),
     )
     tx.run(
@@ -289,6 +294,10 @@ def give_back(
     if not moved:
         return False
     refund(tx, part_id)
+    if late:
+        tx.run(
+            "UPDATE messages SET resend_at = NULL WHERE id = (SELECT message_id FROM parts WHERE id = :id)", id=part_id
+        )
     message = tx.one(
         "SELECT m.id, m.parts_total, m.pinned, m.rank, m.avoid FROM messages m JOIN parts p ON p.message_id = m.id"
         " WHERE p.id = :id",
@@ -311,7 +320,7 @@ def give_back(
             due=to_us(due_at),
             id=message["id"],
         )
-    if avoid:
+    if avoid and message["pinned"] is None:
         kept = [*(message["avoid"].split(",") if message["avoid"] else []), avoid]
         tx.run(
             "UPDATE messages SET avoid = :avoid WHERE id = :id", avoid=",".join(dict.fromkeys(kept)), id=message["id"]

@@ -47,7 +47,7 @@ def submitting(tx: Tx, permit: Permit, now: datetime) -> str | None:
         already where it belongs (waiting, canceled or expired).
     """
     row = tx.one(
-        "SELECT p.class, p.charged_day, p.part_number, m.valid_until"
+        "SELECT p.class, p.charged_day, m.valid_until"
         " FROM parts p JOIN messages m ON m.id = p.message_id WHERE p.id = :id"
         " AND p.attempt_id = :attempt AND p.state = 'claimed'",
         id=permit.part_id,
@@ -63,7 +63,7 @@ def submitting(tx: Tx, permit: Permit, now: datetime) -> str | None:
         if free_at is not None:
             give_back(tx, permit.part_id, permit.attempt_id, now, unbind=False)
             return "plan_minute"
-    if row["valid_until"] is not None and row["valid_until"] <= to_us(now) and row["part_number"] == 1:
+    if row["valid_until"] is not None and row["valid_until"] <= to_us(now) and not _started(tx, permit):
         _end_unsent(tx, permit, "expired", now)
         return "validity_expired"
     exempt = int(row["class"] == "transactional" and permit.transactional_after_opt_out)
@@ -76,9 +76,25 @@ def submitting(tx: Tx, permit: Permit, now: datetime) -> str | None:
         exempt=exempt,
     )
     if moved:
-        tx.run("UPDATE attempts SET submitting_at = :now WHERE id = :id", id=permit.attempt_id, now=to_us(now))
+        tx.run(
+            # a part claimed long ago counts in the minute that it leaves in
+            "UPDATE attempts SET submitting_at = :now, charged_at = :now WHERE id = :id",
+            id=permit.attempt_id,
+            now=to_us(now),
+        )
         return None
     return _stop(tx, permit, now, exempt)
+
+
+def _started(tx: Tx, permit: Permit) -> bool:
+    """Whether another part of the message left, or may have."""
+    return bool(
+        tx.value(
+            "SELECT 1 FROM parts WHERE message_id = (SELECT message_id FROM parts WHERE id = :id) AND id <> :id"
+            " AND state IN ('submitting', 'sent', 'delivered', 'undelivered', 'unknown')",
+            id=permit.part_id,
+        )
+    )
 
 
 def recheck(tx: Tx, permit: Permit, now: datetime) -> str | None:
@@ -131,10 +147,10 @@ def _lost(tx: Tx, permit: Permit) -> str:
 
 
 def _end_unsent(tx: Tx, permit: Permit, state: str, now: datetime, reason: str | None = None) -> None:
-    """A part that never reached Ctrl-Z ends here, refunded, and with it what waits of its message."""
+    """A part that never reached Ctrl-Z ends here, refunded, and with it what has not left of its message."""
     message_id = tx.value("SELECT message_id FROM parts WHERE id = :id", id=permit.part_id)
     for row in tx.all(
-        "SELECT id FROM parts WHERE message_id = :id AND (state = 'waiting' OR id = :part)",
+        "SELECT id FROM parts WHERE message_id = :id AND (state IN ('waiting', 'claimed') OR id = :part)",
         id=message_id,
         part=permit.part_id,
     ):
@@ -227,13 +243,17 @@ def end_attempt(tx: Tx, attempt_id: int, outcome: Outcome, now: datetime, *, cha
 def accepted(tx: Tx, one: Attempt, outcome: Outcome, now: datetime) -> bool:
     """The network took this attempt's part: `sent`, from wherever an open fate had left it.
 
+    A second copy that waits, or is claimed and not yet at step 3, does not leave any more.
+
     Returns:
         False when the part stood in a state that this evidence does not move.
     """
+    if one.part_state in ("waiting", "claimed"):
+        refund(tx, one.part_id)
     moved = tx.run(
         "UPDATE parts SET state = 'sent', mr = :mr, iccid = :iccid, sent_at = :now, ctrl_z_at = :ctrl_z,"
         " attempt_id = :attempt WHERE id = :id AND ((state IN ('submitting', 'unknown') AND attempt_id = :attempt)"
-        " OR state = 'waiting')",
+        " OR state IN ('waiting', 'claimed'))",
         id=one.part_id,
         attempt=one.id,
         iccid=one.iccid,
@@ -265,15 +285,10 @@ def accepted(tx: Tx, one: Attempt, outcome: Outcome, now: datetime) -> bool:
     return True
 
 
-def reopen(tx: Tx, one: Attempt) -> bool:
-    """A late error says that an unknown part was not accepted after all: it may be decided anew."""
-    return bool(
-        tx.run(
-            "UPDATE parts SET state = 'submitting' WHERE id = :id AND attempt_id = :attempt AND state = 'unknown'",
-            id=one.part_id,
-            attempt=one.id,
-        )
-    )
+def is_open(one: Attempt, outcome: Outcome) -> bool:
+    """Whether this attempt still decides about its part; a late error also about one that is unknown."""
+    states = ("claimed", "submitting", "unknown") if outcome.late else ("claimed", "submitting")
+    return one.is_current and one.part_state in states
 
 
 def count_attempt(tx: Tx, one: Attempt, *, counts: bool) -> None:

@@ -156,3 +156,10 @@ def counted(tx: Tx) -> dict[str, int]:
 
 def us(seconds: float) -> int:
     return to_us(after(seconds))
+
+
+def take(tx: Tx, iccid: str = SIM, **facts: Any) -> tuple[Candidate, int]:
+    """Claim where there must be something to claim."""
+    claimed = claim(tx, iccid, **facts)
+    assert claimed is not None
+    return claimed
