@@ -107,3 +107,13 @@ def test_every_vendored_file_stands_beside_its_licence() -> None:
         product = path.name.split(".", maxsplit=1)[0]
         (licence,) = VENDOR.glob(f"{product}.LICENSE*")
         assert len(licence.read_text(encoding="utf-8")) > 500
+
+
+def test_every_rule_that_is_off_has_its_reason_beside_it() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    ignored = re.search(r"\[tool\.ruff\.lint\]\n.*?ignore = \[\n(.*?)\n\]", text, re.DOTALL)
+    assert ignored is not None
+    assert [line for line in ignored[1].splitlines() if not re.fullmatch(r'\s+"[A-Z]+[0-9]*",\s+# \S.*', line)] == []
+    by_folder = text.split("[tool.ruff.lint.per-file-ignores]\n")[1].split("\n\n")[0].splitlines()
+    assert len(by_folder) % 2 == 0
+    assert all(line.startswith("# ") for line in by_folder[::2])
