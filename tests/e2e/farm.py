@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from modemfarm.simulator.control import ask
 from tests.e2e.judging import Text, Verdict, judge, read_log
@@ -104,7 +104,7 @@ class RealFarm:
         self.daemon: subprocess.Popen[bytes] | None = None
         self._key = ""
 
-    def __enter__(self) -> RealFarm:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -117,7 +117,7 @@ class RealFarm:
 
     # --- processes
 
-    def start(self) -> RealFarm:
+    def start(self) -> Self:
         """Simulator, then daemon, then a modem that can send."""
         self.start_simulator()
         self.start_daemon()
