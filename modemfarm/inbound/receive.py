@@ -19,6 +19,7 @@ from modemfarm.store.inbox import Raw
 
 JUDGE_AFTER = timedelta(minutes=10)  # the rest of a long message comes within seconds or not at all
 CLOCK_SLACK = timedelta(days=1)  # SMS centres and modems disagree about zones, not about days
+WIDE = 1 << 16  # equal references of 8 and of 16 bits are two messages
 EARLIEST_SCTS = datetime.fromisoformat("2015-01-01T00:00:00+00:00")
 
 
@@ -58,7 +59,7 @@ def receive(tx: Tx, received: Received, settings: InboundSettings, now: datetime
     The modem's copy may be deleted once the transaction is committed.
     """
     raw = Raw(
-        pdu=received.pdu.hex().upper() if received.pdu else received.pdu_text,
+        pdu=received.pdu.hex().upper() if received.pdu else _storable(received.pdu_text),
         iccid=received.iccid,
         imei=received.imei,
         at=received.at,
@@ -154,10 +155,10 @@ def _deliver(
     raw = replace(
         raw,
         kind="deliver",
-        originator=originator(tpdu.originator, settings.country),
+        originator=inbox.known_as(tx, originator(_storable(tpdu.originator), settings.country)),
         text=_storable(tpdu.text) if tpdu.data is None else tpdu.data.hex().upper(),
         scts=tpdu.scts,
-        concat_ref=tpdu.concat.ref if tpdu.concat else None,
+        concat_ref=tpdu.concat.ref + WIDE * (tpdu.concat.bits == 16) if tpdu.concat else None,
         concat_total=tpdu.concat.total if tpdu.concat else None,
         concat_number=tpdu.concat.number if tpdu.concat else None,
     )

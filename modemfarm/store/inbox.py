@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from modemfarm.model import digits_key
 from modemfarm.store.engine import Row, Tx, to_us
 
+SIGNIFICANT = 9  # digits that two spellings of one line share
 SAME_WITHIN = timedelta(hours=48)  # one PDU read twice; an operator's second copy comes within it too
 
 
@@ -76,16 +77,20 @@ def is_known(tx: Tx, raw: Raw, *, plausible: bool) -> bool:
         plausible: its TP-SCTS tells it apart; otherwise only the same slot of the same memory does.
     """
     same_sim = "iccid IS NULL" if raw.iccid is None else "iccid = :iccid"  # as the index has it
-    row = tx.one(
-        f"SELECT memory, slot FROM received WHERE pdu = :pdu AND {same_sim}"  # noqa: S608 # our own words
-        " AND at > :since AND kind <> 'duplicate' ORDER BY at DESC LIMIT 1",
-        pdu=raw.pdu,
-        iccid=raw.iccid,
-        since=to_us(raw.at - SAME_WITHIN),
-    )
-    if row is None:
+    if not plausible and raw.slot is None:
         return False
-    return plausible or (raw.slot is not None and row["slot"] == raw.slot and row["memory"] == raw.memory)
+    same_slot = "" if plausible else " AND memory = :memory AND slot = :slot"
+    return bool(
+        tx.value(
+            f"SELECT 1 FROM received WHERE pdu = :pdu AND {same_sim}"  # noqa: S608 # our own words
+            f" AND at > :since AND kind <> 'duplicate'{same_slot} LIMIT 1",
+            pdu=raw.pdu,
+            iccid=raw.iccid,
+            since=to_us(raw.at - SAME_WITHIN),
+            memory=raw.memory,
+            slot=raw.slot,
+        )
+    )
 
 
 def slot_emptied(tx: Tx, iccid: str, memory: str, slot: int) -> None:
@@ -218,6 +223,15 @@ def last_sent_to(tx: Tx, number: str) -> int | None:
         number=number,
     )
     return None if found is None else int(found)
+
+
+def known_as(tx: Tx, number: str) -> str:
+    """A sender's number as we wrote to it, where its own spelling lacks the country; else as it came."""
+    digits = digits_key(number)
+    if number.startswith("+") or len(digits) < SIGNIFICANT or digits != number[-SIGNIFICANT:]:
+        return number
+    rows = tx.all("SELECT number FROM people WHERE digits = :digits LIMIT 2", digits=digits)
+    return str(rows[0]["number"]) if len(rows) == 1 else number
 
 
 def wrote(tx: Tx, number: str, iccid: str | None, now: datetime) -> None:

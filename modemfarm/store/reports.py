@@ -52,17 +52,27 @@ def match(tx: Tx, report: Report, now: datetime) -> bool:
 
 
 def _by_mr(tx: Tx, report: Report) -> Row | None:
-    """The newest part of this SIM with this MR and recipient."""
+    """The part of this SIM with this MR and recipient; MRs wrap, so of several the one that TP-SCTS is nearest to."""
     rows = tx.all(
-        "SELECT id, message_id, state, recipient, ctrl_z_at FROM parts WHERE iccid = :iccid AND mr = :mr"
+        "SELECT id, message_id, state, recipient, ctrl_z_at, sent_at FROM parts WHERE iccid = :iccid AND mr = :mr"
         " AND sent_at > :since ORDER BY sent_at DESC LIMIT 20",
         iccid=report.iccid,
         mr=report.mr,
-        since=to_us((report.scts or from_us(1 << 52)) - MATCH_WITHIN) if report.scts else 0,
+        since=to_us(report.scts - MATCH_WITHIN) if report.scts else 0,
     )
     digits = digits_key(report.recipient)
     fitting = [row for row in rows if digits_key(row["recipient"]) == digits]
-    return next((row for row in fitting if row["state"] == "sent"), fitting[0] if fitting else None)
+    if report.scts is None:
+        return next((row for row in fitting if row["state"] == "sent"), fitting[0] if fitting else None)
+    if len(fitting) > 1:
+        at = to_us(report.scts) - _offset(tx, report.iccid)
+        fitting.sort(key=lambda row: abs((row["ctrl_z_at"] or row["sent_at"]) - at))
+    return fitting[0] if fitting else None
+
+
+def _offset(tx: Tx, iccid: str) -> int:
+    """How far the clock of this SIM's SMS centre was from ours, in microseconds."""
+    return int(tx.value("SELECT smsc_offset_us FROM sims WHERE iccid = :iccid", iccid=iccid) or 0)
 
 
 def _by_window(tx: Tx, report: Report) -> Row | None:
@@ -104,18 +114,19 @@ def apply(tx: Tx, part_id: int, message_id: int, state: str, report: Report, now
     if not fresh:
         return
     tx.run(
-        "UPDATE parts SET state = :state, status = :status, reported_at = :at, mr = coalesce(mr, :mr),"
-        " sent_at = coalesce(sent_at, ctrl_z_at, submitting_at, :at) WHERE id = :id",
+        "UPDATE parts SET state = :state, status = :status, reported_at = coalesce(:reported, reported_at),"
+        " mr = coalesce(mr, :mr), sent_at = coalesce(sent_at, ctrl_z_at, submitting_at, :at) WHERE id = :id",
         id=part_id,
         state=target,
         status=report.status,
         at=to_us(now),
+        reported=None if report.verdict == "pending" else to_us(now),
         mr=report.mr,
     )
     tx.run("UPDATE messages SET resend_at = NULL WHERE id = :id", id=message_id)
     reason = report.reason if report.verdict == "undelivered" else None
     after = refresh(tx, message_id, now, reason=reason)
-    if report.verdict == "unconfirmed" and after.value == "sent":
+    if report.verdict in ("unconfirmed", "delivered") and after.value == "sent":
         tx.run(
             "UPDATE messages SET final_at = coalesce(final_at, :now), reason = 'unconfirmed' WHERE id = :id"
             " AND NOT EXISTS (SELECT 1 FROM parts WHERE message_id = :id AND state = 'sent' AND reported_at IS NULL)",

@@ -8,6 +8,7 @@ from typing import Any
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.events import record
 from modemfarm.store.messages import refresh
+from modemfarm.store.queue import refund
 
 EXEMPT = ("conversation", "emergency")  # classes that an opt-out does not stop
 
@@ -32,7 +33,7 @@ def add(
 
     Args:
         number: E.164, as messages have it.
-        digits: its last significant digits: also cancels what is addressed to the same line in another spelling.
+        digits: its last significant digits, by which other spellings of the line are found.
         source: ``reply phone counter web import``.
 
     Returns:
@@ -62,6 +63,7 @@ def add(
         third=third,
     )
     for row in waiting:
+        refund(tx, row["id"])
         tx.run("UPDATE parts SET state = 'canceled' WHERE id = :id AND state IN ('waiting', 'claimed')", id=row["id"])
     messages = {row["message_id"] for row in waiting}
     for message_id in sorted(messages):

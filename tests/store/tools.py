@@ -9,12 +9,13 @@ from typing import Any
 
 from modemfarm.at.errors_table import ErrorTable
 from modemfarm.farm.settling import Settled, SettlingRules, settle
-from modemfarm.inbound.receive import InboundSettings
+from modemfarm.inbound.receive import InboundSettings, Understood, receive
 from modemfarm.intake.accept import accept
 from modemfarm.intake.draft import Draft, IntakeSettings
-from modemfarm.model import UNLIMITED, Evidence, Outcome, Plan
+from modemfarm.model import UNLIMITED, Evidence, Outcome, Plan, Received
 from modemfarm.policy.optout import Keywords
 from modemfarm.resources import shipped
+from modemfarm.simulator.tpdus import Body, address, deliver_tpdu, report_tpdu, smsc_address
 from modemfarm.store import counters, queue, sims, steps
 from modemfarm.store.engine import Row, Store, Tx, to_us
 from modemfarm.store.queue import Candidate, Lane
@@ -163,3 +164,22 @@ def take(tx: Tx, iccid: str = SIM, **facts: Any) -> tuple[Candidate, int]:
     claimed = claim(tx, iccid, **facts)
     assert claimed is not None
     return claimed
+
+
+def report_pdu(mr: int, status: int = 0, *, to: str = TO, sent: datetime = NOW, done: datetime | None = None) -> bytes:
+    """A delivery report as a modem shows it, written by the simulator's own hand."""
+    done = done or sent
+    return smsc_address("") + report_tpdu(mr, address(to), sent.timestamp(), done.timestamp(), status)
+
+
+def deliver_pdu(text: str, *, by: str = TO, at: datetime = NOW, concat: tuple[int, int, int] | None = None) -> bytes:
+    """An SMS-DELIVER in UCS-2; `concat` is (reference, total, number)."""
+    header = b"" if concat is None else bytes([5, 0, 3, *concat])
+    octets = header + text.encode("utf-16-be", "surrogatepass")
+    body = Body(0, 8, len(octets), octets, bool(header))
+    return smsc_address("") + deliver_tpdu(by, body, at.timestamp())
+
+
+def get(tx: Tx, pdu: bytes, *, at: datetime = NOW, iccid: str | None = SIM, **facts: Any) -> Understood:
+    """One PDU taken in."""
+    return receive(tx, Received(pdu, pdu.hex().upper(), iccid, None, at, **facts), INBOUND, at)
