@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -122,7 +122,7 @@ def test_the_same_idempotency_key_sends_once_to_each_recipient(farm: FarmAt) -> 
 def test_send_says_so_when_no_daemon_is_alive(farm: FarmAt) -> None:
     words = ("send", "13800138000", "--text", "a", "--json")
     assert "no daemon is alive" in farm(*words).err
-    farm.write(hosts.take_lease, "elsewhere", "i", 1, "0", NOW + timedelta(seconds=5))
+    farm.write(hosts.take_lease, "elsewhere", "i", 1, "0", datetime.now(UTC) + timedelta(seconds=5))
     assert farm(*words).err == ""
 
 
