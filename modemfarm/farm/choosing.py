@@ -119,7 +119,7 @@ def choose(
         presence: every SIM known; one not in it counts as away.
         in_flight: recipients of parts that are claimed now, and by which SIM.
     """
-    free = {lane.iccid: lane for lane in lanes}
+    free = {lane.iccid: lane for lane in sorted(lanes, key=_turn)}
     assignments: list[Assignment] = []
     bindings: dict[int, str] = {}
     going_to = dict(in_flight)  # recipient -> SIM
@@ -162,18 +162,21 @@ def _to_avoid(part: Candidate, presence: Mapping[str, Presence]) -> frozenset[st
 
 
 def _best(part: Candidate, lanes: Sequence[LaneView], avoid: frozenset[str], now: datetime) -> LaneView | None:
+    """The first of `lanes`, in the order of `_turn`, that may take the part."""
     needs = part.parts_total - part.part_number + 1
-    fitting = [
-        lane
-        for lane in lanes
-        if (part.pinned is None or part.pinned in lane.names)
-        and lane.iccid not in avoid
-        and blocked_by(lane, 0 if part.charged_to == lane.owner else needs, now) is None
-    ]
-    if not fitting:
-        return None
-    return min(fitting, key=lambda lane: (lane.failures, -round(headroom(lane), 2), lane.used_today, _rested(lane)))
+    return next(
+        (
+            lane
+            for lane in lanes
+            if (part.pinned is None or part.pinned in lane.names)
+            and lane.iccid not in avoid
+            and blocked_by(lane, 0 if part.charged_to == lane.owner else needs, now) is None
+        ),
+        None,
+    )
 
 
-def _rested(lane: LaneView) -> float:
-    return 0.0 if lane.last_at is None else lane.last_at.timestamp()
+def _turn(lane: LaneView) -> tuple[int, float, int, float]:
+    """Where a lane stands among the free ones: fewest failures, most headroom, least used, longest rest."""
+    rested = 0.0 if lane.last_at is None else lane.last_at.timestamp()
+    return lane.failures, -round(headroom(lane), 2), lane.used_today, rested
