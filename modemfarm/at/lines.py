@@ -55,6 +55,8 @@ def sort_line(line: str, in_flight: Command | None, urcs: UrcTable, *, numeric: 
 
 def unglue(line: str, in_flight: Command | None, urcs: UrcTable) -> list[str]:
     """The lines that one printed line holds: ``OK+CMTI: "SM",3`` is two."""
+    if line == "OK" or _HEX.fullmatch(line):
+        return [line]  # most of what a modem prints, and in one piece
     starts = {0, *urcs.starts_inside(line)}
     for prefix in (*_ERRORS, "+CMGS:", *(in_flight.expected if in_flight else ())):
         if not prefix.startswith(("+", "^", "*", "$", "#", "%", "!")) or not prefix.endswith(":"):
