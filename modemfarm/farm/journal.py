@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -275,8 +275,8 @@ class FarmJournal:
 
     def _write_statuses(self, tx: Tx, statuses: list[ModemStatus]) -> None:
         for status in statuses:
-            facts = asdict(status)
-            facts["params"] = json.dumps(facts["params"], ensure_ascii=False)
+            facts = {name: getattr(status, name) for name in ModemStatus.__slots__}
+            facts["params"] = json.dumps(status.params, ensure_ascii=False)
             facts["state"] = status.state.value
             for name in ("since", "last_success_at"):
                 moment = facts[name]
