@@ -7,6 +7,8 @@ from datetime import datetime
 
 from modemfarm.store.engine import Tx, to_us
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 def record(
     tx: Tx, kind: str, now: datetime, /, *, message_id: int | None = None, subject: str = "", **data: object
@@ -24,5 +26,5 @@ def record(
         kind=kind,
         message=message_id,
         subject=subject,
-        data=json.dumps(data, ensure_ascii=False, separators=(",", ":")) if data else "{}",
+        data=_encode(data) if data else "{}",
     )
