@@ -284,6 +284,8 @@ def normal_iccid(raw: str) -> str:
 
 def digits_key(number: str) -> str:
     """The last 9 significant digits of a number: what two spellings of one line share; "" without digits."""
+    if number.isascii() and number[1:].isdigit() and number[0] in "+0123456789":
+        return number[1:][-9:] if number[0] == "+" else number[-9:]
     return "".join(char for char in number if char in "0123456789")[-9:]
 
 
