@@ -141,6 +141,6 @@ def _across(document: Document, file: File) -> list[ConfigError]:
                 what = f"account {sim.account} has plan {theirs} at {other}, here {plan}: SIMs of one account share one"
                 faults.append(_at(document, (*path, "plan" if sim.plan else "account"), what))
     if not kinds.loopback(file.http.listen) and file.http.tls is None and not file.http.insecure_lan:
-        what = "other machines can reach this address: set http.tls, or http.insecure_lan: true, or use `run --lan`"
+        what = "other machines can reach this address: use 127.0.0.1 behind a TLS proxy, or set http.insecure_lan: true"
         faults.append(_at(document, ("http", "listen"), what))
     return faults

@@ -24,7 +24,7 @@ from modemfarm.config.load import Config
 from modemfarm.daemon.demo import SimulatedNetwork
 from modemfarm.daemon.lock import StateLock
 from modemfarm.daemon.simulated import SimulatorProcess
-from modemfarm.errors import StoreError
+from modemfarm.errors import ConfigError, StoreError
 from modemfarm.farm.clockguard import ClockGuard
 from modemfarm.farm.housekeeping import Housekeeping
 from modemfarm.farm.journal import FarmJournal
@@ -71,6 +71,9 @@ def run(config: Config, *, simulate: int | None = None, demo: Path | None = None
     Raises:
         ConfigError, StoreError: it cannot start.
     """
+    if config.file.http.tls is not None:  # never plain HTTP where TLS was asked for
+        what = "this version does not serve TLS itself: remove it, and put a TLS proxy before 127.0.0.1"
+        raise ConfigError(config.name, "http.tls", what)
     _raise_file_limit()
     sys.setswitchinterval(SWITCH_S)
     config.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
