@@ -211,6 +211,8 @@ class Lane:
                 self._out_of_step = True
             case Parked(slug=slug):
                 self._parked = slug
+                self._out_of_step = True
+                await self._give_back()  # the next part was claimed while this one was on the air
                 await self._board.say("sim_parked", reason=slug)
             case Repair(slug=slug):
                 raise FaultError("sending_failed", code=slug)
@@ -236,7 +238,8 @@ class Lane:
 
     async def _resync(self) -> None:
         """Get in step and look at the registration before the lane opens again."""
-        await self._board.say("resyncing")
+        if self._parked is None:
+            await self._board.say("resyncing")
         for _ in range(_RESYNC_TRIES):
             self._link.escape()
             if await resync(self._link, self._profile):

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from modemfarm.errors import StoreError
-from modemfarm.model import Evidence, Outcome
+from modemfarm.model import ClaimedPart, Evidence, Outcome
 from modemfarm.modem.journal import Go, GoOn, Parked, Pending, Repair, Stop
 from modemfarm.modem.settings import ModemSettings
 from modemfarm.modem.supervisor import Supervisor
@@ -444,6 +444,28 @@ def test_a_parked_sim_goes_on_receiving() -> None:
         assert [received.index for received in journal.inbound] == [4]
 
     play(port, journal, script)
+
+
+def test_a_parked_sim_gives_back_what_was_claimed_meanwhile_and_gets_in_step() -> None:
+    class Farm(FakeJournal):
+        async def release(self, part: ClaimedPart) -> None:
+            self.released.append(part.attempt_id)  # for another SIM
+
+    port, journal = ScriptedPort(), Farm()
+    port.result = "ERROR"
+    journal.after = lambda outcome: Parked("sim_uncertain")
+    journal.add(make_part(1), make_part(2))
+
+    async def script(journal: FakeJournal, supervisor: Supervisor) -> None:
+        while not journal.outcomes:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(5)
+        assert "AT+CSQ" in port.heard[next(at for at, line in enumerate(port.heard) if "+CMGS" in line) :]
+        assert supervisor.status.sentence == "sim_parked"
+
+    play(port, journal, script)
+    assert journal.released == [2]
+    assert len(port.bodies) == 1
 
 
 def test_repair_starts_the_modem_over() -> None:
