@@ -119,9 +119,13 @@ class RealFarm:
 
     def start(self) -> Self:
         """Simulator, then daemon, then a modem that can send."""
-        self.start_simulator()
-        self.start_daemon()
-        self.wait_ready()
+        try:
+            self.start_simulator()
+            self.start_daemon()
+            self.wait_ready()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def start_simulator(self) -> None:

@@ -1,0 +1,83 @@
+"""A full disk: nothing new goes on the air, what is on the air is written down later, and it goes on by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.farm import RealFarm, mixed_texts, until
+from tests.needs import missing, require
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own of a few megabytes."""
+    mount = require("mount", "a full disk needs a small file system (apt-get install mount)")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    done = subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=6m,mode=0700", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if done.returncode != 0:
+        missing("the right to mount a tmpfs", "a full disk needs a small file system")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@contextlib.contextmanager
+def full(disk: Path) -> Iterator[None]:
+    """Fill the disk to the last octet; a reader keeps SQLite's log from starting over in the room that it has."""
+    reader = sqlite3.connect(f"file:{disk}/modemfarm.db?mode=ro", uri=True, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM messages").fetchone()
+    filler = os.open(disk / "filler", os.O_WRONLY | os.O_CREAT)
+    try:
+        for size in (65536, 4096, 1):
+            with contextlib.suppress(OSError):
+                while os.write(filler, bytes(size)):
+                    pass
+        yield
+    finally:
+        os.close(filler)
+        (disk / "filler").unlink()
+        reader.close()
+
+
+def on_air(farm: RealFarm) -> int:
+    return sum(item["ctrl_z"] for item in farm.ctl("stats")["modems"])
+
+
+def test_a_full_disk_stops_sending_and_intake_and_loses_nothing(tmp_path: Path, small_disk: Path) -> None:
+    texts = [(to, f"short {number}") for number, (to, _) in enumerate(mixed_texts(24))]
+    with RealFarm(tmp_path, airtime_ms=700, result_within="20s", state_dir=small_disk).start() as farm:
+        farm.submit(texts)
+        until(lambda: on_air(farm) >= 4, 20, "parts on the air", 0.01)
+        with full(small_disk):
+            time.sleep(1.5)  # what was on the air has landed
+            stopped_at = on_air(farm)
+            assert farm.http("GET", "/healthz")[0] == 503
+            status, problem = farm.http("POST", "/v1/messages", {"to": "+491701999999", "text": "not now"})
+            assert status == 503, problem
+            refused = farm.cli("send", "+491701999999", "--text", "not now", "--json")
+            assert refused.code == 5, refused
+            time.sleep(3)
+            assert on_air(farm) == stopped_at  # no Ctrl-Z while nothing can be committed
+            assert len(farm.log("submit")) == stopped_at
+        rows = farm.wait_final(60)
+        assert Counter(row["state"] for row in rows) == {"delivered": len(texts)}
+        assert farm.http("GET", "/healthz")[0] == 200
+        assert farm.http("POST", "/v1/messages", {"to": "+491701999999", "text": "now"})[0] == 202
+        verdict = farm.judge(texts)
+        assert not verdict.lost
+        assert not verdict.doubled
+        assert not farm.log("refuse")

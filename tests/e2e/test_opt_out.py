@@ -1,0 +1,38 @@
+"""A person answers 回复TD: from then on nothing more goes to that number, and what waited is taken back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.farm import RealFarm, until
+
+PERSON = "+8613912345678"
+
+
+@pytest.mark.parametrize("answer", ["TD", "回复TD", "退订"])
+def test_an_opt_out_stops_what_waits_and_what_would_come(tmp_path: Path, answer: str) -> None:
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    with RealFarm(tmp_path, modems=1).start() as farm:
+        sent = farm.cli(
+            "send", PERSON, "--text", "您好,您的订单已发货", "--json", "--wait", "delivered", "--timeout", "20s"
+        )
+        assert sent.code == 0, sent
+        later = farm.cli("send", PERSON, "--text", "明天见", "--send-at", tomorrow, "--json")
+        assert later.code == 0, later
+        waiting = farm.get("/v1/messages?state=scheduled")["data"]
+        assert [row["to"] for row in waiting] == [PERSON]
+        farm.ctl("deliver", 0, PERSON, answer)
+        until(lambda: farm.get("/v1/inbound")["data"], 20, "the answer came")
+        taken_back = until(lambda: farm.get("/v1/messages?state=canceled")["data"], 10, "what waited is taken back")
+        assert [(row["id"], row["reason"]) for row in taken_back] == [(waiting[0]["id"], "opted_out")]
+        inbound = farm.get("/v1/inbound")["data"][0]
+        assert (inbound["from"], inbound["text"], inbound["verdict"]) == (PERSON, answer, "exact")
+        refused = farm.cli("send", PERSON, "--text", "再次优惠", "--json")
+        assert refused.code == 3, refused
+        status, problem = farm.http("POST", "/v1/messages", {"to": PERSON, "text": "再次优惠"})
+        assert status == 403, problem
+        assert farm.get(f"/v1/messages/{problem['message_id']}")["state"] == "refused"
+        assert [line["text"] for line in farm.log("submit")] == ["您好,您的订单已发货"]
