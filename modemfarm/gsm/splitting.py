@@ -56,10 +56,24 @@ def measure(
         TextTooLongError: more than 255 parts.
         BadFieldError: GSM-7 was asked for and the tables lack a character.
     """
+    if encoding is None and not locking and not single and len(text) <= MOST_SEPTETS:
+        lone = _measure_one(text)
+        if lone is not None:
+            return lone
     plan = _plan(text, encoding, ref_bits, locking, single)
     width = 2 if plan.encoding is Encoding.UCS2 else 1
     units = [len(octets) // width for _, octets in plan.pieces]
     return Layout(plan.encoding, len(units), sum(units), plan.per_part - units[-1], plan.per_part)
+
+
+def _measure_one(text: str) -> Layout | None:
+    """The layout of a text that fits one part without national tables, as most do; None: it does not."""
+    septets = encode7(text)
+    if septets is not None:
+        units, most, encoding = len(septets), MOST_SEPTETS, Encoding.GSM7
+    else:
+        units, most, encoding = len(encode16(text)[1]) // 2, MOST_OCTETS // 2, Encoding.UCS2
+    return Layout(encoding, 1, units, most - units, most) if units <= most else None
 
 
 def split(

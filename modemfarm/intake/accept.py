@@ -79,7 +79,10 @@ def check(draft: Draft, settings: IntakeSettings, now: datetime) -> tuple[NewMes
 
 
 def _is_text(value: str) -> bool:
-    return "\0" not in value and not any("\ud800" <= char <= "\udfff" for char in value)
+    try:
+        return b"\0" not in value.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
 
 
 def _message_class(draft: Draft, settings: IntakeSettings) -> MessageClass:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ _SQUEEZED = re.compile(r"[\s_\-.]+")
 _FIELD = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
+@functools.lru_cache(maxsize=1024)
 def squeeze(name: str) -> str:
     """A column's name as names are compared."""
     return _SQUEEZED.sub("", name.strip().strip("\ufeff").lower())

@@ -279,6 +279,8 @@ def _ndjson(text: str, maker: _Maker) -> Iterator[Row]:
                     if column in known:
                         raise _RowFault(name, "two_columns", f"{called[column]} and {name} both mean {column}")
                     known[column], called[column] = value, name
+            if maker.template is None:
+                return maker.draft(known, called, {})
             values = {column_of(name) or "": str(value) for name, value in given.items() if _is_plain(value)}
             values |= {squeeze(name): str(value) for name, value in (given | variables).items() if _is_plain(value)}
             return maker.draft(known, called, values)
