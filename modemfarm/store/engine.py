@@ -86,12 +86,13 @@ class Tx:
         row = self._cursor.fetchone()
         return None if row is None else row[0]
 
-    def many(self, sql: str, binds: Sequence[Mapping[str, object]]) -> None:
-        """The same statement for many rows."""
+    def many(self, sql: str, binds: Sequence[Mapping[str, object]]) -> int:
+        """The same statement for many rows; how many it touched in all."""
         try:
             self._cursor.executemany(sql if self.sqlite else _pyformat(sql), binds)
         except self._error as error:
             raise _renamed(error) from error
+        return int(self._cursor.rowcount)
 
     def _execute(self, sql: str, binds: Mapping[str, object]) -> None:
         try:
