@@ -12,14 +12,18 @@ from modemfarm.errors import BadFieldError, SubmitError
 from modemfarm.intake.accept import check, write
 from modemfarm.intake.draft import BatchReport, IntakeSettings
 from modemfarm.intake.rows import Row, RowError
-from modemfarm.model import MessageState
+from modemfarm.model import MessageClass, MessageState
 from modemfarm.store import batches
+from modemfarm.store.actions import is_paused
 from modemfarm.store.engine import Tx
-from modemfarm.store.messages import NewMessage
+from modemfarm.store.messages import NewMessage, insert_rows
+from modemfarm.store.suppress import suppressed_among
 
 T = TypeVar("T")
+_Numbered = list[tuple[int, NewMessage]]
 WRITING_S = 0.010  # a transaction of bulk intake holds the database no longer
-PREPARED = 200  # rows checked ahead of one transaction
+PREPARED = 200  # rows checked ahead of one transaction, and the most that one writes
+FEWEST = 10
 
 
 class Run(Protocol):
@@ -57,6 +61,7 @@ class Bulk:
         self._clock = clock
         self._rejected = rejected
         self._progress = progress
+        self._fitting = 50  # rows that one transaction should have time for
 
     def take(self, rows: Iterable[Row], *, name: str, fingerprint: str, again: bool = False) -> BatchReport:
         """Write every row that is right, note every row that is not.
@@ -113,26 +118,40 @@ class Bulk:
                 self._progress(before + at)
 
     def _write_some(self, tx: Tx, batch_id: int, checked: list[_Checked], before: int) -> tuple[int, list[RowError]]:
-        """One transaction: as many rows as fit into its time, with how far the batch came."""
-        now = self._clock()
-        until = time.monotonic() + WRITING_S
-        accepted = count = 0
-        rejected: list[tuple[int, str, str]] = []
+        """One transaction: as many rows as should fit into its time, with how far the batch came."""
+        now, began = self._clock(), time.monotonic()
+        some = checked[: self._fitting]
+        plain, others = self._sorted(tx, batch_id, some)
+        accepted = insert_rows(tx, batch_id, plain, now)
+        rejected = [(item.number, item.error.code, item.error.detail) for item in some if item.error is not None]
         refused: list[RowError] = []
-        for item in checked:
-            count += 1
-            if item.message is not None:
-                taken = write(tx, item.message, self._settings, now, batch_id, item.number)
-                if taken is None:
-                    continue
-                if taken.state is MessageState.REFUSED and taken.reason:
-                    refused.append(RowError(item.number, "to", taken.reason.slug, f"refused: {taken.reason.slug}"))
-                    rejected.append((item.number, taken.reason.slug, f"message {taken.message_id}"))
-                else:
-                    accepted += 1
-            elif item.error is not None:
-                rejected.append((item.number, item.error.code, item.error.detail))
-            if time.monotonic() >= until:
-                break
-        batches.advance(tx, batch_id, before + count, accepted, rejected)
-        return count, refused
+        for number, message in others:
+            taken = write(tx, message, self._settings, now, batch_id, number)
+            if taken is None:
+                continue
+            if taken.state is MessageState.REFUSED and taken.reason:
+                refused.append(RowError(number, "to", taken.reason.slug, f"refused: {taken.reason.slug}"))
+                rejected.append((number, taken.reason.slug, f"message {taken.message_id}"))
+            else:
+                accepted += 1
+        batches.advance(tx, batch_id, before + len(some), accepted, rejected)
+        took = max(time.monotonic() - began, 1e-6)
+        self._fitting = max(FEWEST, min(PREPARED, 2 * self._fitting, int(len(some) * WRITING_S / took)))
+        return len(some), refused
+
+    def _sorted(self, tx: Tx, batch_id: int, some: list[_Checked]) -> tuple[_Numbered, _Numbered]:
+        """The rows that nothing speaks against, and those to be judged one by one."""
+        rows = [(item.number, item.message) for item in some if item.message is not None]
+        out = suppressed_among(tx, [message.recipient for _, message in rows])
+        special = {
+            name
+            for name in {message.message_class for _, message in rows}
+            if name == MessageClass.MARKETING or is_paused(tx, name, batch_id)
+        }
+        plain: _Numbered = []
+        others: _Numbered = []
+        for row in rows:
+            message = row[1]
+            judged = message.recipient in out or message.message_class in special or message.pinned is not None
+            (others if judged else plain).append(row)
+        return plain, others

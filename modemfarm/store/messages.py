@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from modemfarm.model import MessageState, PartState, Reason, derive
 from modemfarm.store.engine import Row, Tx, to_us
 
+NAMED = "from:"  # in `bound_iccid`: a label or tag of the sender's choice, which several SIMs may have
 FINAL = frozenset({"delivered", "undelivered", "failed", "expired", "canceled", "refused"})
 
 
@@ -48,6 +49,80 @@ def _us(moment: datetime | None) -> int | None:
     return None if moment is None else to_us(moment)
 
 
+_INSERT = (
+    "INSERT INTO messages (recipient, text, class, purpose, state, reason, reason_params, next_at, encoding,"
+    " parts_total, iccid, pinned, rank, created_at, send_at, final_at, valid_until, reference, batch_id, batch_row,"
+    " retry_of, resend_unknown, report, flash, tags, metadata, price, currency)"
+    " VALUES (:recipient, :text, :class, :purpose, :state, :reason, :params, :next_at, :encoding, :parts, :iccid,"
+    " :pinned, :rank, :now, :send_at, :final_at, :valid_until, :reference, :batch_id, :batch_row, :retry_of,"
+    " :resend_unknown, :report, :flash, :tags, :metadata, :price, :currency)"
+    " ON CONFLICT (batch_id, batch_row) DO NOTHING"
+)
+_INSERT_PARTS = (  # of messages that wait, are not held and may leave by any SIM
+    "WITH RECURSIVE numbers(number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < :most)"
+    " INSERT INTO parts (message_id, part_number, state, recipient, class, batch_id, bound_iccid, rank, due_at, gate)"
+    " SELECT m.id, n.number, 'waiting', m.recipient, m.class, m.batch_id, '', m.rank,"
+    " coalesce(m.send_at, m.created_at), 0 FROM messages m JOIN numbers n ON n.number <= m.parts_total"
+    " WHERE m.batch_id = :batch AND m.batch_row BETWEEN :first AND :last AND m.state IN ('queued', 'scheduled')"
+    " AND m.iccid IS NULL ORDER BY m.batch_row, n.number"
+    " ON CONFLICT (message_id, part_number) DO NOTHING"
+)
+
+
+def _columns(new: NewMessage, at: int, batch_id: int | None, batch_row: int | None) -> dict[str, object]:
+    """What `_INSERT` binds."""
+    return {
+        "recipient": new.recipient,
+        "text": new.text,
+        "class": new.message_class,
+        "purpose": new.purpose,
+        "state": new.state.value,
+        "reason": new.reason.slug if new.reason else None,
+        "params": json.dumps(dict(new.reason.params), ensure_ascii=False) if new.reason and new.reason.params else None,
+        "next_at": _us(new.next_at),
+        "encoding": new.encoding,
+        "parts": new.parts_total,
+        "iccid": None if new.bound_iccid.startswith(NAMED) else new.bound_iccid or None,
+        "pinned": new.pinned,
+        "rank": new.rank,
+        "now": at,
+        "send_at": _us(new.send_at),
+        "final_at": at if new.state is MessageState.REFUSED else None,
+        "valid_until": _us(new.valid_until),
+        "reference": new.reference,
+        "batch_id": batch_id,
+        "batch_row": batch_row,
+        "retry_of": new.retry_of,
+        "resend_unknown": int(new.resend_unknown),
+        "report": int(new.report),
+        "flash": int(new.flash),
+        "tags": json.dumps(new.tags, ensure_ascii=False) if new.tags else None,
+        "metadata": json.dumps(dict(new.metadata), ensure_ascii=False) if new.metadata else None,
+        "price": new.price,
+        "currency": new.currency,
+    }
+
+
+def insert_rows(tx: Tx, batch_id: int, rows: Sequence[tuple[int, NewMessage]], now: datetime) -> int:
+    """Write messages of one batch, by row, with their parts: queued or scheduled ones that may leave by any SIM.
+
+    Returns:
+        How many were new; a row that is already there is left as it is.
+    """
+    if not rows:
+        return 0
+    at = to_us(now)
+    new = tx.many(_INSERT, [_columns(message, at, batch_id, row) for row, message in rows])
+    tx.run(
+        _INSERT_PARTS,
+        batch=batch_id,
+        first=min(row for row, _ in rows),
+        last=max(row for row, _ in rows),
+        most=max(message.parts_total for _, message in rows),
+    )
+    return new
+
+
 def insert(tx: Tx, new: NewMessage, now: datetime) -> int | None:
     """Write a message with its parts.
 
@@ -56,43 +131,7 @@ def insert(tx: Tx, new: NewMessage, now: datetime) -> int | None:
     """
     at = to_us(now)
     refused = new.state is MessageState.REFUSED
-    message_id = tx.value(
-        "INSERT INTO messages (recipient, text, class, purpose, state, reason, reason_params, next_at, encoding,"
-        " parts_total, iccid, pinned, rank, created_at, send_at, final_at, valid_until, reference, batch_id, batch_row,"
-        " retry_of, resend_unknown, report, flash, tags, metadata, price, currency)"
-        " VALUES (:recipient, :text, :class, :purpose, :state, :reason, :params, :next_at, :encoding, :parts, :iccid,"
-        " :pinned, :rank, :now, :send_at, :final_at, :valid_until, :reference, :batch_id, :batch_row, :retry_of,"
-        " :resend_unknown, :report, :flash, :tags, :metadata, :price, :currency)"
-        " ON CONFLICT (batch_id, batch_row) DO NOTHING RETURNING id",
-        **{"class": new.message_class},
-        recipient=new.recipient,
-        text=new.text,
-        purpose=new.purpose,
-        state=new.state.value,
-        reason=new.reason.slug if new.reason else None,
-        params=json.dumps(dict(new.reason.params), ensure_ascii=False) if new.reason and new.reason.params else None,
-        next_at=_us(new.next_at),
-        encoding=new.encoding,
-        parts=new.parts_total,
-        iccid=new.bound_iccid or None,
-        pinned=new.pinned,
-        rank=new.rank,
-        now=at,
-        send_at=_us(new.send_at),
-        final_at=at if refused else None,
-        valid_until=_us(new.valid_until),
-        reference=new.reference,
-        batch_id=new.batch_id,
-        batch_row=new.batch_row,
-        retry_of=new.retry_of,
-        resend_unknown=int(new.resend_unknown),
-        report=int(new.report),
-        flash=int(new.flash),
-        tags=json.dumps(new.tags, ensure_ascii=False) if new.tags else None,
-        metadata=json.dumps(dict(new.metadata), ensure_ascii=False) if new.metadata else None,
-        price=new.price,
-        currency=new.currency,
-    )
+    message_id = tx.value(_INSERT + " RETURNING id", **_columns(new, at, new.batch_id, new.batch_row))
     if message_id is None or refused:
         return None if message_id is None else int(message_id)
     due = _us(new.send_at) or at
