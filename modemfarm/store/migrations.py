@@ -17,7 +17,14 @@ def _first(tx: Tx) -> None:
     meta.create_all(tx.connection)
 
 
-STEPS: tuple[Callable[[Tx], None], ...] = (_first,)  # STEPS[n] leads from schema n to n + 1
+def _allowed_devices(tx: Tx) -> None:
+    tx.run(
+        "CREATE TABLE IF NOT EXISTS allowed_devices (host TEXT NOT NULL, usb_path TEXT NOT NULL, usb_id TEXT NOT NULL,"
+        " at BIGINT NOT NULL, PRIMARY KEY (host, usb_path, usb_id))"
+    )
+
+
+STEPS: tuple[Callable[[Tx], None], ...] = (_first, _allowed_devices)  # STEPS[n] leads from schema n to n + 1
 
 
 def found(store: Store) -> int:

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA = 1
+SCHEMA = 2
 
 meta = MetaData()
 _Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows itself only where the type is INTEGER
@@ -439,6 +439,16 @@ modems = Table(
     _us("seen_at"),
     _text("wish"),  # what a person asked of it: reset
     PrimaryKeyConstraint("path", "host"),
+)
+
+allowed_devices = Table(
+    "allowed_devices",  # bridges and unknown devices that a person let us open
+    meta,
+    Column("host", Text, nullable=False),
+    Column("usb_path", Text, nullable=False),
+    Column("usb_id", Text, nullable=False),  # another device at that place is not meant
+    _us("at", null=False),
+    PrimaryKeyConstraint("host", "usb_path", "usb_id"),
 )
 
 pins = Table(
