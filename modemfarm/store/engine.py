@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
+WAL_PAGES = 8192  # 32 MB: a commit moves the log only where the daemon's own checkpoints do not keep it shorter
 BUSY_WITHIN_MS = 10_000  # another process's short transaction; a longer wait is an error
 
 
@@ -164,6 +165,7 @@ class Store:
             connection.execute(f"PRAGMA busy_timeout={BUSY_WITHIN_MS}")
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
+            connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
 
         @event.listens_for(engine, "begin")
         def start(connection: Connection) -> None:
