@@ -131,7 +131,7 @@ class Rig:
                  *simulate],
                 stdout=out, stderr=out, env=env,
             )  # fmt: skip
-        wait_for("the simulator's ports", lambda: (self.sim / "control.sock").exists())
+        wait_for("the simulator's ports", self._simulated)
         module = "bench.profiled" if env.get(PROFILE_TO) else "modemfarm"
         with (self.folder / "daemon.log").open("wb") as out:
             self.daemon = subprocess.Popen(
@@ -139,6 +139,11 @@ class Rig:
             )
         if wait:
             wait_for("every modem to be ready", self._ready)
+
+    def _simulated(self) -> bool:
+        if self.simulator.poll() is not None:
+            raise RuntimeError(f"the simulator ended: {(self.folder / 'sim.log').read_text()[-2000:]}")
+        return (self.sim / "control.sock").exists()
 
     def _ready(self) -> bool:
         if self.daemon.poll() is not None:
