@@ -27,7 +27,8 @@ class LaneView:
 
     Attributes:
         names: what a sender may call it in `from`: ICCID, label, number, tags.
-        used_today: parts charged to its owner in the plan's current day.
+        day: when the plan's current day began, as parts note the day that they are charged to.
+        used_today: parts charged to its owner in that day.
         paced_until: when the plan lets the next part out; None: now.
         failures: recent sends that did not work, newest run.
         last_at: when it last took a part, for turns between equals.
@@ -37,6 +38,7 @@ class LaneView:
     owner: str
     plan: Plan
     names: frozenset[str]
+    day: int = 0
     used_today: int = 0
     used_hour: int = 0
     used_month: int = 0
@@ -127,20 +129,20 @@ def choose(
     for part in sorted(parts, key=lambda item: (not item.bound_iccid, item.rank, item.due_at, item.part_id)):
         if part.message_id in messages:
             continue
+        messages.add(part.message_id)  # where its first part cannot go, no later one may
         wanted = part.bound_iccid
         if not wanted and part.pinned is None:
             wanted = _sticky(part, going_to, presence) if sticky else ""
         offered = [free[wanted]] if wanted in free else [] if wanted else list(free.values())
-        lane = _best(part, offered, _to_avoid(part, presence), now)
+        avoid = frozenset[str]() if part.bound_iccid else _to_avoid(part, presence)
+        lane = _best(part, offered, avoid, now)
         if lane is None:
             if wanted and not part.bound_iccid:
                 bindings[part.message_id] = wanted
-                messages.add(part.message_id)
             continue
         why = "bound" if part.bound_iccid else "sticky" if wanted else "headroom"
         assignments.append(Assignment(part, lane.iccid, why))
         going_to[part.recipient] = lane.iccid
-        messages.add(part.message_id)
         del free[lane.iccid]
         if not free:
             break
@@ -170,7 +172,7 @@ def _best(part: Candidate, lanes: Sequence[LaneView], avoid: frozenset[str], now
             for lane in lanes
             if (part.pinned is None or part.pinned in lane.names)
             and lane.iccid not in avoid
-            and blocked_by(lane, 0 if part.charged_to == lane.owner else needs, now) is None
+            and blocked_by(lane, 0 if _is_reserved(part, lane) else needs, now) is None
         ),
         None,
     )
@@ -180,3 +182,8 @@ def _turn(lane: LaneView) -> tuple[int, float, int, float]:
     """Where a lane stands among the free ones: fewest failures, most headroom, least used, longest rest."""
     rested = 0.0 if lane.last_at is None else lane.last_at.timestamp()
     return lane.failures, -round(headroom(lane), 2), lane.used_today, rested
+
+
+def _is_reserved(part: Candidate, lane: LaneView) -> bool:
+    """What was reserved on an earlier day is charged anew, within that day's limit."""
+    return part.charged_to == lane.owner and part.charged_day == lane.day

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,8 +14,8 @@ from modemfarm.farm.choosing import LaneView, Presence, blocked_by, choose
 from modemfarm.farm.encoding import encode
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.model import ClaimedPart, Plan, SimSettings
-from modemfarm.store import actions, counters, labels, queue, steps
-from modemfarm.store.engine import Tx
+from modemfarm.store import actions, counters, labels, messages, queue, steps
+from modemfarm.store.engine import Tx, to_us
 from modemfarm.store.offload import Offload
 from modemfarm.store.queue import Candidate, Lane
 
@@ -218,7 +219,11 @@ class Dispatcher:
         if done.paused:
             return done
         presence = self._presence()
-        free = {waiter.iccid: waiter for waiter in waiters}
+        free = {
+            waiter.iccid: waiter
+            for waiter in waiters
+            if presence.get(waiter.iccid) not in (Presence.PAUSED, Presence.PARKED)
+        }
         in_flight = dict(self._in_flight.values())
         for _ in range(ROUNDS):
             views = {iccid: self._view(tx, iccid, now) for iccid in free}
@@ -228,15 +233,10 @@ class Dispatcher:
                 if slug is None or blocked_by(view, 0, now) is None:
                     able[iccid] = view  # a started message's reserved parts may still go
                 if slug is not None:
-                    done.blocked[iccid] = labels.Label(slug, self._opens_at(view, slug, now))
+                    done.blocked[iccid] = labels.Label(slug, self._opens_at(tx, view, slug, now))
             if not able:
                 break
-            parts: list[Candidate] = []
-            for iccid in able:
-                parts += queue.heads(tx, iccid, now, 3)
-            parts += queue.heads(tx, "", now, 2 * len(able) + 4)
-            if not self.clock_trusted:
-                parts = [part for part in parts if not part.scheduled]
+            parts = self._heads(tx, able, now)
             choice = choose(
                 parts, list(able.values()), presence, now, sticky=self._settings.sticky, in_flight=in_flight
             )
@@ -248,10 +248,23 @@ class Dispatcher:
                     done.claimed.append(claimed)
                     in_flight[claimed.part.recipient] = assignment.iccid
                     del free[assignment.iccid]
-            if not choice.bindings or not free:
+            if not free or not (choice.bindings or choice.assignments):
                 break
+        else:
+            done.next_at = now  # bound parts stood before all others so far: look behind them at once
+            return done
         done.next_at = self._next_look(tx, done, now)
         return done
+
+    def _heads(self, tx: Tx, able: Mapping[str, LaneView], now: datetime) -> list[Candidate]:
+        """What stands in front of each lane's own queue, of those of its names, and of the one for any SIM."""
+        parts: list[Candidate] = []
+        for iccid in able:
+            parts += queue.heads(tx, iccid, now, 3)
+        for name in sorted({name for view in able.values() for name in view.names} - able.keys()):
+            parts += queue.heads(tx, messages.NAMED + name, now, 2)
+        parts += queue.heads(tx, "", now, 2 * len(able) + 4)
+        return parts if self.clock_trusted else [part for part in parts if not part.scheduled]
 
     def _claim(self, tx: Tx, part: Candidate, waiter: _Waiter, why: str, now: datetime) -> _Claimed | None:
         facts = self._facts(waiter.iccid)
@@ -278,9 +291,14 @@ class Dispatcher:
     def _view(self, tx: Tx, iccid: str, now: datetime) -> LaneView:
         facts = self._facts(iccid)
         plan = facts.plan
-        today = 0  # a plan without a limit needs no count: turns alone spread its parts
+        day = counters.day_start(plan, now)
+        today = hour = month = 0  # a plan without a limit needs no count: turns alone spread its parts
         if plan.per_day is not None:
-            today = counters.used(tx, facts.owner, "day", counters.day_start(plan, now))
+            today = counters.used(tx, facts.owner, "day", day)
+        if plan.per_hour is not None:
+            hour = counters.used_in(tx, facts.owner, now, counters.HOUR)
+        if plan.per_month is not None:
+            month = counters.used_since(tx, facts.owner, counters.month_start(plan, now))
         paced = None
         if plan.per_minute is not None:
             paced = counters.minute_free_at(tx, facts.owner, plan.per_minute, now)
@@ -289,15 +307,23 @@ class Dispatcher:
             owner=facts.owner,
             plan=plan,
             names=facts.names,
+            day=to_us(day),
             used_today=today,
+            used_hour=hour,
+            used_month=month,
             paced_until=paced,
             failures=self.failures.get(iccid, 0),
             last_at=self._last_at.get(iccid),
         )
 
     @staticmethod
-    def _opens_at(view: LaneView, slug: str, now: datetime) -> datetime | None:
-        return view.paced_until if slug == "plan_minute" else counters.day_end(view.plan, now)
+    def _opens_at(tx: Tx, view: LaneView, slug: str, now: datetime) -> datetime | None:
+        if slug == "plan_minute":
+            return view.paced_until
+        if slug == "plan_hour":
+            limit = view.plan.per_hour or 1
+            return counters.minute_free_at(tx, view.owner, limit, now, span=counters.HOUR)
+        return counters.month_end(view.plan, now) if slug == "plan_month" else counters.day_end(view.plan, now)
 
     @staticmethod
     def _next_look(tx: Tx, done: _Round, now: datetime) -> datetime | None:
@@ -312,7 +338,7 @@ def sim_facts(iccid: str, settings: FarmSettings, row: Mapping[str, object] | No
     """What config.yaml (first) and the database say about one SIM."""
     own = settings.sims.get(iccid, SimSettings(iccid))
     row = row or {}
-    tags = own.tags or tuple(str(row.get("tags") or "").split(","))
+    tags = own.tags or json.loads(str(row.get("tags") or "[]"))
     account = own.account or row.get("account")
     names = {iccid, own.label or row.get("label"), own.number or row.get("number"), *tags}
     return SimFacts(

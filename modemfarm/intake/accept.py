@@ -8,13 +8,13 @@ from datetime import datetime
 from modemfarm.errors import BadFieldError, TextTooLongError
 from modemfarm.gsm.splitting import Layout, measure
 from modemfarm.intake.draft import Accepted, Draft, IntakeSettings, Preview
-from modemfarm.model import Encoding, MessageClass, MessageState, Reason, normal_iccid
+from modemfarm.model import Encoding, MessageClass, MessageState, Reason
 from modemfarm.policy.numbers import parse_recipient
 from modemfarm.store.actions import is_paused
 from modemfarm.store.engine import Tx
 from modemfarm.store.events import record
 from modemfarm.store.messages import NewMessage, insert
-from modemfarm.store.sims import pinned_to
+from modemfarm.store.queue import home
 from modemfarm.store.suppress import EXEMPT, is_suppressed
 
 PRIORITY_MOST = 9
@@ -157,7 +157,7 @@ def write(
         message,
         batch_id=batch_id,
         batch_row=batch_row,
-        bound_iccid=pinned_to(tx, normal_iccid(message.pinned), message.pinned) if message.pinned else "",
+        bound_iccid=home(tx, message.pinned) if message.pinned else "",
         state=MessageState.REFUSED if against else message.state,
         reason=against or message.reason,
     )

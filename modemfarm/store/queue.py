@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from modemfarm.model import MessageState, PartState
+from modemfarm.model import MessageState, PartState, normal_iccid
 from modemfarm.store.counters import charge
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
-from modemfarm.store.messages import refresh
+from modemfarm.store.messages import NAMED, refresh
+from modemfarm.store.sims import pinned_to
 
 STARTED_RANK = -1  # the other parts of a message whose first part went out: before everything else
 
@@ -88,7 +89,7 @@ def _candidate(row: Row) -> Candidate:
         message_class=row["class"],
         rank=row["rank"],
         due_at=row["due_at"],
-        bound_iccid=row["bound_iccid"],
+        bound_iccid="" if row["bound_iccid"].startswith(NAMED) else row["bound_iccid"],
         sticky_iccid=row["sticky_iccid"],
         pinned=row["pinned"],
         avoid=frozenset(row["avoid"].split(",")) if row["avoid"] else frozenset(),
@@ -103,6 +104,13 @@ def _candidate(row: Row) -> Candidate:
         batch_id=row["batch_id"],
         scheduled=row["message_state"] == "scheduled",
     )
+
+
+def home(tx: Tx, pinned: str | None) -> str:
+    """The queue that a message of which nothing left waits in: for any SIM, for one, or for those of a name."""
+    if pinned is None:
+        return ""
+    return pinned_to(tx, normal_iccid(pinned), pinned) or NAMED + pinned
 
 
 def bind(tx: Tx, message_id: int, iccid: str) -> None:
@@ -264,12 +272,12 @@ def give_back(
 ) -> bool:
     """Put a part of an attempt back to waiting, refunded.
 
-    A message of which nothing has left is unreserved as a whole and, unless `unbind` is false or it was
-    pinned, free for any SIM again.
+    A message of which nothing has left is unreserved as a whole and, unless `unbind` is false, free again for
+    any SIM, or for those that the sender named. A started one keeps its place in the plan's day.
 
     Args:
         reason: slug for what it now waits; with `due_at` the message is held until then.
-        avoid: a SIM that it must not try again; one that the sender pinned has no other.
+        avoid: a SIM that it must not try again, unless it is bound to it.
         late: an error told late that an unknown part was not accepted after all.
 
     Returns:
@@ -293,7 +301,6 @@ def give_back(
     )
     if not moved:
         return False
-    refund(tx, part_id)
     if late:
         tx.run(
             "UPDATE messages SET resend_at = NULL WHERE id = (SELECT message_id FROM parts WHERE id = :id)", id=part_id
@@ -311,16 +318,18 @@ def give_back(
             if row["charged_to"] is not None:
                 refund(tx, row["id"])
         tx.run("UPDATE parts SET rank = :rank WHERE message_id = :id", rank=message["rank"], id=message["id"])
-        if unbind and message["pinned"] is None:
-            tx.run("UPDATE parts SET bound_iccid = '' WHERE message_id = :id", id=message["id"])
-            tx.run("UPDATE messages SET iccid = NULL WHERE id = :id", id=message["id"])
+        if unbind:
+            free = home(tx, message["pinned"])
+            tx.run("UPDATE parts SET bound_iccid = :home WHERE message_id = :id", home=free, id=message["id"])
+            sim = None if free.startswith(NAMED) else free or None
+            tx.run("UPDATE messages SET iccid = :iccid WHERE id = :id", iccid=sim, id=message["id"])
     if due_at is not None and len(rows) > 1:
         tx.run(
             "UPDATE parts SET due_at = :due WHERE message_id = :id AND state = 'waiting' AND due_at < :due",
             due=to_us(due_at),
             id=message["id"],
         )
-    if avoid and message["pinned"] is None:
+    if avoid:
         kept = [*(message["avoid"].split(",") if message["avoid"] else []), avoid]
         tx.run(
             "UPDATE messages SET avoid = :avoid WHERE id = :id", avoid=",".join(dict.fromkeys(kept)), id=message["id"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from modemfarm.model import Plan
 from modemfarm.store import actions, queue
 from modemfarm.store.engine import Store
+from modemfarm.store.messages import NAMED
 from tests.store.tools import (
     LONG,
     NOW,
@@ -122,7 +123,7 @@ def test_a_part_given_back_after_another_left_stays_on_its_sim(store: Store) -> 
         assert states(tx, number) == ["sent", "waiting", "waiting"]
         assert message(tx, number)["state"] == "sending"
         assert [one.part_number for one in queue.heads(tx, SIM, NOW, 9)] == [2, 3]
-        assert counted(tx) == charged(tx) == {SIM: 2}
+        assert counted(tx) == charged(tx) == {SIM: 3}, "its place in the day was reserved with the first part"
         claim(tx)
         assert counted(tx) == charged(tx) == {SIM: 3}
 
@@ -152,14 +153,29 @@ def test_a_part_given_back_until_later_waits_as_held_and_goes_then(store: Store)
         assert len(queue.heads(tx, "", after(30), 1)) == 1
 
 
-def test_a_pinned_message_stays_on_its_sim_and_does_not_avoid_it(store: Store) -> None:
+def test_a_pinned_message_stays_on_its_sim_whatever_refused_it(store: Store) -> None:
     with store.write() as tx:
         see(tx)
         add(tx, pinned=SIM)
         part, attempt = take(tx)
         queue.give_back(tx, part.part_id, attempt, NOW, avoid=SIM)
-        head = queue.heads(tx, SIM, NOW, 1)[0]
-        assert (head.bound_iccid, head.avoid) == (SIM, frozenset())
+        assert queue.heads(tx, SIM, NOW, 1)[0].bound_iccid == SIM
+
+
+def test_a_name_that_several_sims_may_have_is_a_queue_of_its_own(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        named, free = add(tx, pinned="shop-a"), add(tx)
+        assert [part.message_id for part in queue.heads(tx, "", NOW, 9)] == [free]
+        head = queue.heads(tx, NAMED + "shop-a", NOW, 9)[0]
+        assert (head.message_id, head.bound_iccid, head.pinned) == (named, "", "shop-a")
+        assert message(tx, named)["iccid"] is None
+        attempt = queue.claim(tx, head, lane(), NOW)
+        assert attempt is not None
+        queue.give_back(tx, head.part_id, attempt, NOW, avoid=SIM)
+        again = queue.heads(tx, NAMED + "shop-a", NOW, 9)[0]
+        assert (again.bound_iccid, again.avoid) == ("", frozenset({SIM}))
+        assert message(tx, named)["iccid"] is None
 
 
 def test_a_reservation_of_yesterday_moves_to_today_when_the_part_is_claimed(store: Store) -> None:
