@@ -11,6 +11,7 @@ from datetime import datetime
 from modemfarm.at.events import Late
 from modemfarm.errors import LinkLostError, NoAnswerError, StoreError
 from modemfarm.model import ClaimedPart
+from modemfarm.modem.asking import Asking
 from modemfarm.modem.bringup import FaultError, optional
 from modemfarm.modem.journal import After, GoOn, Journal, Parked, Repair, Resync, SimSeen
 from modemfarm.modem.link import Link
@@ -83,6 +84,7 @@ class Lane:
         inbox: Inbox,
         board: StatusBoard,
         news: News,
+        asking: Asking,
         card: SimSeen,
         settings: ModemSettings,
         clock: Clock,
@@ -93,6 +95,7 @@ class Lane:
         self._link, self._journal, self._profile = link, journal, profile
         self._sender, self._inbox, self._board, self._news = sender, inbox, board, news
         self._card, self._settings, self._clock, self._group = card, settings, clock, group
+        self._asking = asking
         self._path = board.status.path
         self._ready = ready
         self._loop = asyncio.get_running_loop()
@@ -120,7 +123,7 @@ class Lane:
         """
         try:
             while not await self._turn():
-                pass
+                await self._answer_asked()
         finally:
             await self._give_back()
 
@@ -249,6 +252,17 @@ class Lane:
             if self._news.restarted:
                 raise FaultError("restarted")
         raise FaultError("no_answer")
+
+    async def _answer_asked(self) -> None:
+        """Put one command of somebody else's to the modem; a part or a sweep may follow before the next."""
+        if not self._asking.waiting or self._out_of_step or self._news.restarted:
+            return
+        served = await self._asking.serve(self._link)
+        if served.touched:
+            raise FaultError("console_used")
+        self._out_of_step = self._out_of_step or served.silent
+        if self._asking.waiting:
+            self._news.wake()
 
     async def _check_card(self) -> None:
         """Re-read who the card is; another one ends the session."""

@@ -127,15 +127,24 @@ class Link:
             NoAnswerError: no final result in time; a late one will not be taken for another command's.
             LinkLostError: the port is gone.
         """
-        if isinstance(command, str):
-            command = Command(command)
+        event = await self.exchange(Command(command) if isinstance(command, str) else command, within_s)
+        if event.error is not None:
+            raise event.error
+        return event.lines
+
+    async def exchange(self, command: Command, within_s: float) -> Answered:
+        """What a command was answered with, the modem's own errors included.
+
+        Raises:
+            NoAnswerError, LinkLostError: as `command`.
+        """
         self._check()
         answer: asyncio.Future[Answered] = self._loop.create_future()
         self._answer = answer
         timer = self._loop.call_later(within_s, _time_out, answer, command, within_s)
         try:
             self._write(self._machine.send(command))
-            event = await answer
+            return await answer
         except NoAnswerError:
             self._machine.give_up()
             raise
@@ -145,9 +154,6 @@ class Link:
         finally:
             timer.cancel()
             self._answer = None
-        if event.error is not None:
-            raise event.error
-        return event.lines
 
     def submit(self, command: Command, prompt_within_s: float) -> Submission:
         """Write AT+CMGS; the prompt and the result arrive in the submission.

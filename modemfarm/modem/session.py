@@ -10,6 +10,7 @@ from modemfarm.at.events import CTRL_Z, Command, Late, Unsolicited
 from modemfarm.at.machine import AtMachine
 from modemfarm.errors import LinkLostError, ModemError, SimError
 from modemfarm.modem import bringup
+from modemfarm.modem.asking import Asking
 from modemfarm.modem.bringup import FaultError, optional
 from modemfarm.modem.journal import Journal, Pending, SimSeen
 from modemfarm.modem.ladder import Limits, Rung
@@ -51,12 +52,15 @@ class Session:
         settings: ModemSettings,
         clock: Clock,
         limits: Limits,
+        asking: Asking,
     ) -> None:
         self._port, self._profiles, self._journal, self._board = port, profiles, journal, board
         self._settings, self._clock, self._limits = settings, clock, limits
+        self._asking = asking
         self._loop = asyncio.get_running_loop()
         self._machine = AtMachine()
         self._news = News()
+        asking.wake = self._news.wake
         self._link = Link(port, self._machine, self._on_event, self._news.wake)
         self._profile = profiles.generic
         self._inbox = Inbox(self._link, journal, clock, self._news.wake)
@@ -113,10 +117,15 @@ class Session:
         await bringup.wake(self._link, self._settings.wake_within_s)
         self._news.restarted = False
         await self._identify()
+        await self._answer_asked()
         await self._climb(rung)
         if not await bringup.radio_is_on(self._link, self._profile):
             await self._start_radio()
-        card = await self._find_card()
+        try:
+            card = await self._find_card()
+        except SimError:
+            await self._answer_asked()  # a person may well ask this modem what is wrong with its card
+            raise
         await self._board.say("setting_up")
         await bringup.initialise(self._link, self._profile)
         await bringup.pdu_mode(self._link, self._profile)
@@ -135,6 +144,7 @@ class Session:
             inbox=self._inbox,
             board=self._board,
             news=self._news,
+            asking=self._asking,
             card=card,
             settings=self._settings,
             clock=self._clock,
@@ -149,6 +159,13 @@ class Session:
             await lane.work()
         finally:
             self.worked = self._sender.accepted > 0 or self._loop.time() - began > 2 * self._settings.poll_s
+
+    async def _answer_asked(self) -> None:
+        """Put to the modem what people wait for; before the lane runs, this is between two steps."""
+        while self._asking.waiting:
+            served = await self._asking.serve(self._link)
+            if served.touched:
+                raise FaultError("console_used")
 
     async def _listen(self, pending: Pending) -> bool:
         """Say nothing to a modem that may still owe a result; True when told to stop meanwhile.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import TypedDict, Unpack
@@ -37,8 +38,14 @@ class Facts(TypedDict, total=False):
 class StatusBoard:
     """One port's status, kept over its sessions."""
 
-    def __init__(self, path: str, journal: Journal, clock: Clock) -> None:
-        self._journal, self._clock = journal, clock
+    def __init__(
+        self,
+        path: str,
+        journal: Journal,
+        clock: Clock,
+        on_change: Callable[[ModemStatus, ModemStatus], None] | None = None,
+    ) -> None:
+        self._journal, self._clock, self._on_change = journal, clock, on_change
         self._success_at: datetime | None = None
         self._told_at = float("-inf")
         self.status = ModemStatus(path, ModemState.STARTING, "opening", clock.now())
@@ -55,6 +62,8 @@ class StatusBoard:
         self.status = replace(
             now, state=sentence.state, sentence=slug, since=since, next_action=sentence.next_action, params=params
         )
+        if self._on_change is not None:
+            self._on_change(now, self.status)
         await self._tell()
 
     async def learn(self, **facts: Unpack[Facts]) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from modemfarm.at.events import Answered, Command
 from modemfarm.errors import CommandError, LinkLostError, NoAnswerError, PortBusyError, SimError
+from modemfarm.modem.asking import START_WITHIN_S, Asking
 from modemfarm.modem.bringup import FaultError
 from modemfarm.modem.journal import Journal, ModemStatus
 from modemfarm.modem.ladder import SENTENCE_OF, Ladder, Limits, Rung, Step
 from modemfarm.modem.port import PortOpener
 from modemfarm.modem.profile import Profiles
+from modemfarm.modem.recorder import Recorder, Recordings
 from modemfarm.modem.sentences import CAUSES
 from modemfarm.modem.session import Session
 from modemfarm.modem.settings import Clock, ModemSettings
@@ -45,18 +48,22 @@ class Supervisor:
         settings: ModemSettings,
         clock: Clock,
         limits: Limits | None = None,
+        recordings: Recordings | None = None,
     ) -> None:
         self.path = path
         self._opener, self._profiles, self._journal = opener, profiles, journal
         self._settings, self._clock = settings, clock
         self._limits = limits or Limits()
-        self._board = StatusBoard(path, journal, clock)
+        self.recorder = Recorder(path, clock, recordings)
+        self._asking = Asking()
+        self._board = StatusBoard(path, journal, clock, self.recorder.changed)
         self._ladder = Ladder()
         self._session: Session | None = None
         self._stopping = False
         self._stopped = asyncio.Event()
         self._reset_asked = False
         self._nudge = asyncio.Event()
+        self._patient = False  # waiting for a person or a card: a request may cut that short
         self._gone = 0
         self._restarts = 0
 
@@ -77,8 +84,11 @@ class Supervisor:
                     await self._board.say("failed_inside", seconds=int(_INSIDE_RETRY_S))
                     step = Step(Rung.REINIT, _INSIDE_RETRY_S)
                 if not self._stopping:
+                    self._patient = step.rung is Rung.PLAIN
                     await self._pause(step.wait_s)
+                    self._patient = False
         finally:
+            self._asking.stop()
             self._stopped.set()
 
     async def reset(self) -> None:
@@ -88,8 +98,20 @@ class Supervisor:
         if self._session is not None:
             self._session.reset()
 
+    async def ask(
+        self, command: Command | str, within_s: float, *, start_within_s: float = START_WITHIN_S, touches: bool = False
+    ) -> Answered:
+        """What the modem answers to one command, put to it by its own session between its other work.
+
+        Args, Raises: as `Asking.ask`.
+        """
+        if self._patient:
+            self._nudge.set()
+        return await self._asking.ask(command, within_s, start_within_s=start_within_s, touches=touches)
+
     def stop(self) -> None:
         """Begin to drain: no new prompt."""
+        self._asking.stop()
         self._stopping = True
         self._nudge.set()
         if self._session is not None:
@@ -117,6 +139,7 @@ class Supervisor:
             return Step(rung, _BUSY_RETRY_S)
         except LinkLostError as error:
             return await self._absent(rung, str(error))
+        port = self.recorder.tap(port, rung=rung.name.lower())
         session = Session(
             port,
             self._profiles,
@@ -125,6 +148,7 @@ class Supervisor:
             settings=self._settings,
             clock=self._clock,
             limits=self._limits,
+            asking=self._asking,
         )
         self._session = session
         if self._stopping:
@@ -177,6 +201,9 @@ class Supervisor:
     async def _fault(self, session: Session, slug: str, what: str) -> Step:
         if slug == "reset_by_person":
             return Step(Rung.RESET, 0.0)
+        if slug == "console_used":
+            await self._board.say(slug)
+            return Step(Rung.PLAIN, _AT_ONCE_S)
         self._restarts = 0 if session.worked else self._restarts + 1
         if slug in _NOT_THE_MODEMS_FAULT and self._restarts <= _RESTARTS_IN_A_ROW:
             await self._board.say(slug)

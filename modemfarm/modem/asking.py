@@ -1,0 +1,167 @@
+"""Commands that somebody else wants a modem to answer: they wait here until its own task has a hand free.
+
+The session serves them between its steps and the lane between its turns, never beside a submission.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from modemfarm.at.events import Answered, Command
+from modemfarm.errors import LinkLostError, ModemError, NoAnswerError
+from modemfarm.modem.link import Link
+
+START_WITHIN_S = 30.0
+_WAITING = 16  # more than this nobody types; a program that floods is told so
+
+
+class NotAskedError(ModemError):
+    """The modem was not asked: nothing was written to it.
+
+    Attributes:
+        slug: ``busy`` (no hand free in time), ``full`` (too many wait), ``stopping``.
+    """
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(f"not asked: {slug}")
+        self.slug = slug
+
+
+class _Request:
+    """One command and who waits for its answer."""
+
+    __slots__ = ("answer", "begun", "command", "touches", "within_s")
+
+    def __init__(self, command: Command, within_s: float, *, touches: bool) -> None:
+        self.command, self.within_s, self.touches = command, within_s, touches
+        self.answer: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
+        self.begun = False
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """How a request went, for the session.
+
+    Attributes:
+        silent: no final result came: the link is out of step.
+        touched: the session must set the modem up again.
+    """
+
+    silent: bool = False
+    touched: bool = False
+
+
+class Asking:
+    """One modem's requests; they outlive its sessions, and a session that ends loses only the one it is at.
+
+    Attributes:
+        wake: called when a request came; the lane sets it.
+    """
+
+    def __init__(self) -> None:
+        self._requests: deque[_Request] = deque()
+        self._scope: asyncio.Timeout | None = None
+        self._stopping = False
+        self.wake: Callable[[], None] = _nobody
+
+    @property
+    def waiting(self) -> bool:
+        """Somebody waits for an answer."""
+        return bool(self._requests)
+
+    async def ask(
+        self, command: Command | str, within_s: float, *, start_within_s: float = START_WITHIN_S, touches: bool = False
+    ) -> Answered:
+        """The modem's answer, an error of its own included (`Answered.error`).
+
+        Cancelling takes the request back; once it is on the wire, its answer is read and dropped.
+
+        Args:
+            within_s: from when it is written to its final result code.
+            start_within_s: how long it may wait to be written.
+            touches: it may change what the session has set; the session starts over behind it.
+
+        Raises:
+            NotAskedError: it was not written.
+            NoAnswerError: it was, and no final result code came in time, or the daemon stops.
+            LinkLostError: it was, and the port is gone.
+        """
+        if self._stopping:
+            raise NotAskedError("stopping")
+        if len(self._requests) >= _WAITING:
+            raise NotAskedError("full")
+        request = _Request(Command(command) if isinstance(command, str) else command, within_s, touches=touches)
+        self._requests.append(request)
+        timer = asyncio.get_running_loop().call_later(start_within_s, self._too_late, request)
+        self.wake()
+        try:
+            return await request.answer
+        finally:
+            timer.cancel()
+            if request in self._requests:
+                self._requests.remove(request)
+
+    async def serve(self, link: Link) -> Served:
+        """Put the oldest request to the modem.
+
+        Returns:
+            What the session must know of it.
+
+        Raises:
+            LinkLostError: the port is gone; whoever asked is told too.
+        """
+        request = self._next()
+        if request is None:
+            return Served()
+        request.begun = True
+        try:
+            async with asyncio.timeout(None) as self._scope:
+                answered = await link.exchange(request.command, request.within_s)
+        except NoAnswerError as error:
+            _fail(request, error)
+            return Served(silent=True, touched=request.touches)
+        except TimeoutError:  # `stop` cut it short
+            _fail(request, NoAnswerError(request.command.echo, 0))
+            return Served(silent=True, touched=request.touches)
+        except LinkLostError as error:
+            _fail(request, LinkLostError(str(error)))
+            raise
+        except BaseException:
+            _fail(request, LinkLostError("the session ended"))
+            raise
+        finally:
+            self._scope = None
+        if not request.answer.done():
+            request.answer.set_result(answered)
+        return Served(touched=request.touches)
+
+    def stop(self) -> None:
+        """Take no more; what waits is given back, what is on the wire is not waited for."""
+        self._stopping = True
+        while (request := self._next()) is not None:
+            _fail(request, NotAskedError("stopping"))
+        if self._scope is not None:
+            self._scope.reschedule(asyncio.get_running_loop().time())
+
+    def _next(self) -> _Request | None:
+        while self._requests:
+            request = self._requests.popleft()
+            if not request.answer.done():
+                return request
+        return None
+
+    def _too_late(self, request: _Request) -> None:
+        if not request.begun:
+            _fail(request, NotAskedError("busy"))
+
+
+def _fail(request: _Request, error: ModemError) -> None:
+    if not request.answer.done():
+        request.answer.set_exception(error)
+
+
+def _nobody() -> None:
+    """Nobody serves requests now; they wait."""
