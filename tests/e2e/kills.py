@@ -11,14 +11,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from tests.e2e.farm import PROGRAM, RealFarm, mixed_texts, until
+from tests.e2e.farm import FINAL, PROGRAM, RealFarm, mixed_texts, until
 from tests.e2e.judging import Text
 
 # `intake` is the killing of a POST /v1/batches with its daemon, `batch` of a `modemfarm batch` beside it.
 WIRE_MOMENTS = ("prompt", "mid-pdu", "ctrl-z", "result")
 MOMENTS = (*WIRE_MOMENTS, "report", "inbound", "intake", "batch")
 TEXTS_A_KILL = 12
-ROWS_LATER = 4000  # of an intake: taken in, to be sent tomorrow
+ROWS_LATER = 8000  # of an intake: taken in, to be sent tomorrow
 REPLIER = "+491719999999"
 
 Part = tuple[int, int]  # message, part number
@@ -79,8 +79,8 @@ def _died(farm: RealFarm, ledger: Ledger, moment: str) -> None:
 def _rows(farm: RealFarm, ledger: Ledger) -> bytes:
     """A few rows for now, many for tomorrow: intake goes on while the first are sent."""
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-    number = ledger.kills["intake"] + ledger.kills["batch"]
-    later = [f"later-{number}-{row}" for row in range(ROWS_LATER)]
+    first = len(ledger.later)
+    later = [f"later-{row}" for row in range(first, first + ROWS_LATER)]
     ledger.later.update(later)
     rows: list[dict[str, str]] = [{"to": to, "text": text} for to, text in ledger.more_texts()]
     rows += [
@@ -151,7 +151,7 @@ def check(farm: RealFarm, ledger: Ledger, within_s: float = 60.0) -> Outcome:
         AssertionError: something was lost without being told, or doubled, or is unknown without reason.
     """
     _settle(farm, within_s)
-    rows = [row for row in farm.messages() if row["state"] != "scheduled"]
+    rows = farm.listed("/v1/messages?" + "&".join(f"state={state}" for state in sorted(FINAL)))
     verdict = farm.judge(ledger.wanted)
     assert not verdict.doubled, f"doubled: {verdict.doubled}"
     state_of = {(row["to"], row["text"]): row["state"] for row in rows}
