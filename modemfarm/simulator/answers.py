@@ -17,7 +17,10 @@ CME_WORDS = {
     16: "incorrect password",
     21: "invalid index",
     30: "no network service",
+    31: "network timeout",
     100: "unknown",
+    256: "operation temporarily not allowed",
+    258: "retry operation",
     515: "please wait, init or command processing in progress",
 }
 # TS 27.005 §3.2.5.
@@ -36,6 +39,7 @@ CMS_WORDS = {
     332: "network timeout",
     340: "no +CNMA acknowledgement expected",
     500: "unknown error",
+    532: "SIM not ready",
 }
 
 _EXTENDED = re.compile(r"([+^#$%&*!_][A-Z0-9]+)(=\?|=|\?)?", re.IGNORECASE)

@@ -66,6 +66,8 @@ class Card:
         number: MSISDN, E.164.
         mr: the last TP-MR that was used (EF-SMSS).
         pin: what unlocks it while `locked`.
+        refuses: +CMS code that the network gives to every submission, and why: ``barred`` ``no-credit``; 0 is none.
+        report_statuses: TP-ST of the reports about its messages, one report each (TS 23.040 §9.2.3.15).
     """
 
     iccid: str
@@ -78,6 +80,11 @@ class Card:
     locked: bool = False
     pin_left: int = 3
     blocked: bool = False
+    puk: str = "12345678"
+    puk_left: int = 10
+    balance: str = "12.34"
+    refuses: tuple[int, str] = (0, "")
+    report_statuses: tuple[int, ...] = (0,)
     store: Store = field(default_factory=lambda: Store(SM_SLOTS))
 
     def next_mr(self) -> int:
@@ -88,6 +95,25 @@ class Card:
         """EF-ICCID as +CRSM reads it: nibbles swapped (TS 11.11 §10.1.1)."""
         raw = self.on_card
         return "".join(raw[i + 1] + raw[i] for i in range(0, 20, 2))
+
+    def unlock(self, typed: str, new_pin: str = "") -> int:
+        """Try a PIN, or a PUK with a new PIN.
+
+        Returns:
+            The CME code of a wrong one, or 0 (TS 27.007 §8.3; TS 11.11 §11.3).
+        """
+        if self.blocked:
+            if self.puk_left > 0 and typed == self.puk and new_pin:
+                self.pin, self.blocked, self.locked, self.pin_left = new_pin, False, False, 3
+                return 0
+            self.puk_left = max(0, self.puk_left - 1)
+            return 16 if new_pin else 12
+        if typed == self.pin:
+            self.locked, self.pin_left = False, 3
+            return 0
+        self.pin_left -= 1
+        self.blocked = self.pin_left <= 0
+        return 12 if self.blocked else 16
 
     @property
     def condition(self) -> str:

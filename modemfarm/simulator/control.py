@@ -87,6 +87,8 @@ def perform(simulation: Simulation, verb: str, args: list[str]) -> object:
             return simulation.path(int(args[0]))
         case "deliver":
             return simulation.deliver(int(args[0]), args[1], args[2])
+        case "call":
+            return simulation.call(int(args[0]), args[1], *(int(item) for item in args[2:3]))
         case "kill-at":
             pid = None if args[1] == "auto" else int(args[1])
             simulation.kill_at(args[0], pid, int(args[2]) if len(args) > 2 else 1)

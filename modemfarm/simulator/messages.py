@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from modemfarm.simulator.answers import ERROR, OK, Answer, Request, cme, cms, ok
+from modemfarm.simulator.answers import ERROR, OK, Answer, Request, cms, ok
 from modemfarm.simulator.basics import unknown
 from modemfarm.simulator.card import READ, UNREAD, Slot
+from modemfarm.simulator.faults import ERRORS, error_of
 from modemfarm.simulator.textmode import text_lines
 
 if TYPE_CHECKING:
@@ -26,7 +28,8 @@ def sms_trouble(modem: VirtualModem) -> Answer | None:
     if modem.card.condition != "ready":
         return cms(311 if modem.card.condition == "pin" else 316)
     if modem.now < max(modem.sim_ready_at, modem.ready_at):
-        return cme(515) if modem.personality.settle_s else cms(302)
+        kind, code = modem.personality.sms_busy
+        return Answer(final=kind, code=code)
     return None
 
 
@@ -35,7 +38,7 @@ def _cmgf(modem: VirtualModem, request: Request) -> Answer:
         return ok("+CMGF: (0,1)")
     if request.kind == "read":
         return ok(f"+CMGF: {int(modem.settings.text_mode)}")
-    if modem.now < modem.ready_at:  # SIM800: fails before "SMS Ready"
+    if modem.now < modem.ready_at:  # SIM800, A9: fails before the modem is ready
         return ERROR
     if request.arguments not in {"0", "1"}:
         return cms(303)
@@ -78,24 +81,30 @@ def _cnmi(modem: VirtualModem, request: Request) -> Answer:
     fields = request.fields()
     if len(fields) > 5 or any(item and not item.isdigit() for item in fields):
         return cms(303)
-    wanted = [int(item) if item else settings.cnmi[at] for at, item in enumerate(fields)] + settings.cnmi[len(fields) :]
+    kept = [0] * 5 if rules.omitted_is_zero else settings.cnmi
+    wanted = [int(item) if item else kept[at] for at, item in enumerate(fields)] + kept[len(fields) :]
     if any(value not in allowed for value, allowed in zip(wanted, rules.allowed, strict=True)):
         return cms(303)
+    if rules.phase2_only and settings.csms == 0 and (wanted[1] >= 2 or wanted[3] == 1):
+        return cms(303)
     settings.cnmi = wanted
+    modem.brought_up = True
     if wanted[0] != 0:
         modem.speech.flush()
     return OK
 
 
 def _cnma(modem: VirtualModem, request: Request) -> Answer:
-    if not modem.personality.cnma:
+    """Acknowledges what was shown directly (§3.4.4)."""
+    forms = modem.personality.cnma
+    if not forms:
         return unknown(modem)
     if request.kind == "test":
         return ok("+CNMA: (0-2)")
-    if modem.settings.csms == 0 or modem.unacknowledged == 0:
-        return cms(340)
-    modem.unacknowledged -= 1
-    return OK
+    form = "bare" if request.kind == "run" else "pdu" if "," in request.arguments else request.arguments
+    if form not in forms:
+        return ERROR
+    return OK if modem.acks.acknowledge() else cms(340)
 
 
 def _cpms(modem: VirtualModem, request: Request) -> Answer:
@@ -112,11 +121,17 @@ def _cpms(modem: VirtualModem, request: Request) -> Answer:
     wanted = [item.upper() for item in request.fields()]
     if len(wanted) not in personality.cpms_arguments:
         return cms(302)
-    if any(modem.store(name) is None or f'"{name}"' not in personality.cpms_offered for name in wanted):
+    offered = offered_memories(personality.cpms_offered)
+    if any(modem.store(name) is None or name not in offered[at] for at, name in enumerate(wanted)):
         return cms(302)
     settings.memories = wanted + settings.memories[len(wanted) :]
     modem.pump()
     return ok(f"+CPMS: {','.join(_usage(modem, name) for name in settings.memories[: personality.cpms_memories])}")
+
+
+def offered_memories(text: str) -> list[list[str]]:
+    """The names in each pair of brackets; a malformed list still has them in order."""
+    return [re.findall(r'"(\w+)"', group) for group in text.split("),")]
 
 
 def _usage(modem: VirtualModem, memory: str) -> str:
@@ -136,10 +151,14 @@ def _cmgl(modem: VirtualModem, request: Request) -> Answer:
     if not 0 <= stat <= 4:
         return cms(305 if modem.settings.text_mode else 304)
     lines: list[str] = []
-    for index, slot in sorted(store.slots.items()):
-        if stat in {4, slot.stat}:
-            lines += _shown(modem, f"+CMGL: {index},", slot, in_list=True)
-            slot.stat = READ
+    shown = [(index, slot) for index, slot in sorted(store.slots.items()) if stat in {4, slot.stat}]
+    if shown and (fault := modem.fault_at("receiving", "cut-list")) is not None:
+        shown = shown[: int(fault.value or 0)]
+    for index, slot in shown:
+        lines += _shown(modem, f"+CMGL: {index},", slot, in_list=True)
+        slot.stat = READ
+    if shown and modem.fault_at("receiving", "double-list") is not None:
+        lines *= 2
     return ok(*lines)
 
 
@@ -156,7 +175,7 @@ def _cmgr(modem: VirtualModem, request: Request) -> Answer:
     slot = store.slots.get(int(field))
     if slot is None:
         empty = modem.personality.empty_slot
-        return cms(empty) if empty else OK
+        return ok("+CMGR: 0,,0") if empty < 0 else cms(empty) if empty else OK
     lines = _shown(modem, "+CMGR: ", slot, in_list=False)
     slot.stat = READ
     return ok(*lines)
@@ -165,7 +184,8 @@ def _cmgr(modem: VirtualModem, request: Request) -> Answer:
 def _shown(modem: VirtualModem, front: str, slot: Slot, *, in_list: bool) -> list[str]:
     if modem.settings.text_mode:
         return text_lines(front, slot, ucs2=modem.settings.cscs == "UCS2", in_list=in_list)
-    return [f"{front}{slot.stat},,{len(slot.pdu) - slot.smsc_octets}", slot.pdu.hex().upper()]
+    stat = slot.stat if in_list or modem.personality.shows_stat else ""
+    return [f"{front}{stat},,{len(slot.pdu) - slot.smsc_octets}", slot.pdu.hex().upper()]
 
 
 def _cmgd(modem: VirtualModem, request: Request) -> Answer:
@@ -180,6 +200,9 @@ def _cmgd(modem: VirtualModem, request: Request) -> Answer:
     if not fields[0].isdigit() or not store.holds(int(fields[0])):
         return cms(321)
     flag = fields[1] if len(fields) > 1 else "0"
+    stuck = modem.troubles.keeps_slot(store, int(fields[0]) if flag == "0" else None)
+    if stuck is not None:
+        return stuck
     if flag == "4":
         store.slots.clear()
     elif flag in {"1", "2", "3"}:
@@ -208,20 +231,16 @@ def _cmgs(modem: VirtualModem, request: Request) -> Answer:
         expects = ("pdu", int(first), "")
     else:
         return cms(304)
-    fault = modem.fault_at("prompt") if modem.faults else None
-    match fault.name if fault is not None else "":
-        case "":
-            modem.expects = expects
-            return PROMPT
-        case "no-prompt":
-            modem.expects = expects
-            return SILENT_PROMPT
-    assert fault is not None
-    code = int(fault.value or 0)
-    if fault.name in {"cms", "cme", "error"}:
-        return {"cms": cms(code), "cme": cme(code), "error": ERROR}[fault.name]
-    modem.strike(fault)
-    return Answer(final="")
+    modem.brought_up = True
+    if modem.troubles.strike("prompt"):
+        return Answer(final="")
+    if (fault := modem.fault_at("prompt", *ERRORS, "no-prompt")) is not None:
+        if fault.name in ERRORS:
+            return error_of(fault)
+        modem.expects = expects
+        return SILENT_PROMPT
+    modem.expects = expects
+    return PROMPT
 
 
 def _taken(_modem: VirtualModem, request: Request) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 from collections import deque
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from modemfarm.simulator.strict import Submission
 from modemfarm.simulator.tpdus import Body, deliver_tpdu, report_tpdu, smsc_address
 
 PHONE_KEEPS = 50
-DELIVERED = 0x00  # TP-ST, TS 23.040 §9.2.3.15
+SERVICE = "10086"  # the operator's own number
 _SIGNIFICANT = 9  # digits that tell one number from another, whatever stands in front
 
 PhoneText = dict[str, str | int | float]
@@ -106,12 +107,14 @@ class Network:
         """How many messages wait for that SIM."""
         return len(self._held.get(iccid, ()))
 
-    def accept(self, modem: int, card: Card, pdu: bytes, sent: Submission, mr: int, **log: Field) -> None:
+    def accept(
+        self, modem: int, card: Card, pdu: bytes, sent: Submission, mr: int, *, reporting: bool = True, **log: Field
+    ) -> None:
         """Take one submission: log it, then deliver it."""
         now = self.clock()
         self.log.write("submit", modem=modem, iccid=card.iccid, **_described(pdu, sent), mr=mr, accepted_at=now, **log)
         recipient = self._cards.get(_significant(sent.recipient))
-        report = self._reporter(card, sent, mr, now) if sent.wants_report and self.reporting else None
+        report = self._reporter(card, sent, mr, now) if sent.wants_report and self.reporting and reporting else None
         if recipient is not None:
             tpdu = deliver_tpdu(card.number, sent.body, now)
             fields = self._inbound_log(recipient, card.number, sent.text, _concat(sent))
@@ -120,6 +123,8 @@ class Network:
         self._to_phone(sent, card.number, modem, now)
         if report is not None:
             report()
+        if sent.recipient == SERVICE:
+            self.later(self.report_s, lambda: self._serve(card, sent.text))
 
     def refuse(self, modem: int, iccid: str | None, pdu: bytes, sent: Submission | None, **log: Field) -> None:
         """Log a submission that nobody took."""
@@ -168,15 +173,21 @@ class Network:
         self._timers.clear()
 
     def _reporter(self, card: Card, sent: Submission, mr: int, accepted_at: float) -> Callable[[], None]:
-        def due() -> None:
-            tpdu = report_tpdu(mr, sent.destination, accepted_at, self.clock(), DELIVERED)
-            fields: dict[str, Field] = {"to": sent.recipient, "mr": mr, "status": DELIVERED}
+        def due(status: int) -> None:
+            tpdu = report_tpdu(mr, sent.destination, accepted_at, self.clock(), status)
+            fields: dict[str, Field] = {"to": sent.recipient, "mr": mr, "status": status}
             self.send_to(card, Airborne(True, tpdu, fields))
 
         def start() -> None:
-            self.later(self.report_s, due)
+            for place, status in enumerate(card.report_statuses, 1):
+                self.later(self.report_s * place, functools.partial(due, status))
 
         return start
+
+    def _serve(self, card: Card, asked: str) -> None:
+        """The operator's own number answers "YE" with the balance."""
+        text = f"您的余额{card.balance}元" if asked.strip().upper() == "YE" else "发送YE查询余额"
+        self.deliver(card, SERVICE, text)
 
     def later(self, delay_s: float, call: Callable[[], None]) -> None:
         """Call later, whatever happens to the modems meanwhile."""

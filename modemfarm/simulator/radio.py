@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from modemfarm.gsm.alphabet import encode7, pack
 from modemfarm.simulator.answers import ERROR, OK, Answer, Request, cme, cms, ok
 from modemfarm.simulator.basics import shown, sim_trouble, unknown
+from modemfarm.simulator.ussd import cusd
 
 if TYPE_CHECKING:
     from modemfarm.simulator.virtual import VirtualModem
 
 _CHARSETS = ("GSM", "IRA", "UCS2", "HEX")
 _OPERATOR, _PLMN = "CHINA MOBILE", "46000"
-_USSD_AFTER_S = 0.5
-_BALANCE = "Balance 12.34 CNY"
 
 
 def creg_line(modem: VirtualModem, name: str, *, query: bool) -> str:
@@ -50,7 +48,7 @@ def _creg(modem: VirtualModem, request: Request) -> Answer:
 
 def _cops(modem: VirtualModem, request: Request) -> Answer:
     if request.kind == "test":
-        return ok(f'+COPS: (2,"{_OPERATOR}","CMCC","{_PLMN}",2),,(0-4),(0-2)')
+        return ok(f'+COPS: (2,"{_OPERATOR}","CMCC","{_PLMN}",{modem.personality.act}),,(0-4),(0-2)')
     if request.kind == "set":
         fields = request.fields()
         if fields[0] == "3" and len(fields) > 1:
@@ -59,8 +57,8 @@ def _cops(modem: VirtualModem, request: Request) -> Answer:
     if not modem.registered:
         return ok("+COPS: 0")
     if modem.settings.cops_numeric:
-        return ok(f'+COPS: 0,2,"{_PLMN}",2')
-    return ok(f'+COPS: 0,0,"{shown(modem, _OPERATOR)}",2')
+        return ok(f'+COPS: 0,2,"{_PLMN}",{modem.personality.act}')
+    return ok(f'+COPS: 0,0,"{shown(modem, _OPERATOR)}",{modem.personality.act}')
 
 
 def _csq(modem: VirtualModem, request: Request) -> Answer:
@@ -80,6 +78,8 @@ def _csca(modem: VirtualModem, request: Request) -> Answer:
     card = modem.card
     if card is None:
         return cms(310)
+    if modem.now < modem.csca_ready_at:  # ZTE: CME 14 about 10 s after start [GA]
+        return cme(14)
     if request.kind == "set":
         number = request.fields()[0]
         if modem.settings.cscs == "UCS2":
@@ -91,6 +91,8 @@ def _csca(modem: VirtualModem, request: Request) -> Answer:
         return OK
     if request.kind == "test":
         return OK
+    if not card.smsc:
+        return ok('+CSCA: "",129')
     return ok(f'+CSCA: "{shown(modem, card.smsc)}",{145 if card.smsc.startswith("+") else 129}')
 
 
@@ -104,36 +106,6 @@ def _cscs(modem: VirtualModem, request: Request) -> Answer:
         return ERROR
     modem.settings.cscs = name
     return OK
-
-
-def _cusd(modem: VirtualModem, request: Request) -> Answer:
-    """A balance, whatever was asked; packed septets in hex where the family wants that (CD, GA)."""
-    if request.kind == "test":
-        return ok("+CUSD: (0-2)")
-    if request.kind == "read":
-        return ok("+CUSD: 1")
-    trouble = sim_trouble(modem)
-    if trouble is not None:
-        return trouble
-    fields = request.fields()
-    if len(fields) < 2 or not fields[1]:
-        return OK
-    if not modem.registered:
-        return cme(30)
-    reply = shown(modem, _BALANCE)
-    if modem.settings.packed_ussd:
-        if not _is_hex(fields[1]):
-            return ERROR
-        reply = pack(encode7(_BALANCE) or b"").hex().upper()
-    modem.later(_USSD_AFTER_S, modem.urc, f'+CUSD: 0,"{reply}",15')
-    return OK
-
-
-def _is_hex(text: str) -> bool:
-    try:
-        return len(bytes.fromhex(text)) > 0
-    except ValueError:
-        return False
 
 
 def _fixed(line: str) -> Callable[[VirtualModem, Request], Answer]:
@@ -156,7 +128,7 @@ HANDLERS: Mapping[str, Callable[[VirtualModem, Request], Answer]] = {
     "+CNUM": _cnum,
     "+CSCA": _csca,
     "+CSCS": _cscs,
-    "+CUSD": _cusd,
+    "+CUSD": cusd,
     "D": _dial,
     "+CGATT": _fixed("+CGATT: 1"),
     "+CPAS": _fixed("+CPAS: 0"),

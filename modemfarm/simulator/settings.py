@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from modemfarm.simulator.personality import Personality
+from modemfarm.simulator.card import Card
+from modemfarm.simulator.traits import Personality
 
 CREG_FORMS = ("plain", "location", "bare", "act", "short")  # how +CREG looks, see `radio.creg_line`
+USSD_CODINGS = ("charset", "packed", "gsm")
+REPORT_STYLES = ("family", "inbox", "off")
+ACKS = ("family", "none", "repeat", "withhold", "reset")
 
 
 @dataclass(slots=True)
@@ -39,6 +44,11 @@ class Knobs:
         creg_form: one of CREG_FORMS.
         signal: <rssi> of +CSQ.
         has_number: +CNUM tells the SIM's number.
+        ussd: one of USSD_CODINGS instead of the family's, or "".
+        reports_as: one of REPORT_STYLES; ``inbox``: an ordinary stored message; ``off``: none.
+        ack: one of ACKS instead of the family's, or ``family``.
+        pin_counter_reads: how often the counter can still be read; -1 is without end.
+        new_name: the port has another name each time it comes back.
     """
 
     refuse: set[str] = field(default_factory=set)
@@ -48,6 +58,13 @@ class Knobs:
     roaming: bool = False
     signal: int = 20
     has_number: bool = True
+    ussd: str = ""
+    reports_as: str = "family"
+    ack: str = "family"
+    pin_counter_reads: int = -1
+    new_name: bool = False
+    temperature: int = 31
+    millivolts: int = 4000
 
 
 @dataclass(slots=True)
@@ -57,23 +74,25 @@ class Settings:
     echo: bool
     memories: list[str]
     packed_ussd: bool
+    csms: int = 0
     verbose: bool = True
     cmee: int = 0
     text_mode: bool = False
-    csms: int = 0
     cmms: int = 0
     cnmi: list[int] = field(default_factory=lambda: [0, 0, 0, 0, 0])
     creg: int = 0
     cscs: str = "GSM"
     cfun: int = 1
+    clip: bool = False
+    crc: bool = False
     cops_numeric: bool = False
     silenced: bool = False
 
 
 def fresh_settings(personality: Personality) -> Settings:
     """What a family starts with."""
-    first = personality.first_memory
-    return Settings(personality.echo, [first] * 3, packed_ussd=personality.ussd_packed)
+    packed = personality.ussd == "packed"
+    return Settings(personality.echo, [personality.first_memory] * 3, packed, personality.csms_first)
 
 
 @dataclass(slots=True)
@@ -86,30 +105,79 @@ class Counters:
     commands: int = 0
 
 
+def _refuse(value: str) -> set[str]:
+    return {item.strip().upper() for item in value.split(",") if item.strip()}
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if value not in words:
+            raise ValueError(value)
+        return value
+
+    return check
+
+
+def _switch(value: str) -> bool:
+    return _one_of("0", "1")(value) == "1"
+
+
+def _off_switch(value: str) -> bool:
+    return not _switch(value)
+
+
+# How each knob is written on the command line, the attribute that it turns, and how its value is read.
+KNOBS: Mapping[str, tuple[str, str, Callable[[str], object]]] = {
+    "refuse": ("+CNUM,…", "refuse", _refuse),
+    "cpin-slow": ("S", "cpin_slow_s", float),
+    "signal": ("0–31", "signal", int),
+    "no-iccid": ("0|1", "no_iccid", _switch),
+    "no-number": ("0|1", "has_number", _off_switch),
+    "roaming": ("0|1", "roaming", _switch),
+    "creg-form": ("|".join(CREG_FORMS), "creg_form", _one_of(*CREG_FORMS)),
+    "ussd": ("|".join(USSD_CODINGS), "ussd", _one_of(*USSD_CODINGS)),
+    "reports-as": ("|".join(REPORT_STYLES), "reports_as", _one_of(*REPORT_STYLES)),
+    "ack": ("|".join(ACKS), "ack", _one_of(*ACKS)),
+    "pin-counter": ("READS", "pin_counter_reads", int),
+    "new-name": ("0|1", "new_name", _switch),
+    "temperature": ("C", "temperature", int),
+    "millivolts": ("MV", "millivolts", int),
+}
+CARD_KNOBS = {"balance": "AMOUNT", "report-status": "TP-ST,…"}
+
+
 def turn(knobs: Knobs, knob: str, value: str) -> None:
     """Set one knob from text.
 
     Raises:
         ValueError: no such knob or value; the text says which there are.
     """
-    switch = value == "1"
+    if knob in KNOBS:
+        _, attribute, read = KNOBS[knob]
+        try:
+            setattr(knobs, attribute, read(value))
+        except ValueError:
+            pass
+        else:
+            return
+    known = {name: form for name, (form, _, _) in KNOBS.items()} | CARD_KNOBS
+    shown = " ".join(f"{name}={form}" for name, form in known.items())
+    raise ValueError(f"no knob {knob}={value}; there are: {shown}")
+
+
+def turn_card(card: Card, knob: str, value: str) -> None:
+    """Set what goes with the card: its balance (more than zero ends `no-credit`), the TP-ST of its reports.
+
+    Raises:
+        ValueError: that cannot be.
+    """
     match knob:
-        case "refuse":
-            knobs.refuse = {item.strip().upper() for item in value.split(",") if item.strip()}
-        case "cpin-slow":
-            knobs.cpin_slow_s = float(value)
-        case "signal":
-            knobs.signal = int(value)
-        case "creg-form" if value in CREG_FORMS:
-            knobs.creg_form = value
-        case "no-iccid" if value in {"0", "1"}:
-            knobs.no_iccid = switch
-        case "no-number" if value in {"0", "1"}:
-            knobs.has_number = not switch
-        case "roaming" if value in {"0", "1"}:
-            knobs.roaming = switch
-        case _:
-            raise ValueError(
-                f"no knob {knob}={value}; there are: refuse=+CNUM,… cpin-slow=S signal=0–31 no-iccid=0|1 "
-                f"no-number=0|1 roaming=0|1 creg-form={'|'.join(CREG_FORMS)}"
-            )
+        case "balance":
+            card.balance = f"{float(value):.2f}"
+            if float(value) > 0 and card.refuses[1] == "no-credit":
+                card.refuses = (0, "")
+        case "report-status":
+            statuses = tuple(int(item, 0) for item in value.split(","))
+            if not all(0 <= item <= 0xFF for item in statuses):
+                raise ValueError("TP-ST is 0 to 255")
+            card.report_statuses = statuses

@@ -9,15 +9,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from modemfarm.errors import LinkLostError
+from modemfarm.simulator.calls import RINGS, ring
 from modemfarm.simulator.card import make_card
 from modemfarm.simulator.control import ControlServer
 from modemfarm.simulator.faults import parse_fault
 from modemfarm.simulator.moments import Moments, OneShot, OnMoment, kill, who_has_open
 from modemfarm.simulator.network import Network, OnPhone, PhoneText
 from modemfarm.simulator.personality import CYCLE, FAMILIES
-from modemfarm.simulator.settings import Knobs, Timings, turn
+from modemfarm.simulator.settings import CARD_KNOBS, Knobs, Timings, turn, turn_card
 from modemfarm.simulator.smsclog import SmscLog
-from modemfarm.simulator.strikes import strike_now
+from modemfarm.simulator.strikes import clear, strike
 from modemfarm.simulator.virtual import VirtualModem
 from modemfarm.simulator.wires import PipePort, PipeWire, PtyWire, Wire
 
@@ -64,6 +65,7 @@ class Simulation:
         self._names = {number: f"ttyV{number}" for number in range(modems)}
         self._wires: dict[int, Wire] = {}
         self._control: ControlServer | None = None
+        self._renamed = 0
         self.modems: list[VirtualModem] = []
         for number in range(modems):
             card = make_card(number, mr=self._rng.randrange(256))
@@ -79,7 +81,7 @@ class Simulation:
                     timings=self.timings,
                     moments=self.moments,
                     rng=rng,
-                    on_restart=self._restart,
+                    owner=self,
                 )
             )
             self._plug(number)
@@ -187,16 +189,26 @@ class Simulation:
         if wire is not None:
             wire.close()
 
-    def _restart(self, modem: VirtualModem, off_s: float) -> None:
+    def restart(self, modem: VirtualModem, off_s: float) -> None:
         """A restart of the modem's own; a USB stick's port goes away meanwhile."""
         if modem.personality.drops_port:
             self._unplug(modem.number)
         self.network.later(off_s, lambda: self._come_back(modem))
 
+    def pull(self, modem: VirtualModem, back_s: float | None) -> None:
+        """Port and power go, for a while or until `replug`."""
+        modem.power_off()
+        self._unplug(modem.number)
+        if back_s is not None:
+            self.network.later(back_s, lambda: self._come_back(modem))
+
     def _come_back(self, modem: VirtualModem) -> None:
         if modem.powered:
             return
         if modem.number not in self._wires:
+            if modem.knobs.new_name:
+                self._renamed += 1
+                self._names[modem.number] = f"ttyV{modem.number}r{self._renamed}"
             self._plug(modem.number)
         modem.power_on(boot=True)
 
@@ -209,29 +221,30 @@ class Simulation:
             ValueError: what it says cannot be.
         """
         modem, fault = self._at(number), parse_fault(name, arg, count)
-        if fault.phase == "now":
-            if name == "sim-swap":
-                self._swap(modem, None if fault.value is None else int(fault.value))
-            else:
-                strike_now(modem, fault, count)
-            modem.log_fault(name, "now")
+        if fault.phase != "now":
+            modem.troubles.arm(fault)
+            return
+        if name == "clear":
+            clear(modem)
         else:
-            modem.faults.append(fault)
+            strike(modem, fault, count)
+        modem.log_fault(name, "now")
 
-    def _swap(self, modem: VirtualModem, other_number: int | None) -> None:
+    def swap(self, modem: VirtualModem, other: int | None) -> None:
+        """Exchange a modem's card with another modem's; None: for a card that nobody had."""
         mine = modem.remove_card()
-        if other_number is None:
+        if other is None:
             card = make_card(self._spare_cards, mr=self._rng.randrange(256))
             self._spare_cards += 1
             self.network.issue(card)
             modem.insert_card(card)
             return
-        other = self._at(other_number)
-        theirs = other.remove_card()
+        partner = self._at(other)
+        theirs = partner.remove_card()
         if theirs is not None:
             modem.insert_card(theirs)
-        if mine is not None and other is not modem:
-            other.insert_card(mine)
+        if mine is not None and partner is not modem:
+            partner.insert_card(mine)
 
     def deliver(self, number: int, originator: str, text: str) -> int:
         """Send a text to the SIM of a modem.
@@ -282,7 +295,24 @@ class Simulation:
         Raises:
             ValueError: no such knob or value.
         """
-        turn(self._at(number).knobs, knob, value)
+        modem = self._at(number)
+        card = modem.card or modem.pocket
+        if knob in CARD_KNOBS:
+            if card is None:
+                raise ValueError(f"modem {number} has no SIM")
+            turn_card(card, knob, value)
+            return
+        turn(modem.knobs, knob, value)
+        if knob == "roaming":
+            modem.registration_changed()
+
+    def call(self, number: int, originator: str, rings: int = RINGS) -> str:
+        """Call the SIM of a modem.
+
+        Returns:
+            ``ringing``, ``busy`` or ``unreachable``.
+        """
+        return ring(self._at(number), originator, rings)
 
     def stats(self) -> dict[str, object]:
         """Per modem and in all: what was sent, how long the air took, what lies stored; our own CPU seconds."""

@@ -3,7 +3,7 @@
 Every line has the same keys; what does not apply is null:
 
 ``t``            seconds since the epoch, as a number, when the line was written
-``event``        ``submit`` ``report`` ``inbound`` ``refuse`` ``fault``
+``event``        ``submit`` ``report`` ``inbound`` ``refuse`` ``fault`` ``pin`` ``call``
 ``modem``        the modem's number N; ``iccid`` its SIM's 19 digits
 ``pdu``          hex with the SMSC address in front
 ``to``           recipient of a submission, or whom a report is about; of an inbound line the SIM's own number
@@ -13,8 +13,10 @@ Every line has the same keys; what does not apply is null:
 ``status``       TP-ST of a report
 ``ctrl_z_at``    when Ctrl-Z was read; ``accepted_at`` when the network took the message; both seconds since the epoch
 ``answer``       ``given`` ``lost`` ``error``: what the modem said about it
-``name``         of a fault that fired, with its ``phase``; of a refusal, what was wrong
-``code``         of a refusal, as the network or the modem counts it
+``name``         of a fault that fired, with its ``phase``; of a refusal, what was wrong; of a PIN or PUK that was
+                 typed, ``right`` or ``wrong``; of a call ``ringing`` ``busy`` ``unreachable``, then ``missed``
+                 ``rejected`` ``ended``
+``code``         of a refusal, as the network or the modem counts it; of a PIN or PUK, the tries left
 """
 
 from __future__ import annotations

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 
 from modemfarm.gsm.splitting import split
 from modemfarm.model import Encoding
-from modemfarm.simulator.answers import ERROR, OK, Answer, cme, cms
-from modemfarm.simulator.faults import Fault
+from modemfarm.simulator.answers import OK, Answer, cms
+from modemfarm.simulator.faults import ERRORS, STRIKES, Fault, error_of
 from modemfarm.simulator.strict import BadTpduError, Submission, inspect
 from modemfarm.simulator.tpdus import Body, address
 
 if TYPE_CHECKING:
     from modemfarm.simulator.card import Card
     from modemfarm.simulator.virtual import VirtualModem
+
+
+_OURS = (*STRIKES, *ERRORS, "lost-result", "late-result", "no-send", "no-answer", "slow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +37,15 @@ class _Flight:
 def submit(modem: VirtualModem, expects: tuple[str, int, str], body: bytes) -> None:
     """Ctrl-Z was read: check, put on the air, answer when the network has answered."""
     modem.counters.ctrl_z += 1
-    at, began = modem.network.clock(), modem.now
+    at, began, epoch = modem.network.clock(), modem.now, modem.epoch
     if modem.moments:
         modem.moments.tell("ctrl-z", modem.number)
-    fault = modem.fault_at("ctrl-z") if modem.faults else None
-    if fault is not None and fault.name == "reboot":
-        modem.strike(fault)
+    modem.doing = "ctrl-z"
+    fault = modem.fault_at("ctrl-z", *_OURS) if modem.faults else None
     card = modem.card
+    if fault is not None and fault.name in STRIKES and fault.name != "hang":
+        modem.strike(fault)
+        card = card if modem.epoch != epoch else modem.card  # what goes with the power is on the air already
     kind, length, number = expects
     try:
         pdu = bytes.fromhex(body.decode("ascii")) if kind == "pdu" else _from_text(number, body)
@@ -99,12 +104,16 @@ def _landed(modem: VirtualModem, flight: _Flight) -> None:
     """The air time is over: the network takes it or not, and the log says so before the modem does."""
     fault = flight.fault
     name = fault.name if fault is not None else ""
-    heard = modem.epoch == flight.epoch and modem.powered and not modem.hung and modem.wire is not None
-    refused = name in {"cms", "cme", "error"}
+    listens = modem.powered and not modem.hung and not modem.deaf
+    heard = modem.epoch == flight.epoch and listens and modem.wire is not None
+    if name in {"brown-out", "no-send"} or flight.card.refuses[0]:
+        _not_sent(modem, flight)
+        return
+    refused = name in ERRORS
     answer = OK
     if fault is not None and refused:
         code = int(fault.value or 0)
-        answer = {"cms": cms(code), "cme": cme(code), "error": ERROR}[name]
+        answer = error_of(fault)
         if "accepted" not in fault.words:
             modem.network.refuse(
                 modem.number, flight.card.iccid, flight.pdu, flight.sent,
@@ -113,18 +122,21 @@ def _landed(modem: VirtualModem, flight: _Flight) -> None:
             _after(modem, fault.after_s, lambda: _say(modem, flight, answer))
             return
     mr = flight.card.next_mr()
-    said = "error" if refused else "lost" if name == "lost-result" or not heard else "given"
+    said = "error" if refused else "lost" if name in {"lost-result", "no-answer"} or not heard else "given"
     modem.counters.sent += 1
     modem.network.accept(
-        modem.number, flight.card, flight.pdu, flight.sent, mr, ctrl_z_at=flight.ctrl_z_at, answer=said
-    )
+        modem.number, flight.card, flight.pdu, flight.sent, mr,
+        reporting=modem.knobs.reports_as != "off", ctrl_z_at=flight.ctrl_z_at, answer=said,
+    )  # fmt: skip
     modem.link_until = modem.now + modem.timings.link_hold_s
     if fault is None:
         _say(modem, flight, Answer((f"+CMGS: {mr}",)))
     elif refused:
         _after(modem, fault.after_s, lambda: _say(modem, flight, answer))
-    elif name == "lost-result":
+    elif name in {"lost-result", "no-answer"}:
         _say(modem, flight, OK if "ok" in fault.words else Answer(final=""))
+    elif name == "slow":
+        _after(modem, fault.value or 0.0, lambda: _say(modem, flight, Answer((f"+CMGS: {mr}",))))
     elif name == "late-result":
         late = Answer((f"+CMGS: {mr}",))
         if "busy" in fault.words:
@@ -137,6 +149,27 @@ def _landed(modem: VirtualModem, flight: _Flight) -> None:
         _say(modem, flight, Answer((f"+CMGS: {mr}",)))
 
 
+def _not_sent(modem: VirtualModem, flight: _Flight) -> None:
+    """The network never had it, or refuses this SIM: say the code, or nothing."""
+    fault, (code, why) = flight.fault, flight.card.refuses
+    answer = cms(code)
+    if fault is not None and fault.name in {"brown-out", "no-send"}:
+        code, why = int(fault.value or 0) if fault.name == "no-send" else 0, fault.name
+        answer = cms(code) if code else Answer(final="")
+    else:
+        modem.log_fault(why, "ctrl-z")
+    modem.network.refuse(
+        modem.number,
+        flight.card.iccid,
+        flight.pdu,
+        flight.sent,
+        ctrl_z_at=flight.ctrl_z_at,
+        code=code or None,
+        name=why,
+    )
+    _after(modem, fault.after_s if fault is not None else 0.0, lambda: _say(modem, flight, answer))
+
+
 def _say(modem: VirtualModem, flight: _Flight, answer: Answer, *, between: bool = False) -> None:
     """Give the result, unless the modem that should say it was restarted, unplugged or hangs.
 
@@ -146,6 +179,7 @@ def _say(modem: VirtualModem, flight: _Flight, answer: Answer, *, between: bool 
     modem.counters.busy_s += modem.now - flight.began
     if modem.epoch != flight.epoch:
         return
+    modem.doing = "ctrl-z"
     if between:
         modem.speak(answer)
     else:

@@ -1,31 +1,56 @@
-"""One virtual modem: octets in, echo, prompt and answers out, on loop time; what it knows is in `memory` and `card`."""
+"""One virtual modem on loop time: its power, its card, what it knows, and what goes through its port."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from collections.abc import Callable
+from typing import Protocol
 
-from modemfarm.simulator import reception
-from modemfarm.simulator.answers import OK, Answer, Request, parse_line
-from modemfarm.simulator.card import Card, Store, make_imei
-from modemfarm.simulator.commands import HANDLERS
+from modemfarm.simulator import reception, strikes
+from modemfarm.simulator.answering import spoil
+from modemfarm.simulator.answers import Answer
+from modemfarm.simulator.calls import Call
+from modemfarm.simulator.card import SM_SLOTS, Card, Store, make_imei
 from modemfarm.simulator.faults import Fault
+from modemfarm.simulator.hearing import Ear
 from modemfarm.simulator.moments import Moments
 from modemfarm.simulator.network import Airborne, Network
-from modemfarm.simulator.personality import Personality
 from modemfarm.simulator.radio import creg_line
 from modemfarm.simulator.settings import Counters, Knobs, Timings, fresh_settings
 from modemfarm.simulator.speech import Speech, shown
-from modemfarm.simulator.submission import submit
+from modemfarm.simulator.traits import Personality
+from modemfarm.simulator.troubles import Troubles
 from modemfarm.simulator.wires import Wire
 
-CTRL_Z, ESC, CR = 0x1A, 0x1B, 0x0D
-MOST_INPUT = 8192  # a line or PDU longer than this is thrown away
+
+class Owner(Protocol):
+    """Who has the modem's port and the other cards."""
+
+    def restart(self, modem: VirtualModem, off_s: float) -> None:
+        """The modem restarts itself: bring it back after a while, its port too where that went."""
+
+    def pull(self, modem: VirtualModem, back_s: float | None) -> None:
+        """Take its port and power away; None: until somebody plugs it in again."""
+
+    def swap(self, modem: VirtualModem, other: int | None) -> None:
+        """Exchange its card with another modem's, or for a new one."""
 
 
 class VirtualModem:
-    """One modem. Everything it says goes through `say`, everything it hears comes through `receive`."""
+    """One modem.
+
+    Attributes:
+        powered: False between power-off and power-on.
+        hung: says and hears nothing.
+        deaf: answers nothing; unsolicited lines go on.
+        denied: <stat> of +CREG that the network gives instead of 1; 0 is none.
+        brought_up: +CNMI was set, or +CMGS came, since power-on.
+        doing: the phase of faults that the present answer belongs to.
+        epoch: grows with every power-on and power-off; what belongs to an older one is not said.
+        expects: of an open prompt, ("pdu", length, "") or ("text", 0, number).
+        again: the fault that goes on after the next start, and how often.
+    """
 
     def __init__(
         self,
@@ -37,7 +62,7 @@ class VirtualModem:
         timings: Timings,
         moments: Moments,
         rng: random.Random,
-        on_restart: Callable[[VirtualModem, float], None],
+        owner: Owner,
     ) -> None:
         self.number = number
         self.personality = personality
@@ -47,54 +72,69 @@ class VirtualModem:
         self.timings = timings
         self.moments = moments
         self.rng = rng
+        self.owner = owner
         self.imei = make_imei(number)
         self.wire: Wire | None = None
         self.knobs = Knobs()
         self.counters = Counters()
-        self.faults: list[Fault] = []
-        self.denied = False
-        self.hung = False
-        self.powered = False
-        self.epoch = 0  # grows with every power-on; what belongs to an older one is not said
-        self.stores = {name: Store(slots, personality.index_base) for name, slots in personality.capacities.items()}
-        self.expects: tuple[str, int, str] | None = None  # open prompt: ("pdu", length, "") or ("text", 0, number)
-        self.link_until = 0.0
-        self.unacknowledged = 0
-        self.ready_at = self.sim_ready_at = 0.0
-        self._on_restart = on_restart
+        self.denied = 0
+        self.hung = self.deaf = self.powered = self.stalled = False
+        self.epoch = 0
+        self.again = ("", 0)
+        self.boot_switch = 0
+        self.call: Call | None = None
+        slots = personality.capacities
+        self.stores = {name: Store(slots[name], personality.index_base) for name in slots if name != "SM"}
+        self.heard_at = 0.0
         self._loop = asyncio.get_running_loop()
-        self._input = bytearray()
-        self._body = bytearray()
-        self._busy = False
-        self.speech = Speech(self._write, self.later)
         self._timers: set[asyncio.TimerHandle] = set()
+        self.speech = Speech(self._write, self.later)
+        self.ear = Ear(self)
+        self.troubles = Troubles(self)
+        self.acks = reception.Acks(self)
+        self._forget()
+
+    def _forget(self) -> None:
+        """What a restart forgets."""
         self.settings = fresh_settings(self.personality)
+        self.expects: tuple[str, int, str] | None = None
+        self.link_until = self.ready_at = self.sim_ready_at = self.csca_ready_at = 0.0
+        self.brought_up = self.unlocked = self.in_menu = self.stalled = False
+        self.doing = "bring-up"
+        self.call = None
+        self.ear.forget()
+        self.acks.forget()
 
     # --- power
 
     def power_on(self, *, boot: bool) -> None:
         """Start; with `boot`, as after plugging in: lines and readiness come in their time."""
-        self.powered, self.hung = True, False
+        personality, now = self.personality, self.now
+        self.powered, self.hung, self.deaf = True, False, False
         self.epoch += 1
-        self.settings = fresh_settings(self.personality)
-        self.expects, self._busy, self.link_until = None, False, 0.0
-        self._input.clear()
-        self._body.clear()
-        now = self._loop.time()
-        self.ready_at = now + (self.personality.sms_ready_after_s if boot else 0.0)
-        settle_s = max(self.personality.settle_s, min(0.5, self.personality.sms_ready_after_s))
-        self.sim_ready_at = now + (settle_s if boot else 0.0)
+        self._forget()
+        if boot:
+            self.ready_at = now + personality.sms_ready_after_s
+            self.sim_ready_at = now + personality.sim_settles_s
+            self.csca_ready_at = now + personality.csca_settles_s
         if self.card is not None:
-            self.card.locked = bool(self.card.pin)
-            self.card.store.rebase(self.personality.index_base)
+            self._take_card(self.card)
             self.network.attach(self.card, self)
         if boot:
-            for delay_s, line in self.personality.boot:
-                if self.card is not None or "CPIN" not in line:
-                    self.later(delay_s, self.urc, line)
-            self.later(self.personality.sms_ready_after_s, self.pump)
+            self._boot_lines()
+            self.later(personality.sms_ready_after_s, self.pump)
+        self.troubles.restarted()
+        strikes.after_start(self)
         self._chatter(begin=True)
         self.pump()
+
+    def _boot_lines(self) -> None:
+        command, least = self.personality.boot_switch
+        if command and self.boot_switch < least:
+            return
+        for delay_s, line in self.personality.boot:
+            if self.card is not None or "CPIN" not in line:
+                self.later(delay_s, self.urc, line)
 
     def power_off(self) -> None:
         """Stop at once; a message on the air goes on without us, its result is lost."""
@@ -104,13 +144,14 @@ class VirtualModem:
             timer.cancel()
         self._timers.clear()
         self.speech.fall_silent()
+        self.call = None
         if self.card is not None:
             self.network.detach(self.card)
 
     def restart(self, off_s: float | None = None) -> None:
         """Power off, and on again by whoever owns the port."""
         self.power_off()
-        self._on_restart(self, self.timings.reboot_s if off_s is None else off_s)
+        self.owner.restart(self, self.timings.reboot_s if off_s is None else off_s)
 
     def reset_settings(self) -> None:
         """ATZ: what commands set is forgotten, the chosen memories too."""
@@ -121,6 +162,13 @@ class VirtualModem:
         if self.settings.creg:
             self.urc(creg_line(self, "+CREG", query=False))
         self.pump()
+
+    # --- the card
+
+    def _take_card(self, card: Card) -> None:
+        card.locked = bool(card.pin)
+        card.store.rebase(self.personality.index_base)
+        card.store.capacity = self.personality.capacities.get("SM", SM_SLOTS)
 
     def remove_card(self) -> Card | None:
         """Pull the SIM; the modem says so in its own way."""
@@ -133,14 +181,16 @@ class VirtualModem:
         return card
 
     def insert_card(self, card: Card) -> None:
-        """Put a SIM in; it asks for its PIN again."""
+        """Put a SIM in; it asks for its PIN again. Some modems look at it only after a restart (CD, GA)."""
         self.card = card
-        card.locked = bool(card.pin)
-        card.store.rebase(self.personality.index_base)
-        if self.powered:
-            self.network.attach(card, self)
-            if not card.locked:
-                self.sim_came_back()
+        self._take_card(card)
+        if not self.powered:
+            return
+        self.network.attach(card, self)
+        if self.personality.sim_insert == "restart":
+            self.sim_ready_at = float("inf")
+        elif not card.locked:
+            self.sim_came_back()
 
     def sim_came_back(self) -> None:
         """The card is usable."""
@@ -148,11 +198,17 @@ class VirtualModem:
             self.urc(line)
         self.registration_changed()
 
-    def _chatter(self, *, begin: bool = False) -> None:
-        if not begin and not self.settings.silenced:
-            self.urc(self.rng.choice(self.personality.chatter))
-        if self.personality.chatter and self.timings.chatter_s > 0:
-            self.later(self.timings.chatter_s, self._chatter)
+    def store(self, memory: str) -> Store | None:
+        """The slots behind a memory's name."""
+        if memory == "SM":
+            return self.card.store if self.card is not None else None
+        return self.stores.get(memory)
+
+    # --- time
+
+    @property
+    def now(self) -> float:
+        return self._loop.time()
 
     def later(self, delay_s: float, call: Callable[..., None], *args: object) -> None:
         """Call later, unless the power goes before."""
@@ -164,11 +220,13 @@ class VirtualModem:
         timer = self._loop.call_later(delay_s, run)
         self._timers.add(timer)
 
-    # --- state that commands ask for
+    def _chatter(self, *, begin: bool = False) -> None:
+        if not begin and not self.settings.silenced:
+            self.urc(self.rng.choice(self.personality.chatter))
+        if self.personality.chatter and self.timings.chatter_s > 0:
+            self.later(self.timings.chatter_s, self._chatter)
 
-    @property
-    def now(self) -> float:
-        return self._loop.time()
+    # --- the air, as the network sees it
 
     @property
     def registration(self) -> int:
@@ -176,8 +234,8 @@ class VirtualModem:
         if not self.powered or self.settings.cfun != 1 or self.card is None or self.card.condition != "ready":
             return 0
         if self.denied:
-            return 3
-        if self.now < self.ready_at:
+            return self.denied
+        if self.now < self.ready_at or self.sim_ready_at == float("inf"):
             return 2
         return 5 if self.knobs.roaming else 1
 
@@ -185,209 +243,87 @@ class VirtualModem:
     def registered(self) -> bool:
         return self.registration in {1, 5}
 
-    def store(self, memory: str) -> Store | None:
-        """The slots behind a memory's name."""
-        if memory == "SM":
-            return self.card.store if self.card is not None else None
-        return self.stores.get(memory)
-
     def pump(self) -> None:
         """Ask the network for what waits."""
         if self.card is not None and self.registered:
             self.network.pump(self.card)
 
-    # --- the air, as the network sees it
-
     def can_take(self, airborne: Airborne) -> bool:
         return reception.can_take(self, airborne)
 
     def keeps(self, airborne: Airborne) -> bool:
-        return not airborne.report or self.settings.cnmi[3] != 0
+        return reception.keeps(self, airborne)
 
     def take(self, airborne: Airborne, pdu: bytes, smsc_octets: int) -> None:
         reception.take(self, airborne, pdu, smsc_octets)
         if self.moments:
             self.moments.tell("report" if airborne.report else "inbound", self.number)
+        if self.faults:
+            self.troubles.strike("receiving", exact=True)
 
-    # --- hearing
+    # --- faults
 
-    def receive(self, data: bytes) -> None:
-        """Octets from the host, in any cut."""
-        if not self.powered or self.hung:
-            return
-        self._input += data
-        self.go_on()
-
-    def go_on(self) -> None:
-        """Work through what was heard, until an answer has to wait."""
-        while self._input and not self._busy and self.powered and not self.hung:
-            if not (self._hear_body() if self.expects is not None else self._hear_line()):
-                return
-
-    def _hear_line(self) -> bool:
-        end = self._input.find(CR)
-        if end < 0:
-            if len(self._input) > MOST_INPUT:
-                self._input.clear()
-            return False
-        raw = bytes(self._input[:end])
-        del self._input[: end + 1]
-        if self.settings.echo:
-            self.speech.say(raw + b"\r")
-        for stop in (b"\x1b", b"\x1a"):  # ESC and Ctrl-Z outside a prompt end what was typed so far
-            raw = raw.rpartition(stop)[2]
-        line = raw.decode("latin-1").strip("\n\x00 ")
-        requests = parse_line(line)
-        if requests is not None:
-            self._command(requests)
-        return True
-
-    def _hear_body(self) -> bool:
-        ends = [at for at in (self._input.find(CTRL_Z), self._input.find(ESC)) if at >= 0]
-        end = min(ends) if ends else len(self._input)
-        if self.moments and self._cut_line(len(self._body) + end):
-            return False
-        heard = bytes(self._input[:end])
-        self._body += heard
-        if self.settings.echo and heard:
-            self.speech.say(heard)
-        if not ends:
-            self._input.clear()
-            del self._body[MOST_INPUT:]
-            return False
-        stop = self._input[end]
-        del self._input[: end + 1]
-        expects, self.expects = self.expects, None
-        body = bytes(self._body).strip()
-        self._body.clear()
-        if stop == ESC:
-            self.finish(OK)
-        elif expects is not None:
-            submit(self, expects, body)
-        return True
-
-    def _cut_line(self, heard: int) -> bool:
-        """Tell ``mid-pdu`` once per body; when a listener cuts the line, what is left of the input is lost."""
-        assert self.expects is not None
-        kind, length, _ = self.expects
-        half = length if kind == "pdu" else 1
-        if len(self._body) >= half or heard < half:
-            return False
-        if self.moments.tell("mid-pdu", self.number):
-            self._body += self._input[: max(0, half - len(self._body))]
-            self._input.clear()
-            return True
-        return False
-
-    # --- answering
+    @property
+    def faults(self) -> list[Fault]:
+        """Those that wait to happen."""
+        return self.troubles.armed
 
     def fault_at(self, phase: str, *names: str) -> Fault | None:
         """The first fault that fires at this phase, counted down and logged."""
-        for fault in self.faults:
-            if fault.phase == phase and (not names or fault.name in names):
-                if fault.left == 1:
-                    self.faults.remove(fault)
-                elif fault.left > 1:
-                    fault.left -= 1
-                self.log_fault(fault.name, phase)
-                return fault
-        return None
+        return self.troubles.at(phase, *names, exact=phase == "receiving" and self.doing != "receiving")
 
     def log_fault(self, name: str, phase: str) -> None:
         self.network.log.write(
             "fault", modem=self.number, iccid=self.card.iccid if self.card else None, name=name, phase=phase
         )
 
-    def _command(self, requests: list[Request]) -> None:
-        self.counters.commands += 1
-        delay_s = 0.0
-        if self.faults:
-            if (fault := self.fault_at("command", "hang", "reboot")) is not None:
-                self.strike(fault)
-                return
-            if (fault := self.fault_at("command", "slow")) is not None:
-                delay_s = fault.value or 0.0
-        if self.knobs.cpin_slow_s and any(item.name == "+CPIN" for item in requests):
-            delay_s += self.knobs.cpin_slow_s
-        if delay_s:
-            self._busy = True
-            self.later(delay_s, self._delayed, requests)
-        else:
-            self._answer(requests)
-
-    def _delayed(self, requests: list[Request]) -> None:
-        self._answer(requests)
-        self.go_on()
-
-    def _answer(self, requests: list[Request]) -> None:
-        epoch = self.epoch
-        answer = self._perform(requests)
-        if self.epoch == epoch:  # it did not restart over it
-            self.finish(answer)
-
-    def _perform(self, requests: list[Request]) -> Answer:
-        lines: list[str] = []
-        answer = OK
-        for request in requests:
-            handler = HANDLERS.get(request.name)
-            if request.name in self.knobs.refuse:
-                answer = Answer(final="ERROR")
-            elif handler is None:
-                answer = Answer(final=self.personality.unknown_command)
-            else:
-                answer = handler(self, request)
-            lines += answer.lines
-            if answer.final != "OK":
-                break
-        return Answer(tuple(lines), answer.final, answer.code)
-
-    def strike(self, fault: Fault) -> None:
-        """Hang or restart, as the fault says."""
-        if fault.name == "reboot":
-            self.restart(fault.value)
-            return
-        self.hung = True
-        self._input.clear()
-        if fault.value is not None:
-            self.later(fault.value, self.recover)
+    def strike(self, fault: Fault) -> bool:
+        """Let a fault happen; True when the modem does not answer any more."""
+        return strikes.strike(self, fault)
 
     def recover(self) -> None:
         """End a hang; what was being done is forgotten."""
+        self.deaf = False
         if not self.hung:
             return
-        self.hung, self._busy, self.expects = False, False, None
+        self.hung, self.ear.busy, self.expects = False, False, None
         self.pump()
+
+    # --- hearing and saying
+
+    def receive(self, data: bytes) -> None:
+        """Octets from the host, in any cut."""
+        if not self.powered or self.hung:
+            return
+        self.heard_at = self.now
+        self.ear.hear(data)
+
+    def go_on(self) -> None:
+        self.ear.go_on()
 
     def hold(self) -> None:
         """Hear no command until `finish`."""
-        self._busy = True
+        self.ear.busy = True
 
     def finish(self, answer: Answer) -> None:
         """Say an answer; from here on the next command is heard."""
-        self._busy = False
+        self.ear.busy = False
+        self.heard_at = self.now
         self.speak(answer)
 
     def speak(self, answer: Answer) -> None:
         """Say an answer, also one that comes late and between others."""
-        if answer.final == "prompt":
-            self.speech.say(b"\r\n> ")
-            if self.moments:
-                self.moments.tell("prompt", self.number)
+        if self.deaf or answer.final == "quiet":  # a prompt that nobody sees
             return
-        if answer.final != "quiet":  # a prompt that nobody sees
+        if answer.final == "prompt":
+            text = "\r\n> "
+        else:
             text = shown(answer, self.settings.cmee, verbose=self.settings.verbose)
-            self.speech.say((self._spoil(text) if self.faults else text).encode("latin-1", "replace"))
-
-    def _spoil(self, text: str) -> str:
-        if self.fault_at("command", "glue") is not None:
-            line = self.personality.chatter[0] if self.personality.chatter else f"+CREG: {self.registration}"
-            text = f"{line}{text.rstrip()}\r\n{line}\r\n"
-        if (fault := self.fault_at("command", "noise")) is not None:
-            text = self.rng.randbytes(int(fault.value or 0)).decode("latin-1") + text
-        if (fault := self.fault_at("command", "dribble")) is not None:
-            self.speech.dribble(text.encode("latin-1", "replace"), fault.value or 0.0)
-            return ""
-        return text
+        if self.faults and text:
+            text = spoil(self, text, self.doing)
+        self.speech.say(text.encode("latin-1", "replace"))
+        if answer.final == "prompt" and self.moments:
+            self.moments.tell("prompt", self.number)
 
     def urc(self, line: str) -> None:
         """An unsolicited line, whatever is going on."""
