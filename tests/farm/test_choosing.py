@@ -1,0 +1,235 @@
+"""Which part goes through which SIM: examples, and what holds for every queue and every farm."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modemfarm.farm.choosing import Choice, LaneView, Presence, blocked_by, choose, headroom
+from modemfarm.model import CAUTIOUS, UNLIMITED, Plan
+from modemfarm.store.queue import Candidate
+
+NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
+SIMS = ("A", "B", "C", "D")
+
+
+def part(number: int, **facts: object) -> Candidate:
+    base = Candidate(
+        part_id=number,
+        message_id=number,
+        part_number=1,
+        parts_total=1,
+        recipient=f"+861380000{number:04}",
+        message_class="transactional",
+        rank=4,
+        due_at=number,
+        bound_iccid="",
+        sticky_iccid=None,
+        pinned=None,
+        avoid=frozenset(),
+        charged_to=None,
+        charged_day=None,
+        text="x",
+        encoding="gsm7",
+        report=True,
+        flash=False,
+        valid_until=None,
+        concat_ref=None,
+        batch_id=None,
+    )
+    return replace(base, **facts)  # type: ignore[arg-type]
+
+
+def lane(iccid: str, **facts: object) -> LaneView:
+    return replace(LaneView(iccid, iccid, UNLIMITED, frozenset({iccid})), **facts)  # type: ignore[arg-type]
+
+
+def here(*iccids: str, **others: Presence) -> dict[str, Presence]:
+    return {**dict.fromkeys(iccids, Presence.HERE), **others}
+
+
+def pairs(choice: Choice) -> dict[int, str]:
+    return {one.part.part_id: one.iccid for one in choice.assignments}
+
+
+def test_bound_goes_before_urgent_and_urgent_before_old() -> None:
+    parts = [part(1), part(2, rank=0), part(3, bound_iccid="A", rank=9)]
+    assert pairs(choose(parts, [lane("A")], here("A"), NOW)) == {3: "A"}
+    assert pairs(choose(parts[:2], [lane("A")], here("A"), NOW)) == {2: "A"}
+    assert pairs(choose([part(2), part(1)], [lane("A")], here("A"), NOW)) == {1: "A"}
+
+
+def test_what_is_bound_elsewhere_waits() -> None:
+    choice = choose([part(1, bound_iccid="B")], [lane("A")], here("A", "B"), NOW)
+    assert choice == Choice((), ())
+
+
+def test_a_contact_keeps_its_sim_and_waits_for_it() -> None:
+    one = part(1, sticky_iccid="B")
+    assert pairs(choose([one], [lane("A"), lane("B", used_today=9)], here("A", "B"), NOW)) == {1: "B"}
+    choice = choose([one], [lane("A")], here("A", "B"), NOW)
+    assert not choice.assignments
+    assert [(binding.message_id, binding.iccid) for binding in choice.bindings] == [(1, "B")]
+    assert pairs(choose([one], [lane("A")], here("A", B=Presence.PAUSED), NOW)) == {}
+
+
+def test_a_contact_leaves_a_sim_that_is_parked_or_gone() -> None:
+    one = part(1, sticky_iccid="B")
+    for how in (Presence.PARKED, Presence.AWAY):
+        assert pairs(choose([one], [lane("A")], here("A", B=how), NOW)) == {1: "A"}
+    assert pairs(choose([one], [lane("A")], here("A"), NOW)) == {1: "A"}
+    assert pairs(choose([one], [lane("A")], here("A", "B"), NOW, sticky=False)) == {1: "A"}
+
+
+def test_two_messages_to_one_person_take_one_sim() -> None:
+    parts = [part(1, recipient="+861"), part(2, recipient="+861")]
+    choice = choose(parts, [lane("A"), lane("B")], here("A", "B"), NOW)
+    assert len(choice.assignments) == 1
+    assert choice.bindings[0].iccid == choice.assignments[0].iccid
+    assert choose([part(1, recipient="+861")], [lane("A")], here("A", "B"), NOW, in_flight={"+861": "B"}).bindings
+
+
+def test_a_sim_that_refused_is_avoided_while_there_is_another() -> None:
+    one = part(1, avoid=frozenset({"A"}))
+    assert pairs(choose([one], [lane("A"), lane("B")], here("A", "B"), NOW)) == {1: "B"}
+    assert pairs(choose([one], [lane("A")], here("A", "B"), NOW)) == {}
+    assert pairs(choose([one], [lane("A")], here("A", B=Presence.PARKED), NOW)) == {1: "A"}
+
+
+def test_what_is_bound_to_a_sim_goes_there_even_after_a_refusal() -> None:
+    one = part(1, bound_iccid="A", pinned="A", avoid=frozenset({"A"}))
+    assert pairs(choose([one], [lane("A"), lane("B")], here("A", "B"), NOW)) == {1: "A"}
+
+
+def test_a_name_in_from_is_kept() -> None:
+    named = lane("B", names=frozenset({"B", "shop"}))
+    assert pairs(choose([part(1, pinned="shop")], [lane("A"), named], here("A", "B"), NOW)) == {1: "B"}
+    assert pairs(choose([part(1, pinned="shop", sticky_iccid="A")], [lane("A")], here("A", "B"), NOW)) == {}
+
+
+def test_where_the_first_part_does_not_fit_the_second_does_not_go() -> None:
+    full = lane("A", plan=CAUTIOUS, used_today=99)
+    first = part(1, parts_total=2)
+    second = part(2, message_id=1, part_number=2, parts_total=2)
+    assert pairs(choose([first, second, part(3)], [full], here("A"), NOW)) == {3: "A"}
+
+
+def test_what_was_reserved_may_still_go_today_and_not_tomorrow() -> None:
+    full = lane("A", plan=CAUTIOUS, used_today=100, day=7)
+    rest = part(2, message_id=1, part_number=2, parts_total=2, bound_iccid="A", charged_to="A", charged_day=7)
+    assert pairs(choose([rest], [full], here("A"), NOW)) == {2: "A"}
+    assert pairs(choose([replace(rest, charged_day=6)], [full], here("A"), NOW)) == {}
+
+
+def test_each_limit_blocks_by_its_name() -> None:
+    plan = Plan("p", per_minute=6, per_hour=30, per_day=100, per_month=1000)
+    one = lane("A", plan=plan)
+    assert blocked_by(one, 100, NOW) == "plan_hour"
+    assert blocked_by(replace(one, used_month=1000), 1, NOW) == "plan_month"
+    assert blocked_by(replace(one, used_today=100), 1, NOW) == "plan_day"
+    assert blocked_by(replace(one, used_hour=30), 1, NOW) == "plan_hour"
+    assert blocked_by(replace(one, paced_until=NOW + timedelta(seconds=1)), 1, NOW) == "plan_minute"
+    assert blocked_by(replace(one, paced_until=NOW), 1, NOW) is None
+
+
+def test_a_sim_with_failures_comes_last() -> None:
+    lanes = [lane("A", failures=2), lane("B", used_today=50)]
+    assert pairs(choose([part(1)], lanes, here("A", "B"), NOW)) == {1: "B"}
+
+
+parts_of_any_kind = st.lists(
+    st.builds(
+        part,
+        st.integers(1, 40),
+        rank=st.integers(-1, 9),
+        due_at=st.integers(0, 5),
+        bound_iccid=st.sampled_from(("", "", *SIMS)),
+        sticky_iccid=st.sampled_from((None, *SIMS)),
+        pinned=st.sampled_from((None, None, "A", "tag")),
+        avoid=st.frozensets(st.sampled_from(SIMS), max_size=2),
+        parts_total=st.integers(1, 3),
+        recipient=st.sampled_from(("+1", "+2", "+3")),
+    ),
+    max_size=12,
+    unique_by=lambda one: one.part_id,
+)
+lanes_of_any_kind = st.lists(
+    st.builds(
+        lane,
+        st.sampled_from(SIMS),
+        plan=st.sampled_from((UNLIMITED, CAUTIOUS)),
+        used_today=st.integers(97, 101),
+        paced_until=st.sampled_from((None, NOW - timedelta(seconds=1), NOW + timedelta(seconds=9))),
+        failures=st.integers(0, 2),
+        names=st.sampled_from((frozenset({"A"}), frozenset({"tag"}), frozenset[str]())),
+    ),
+    max_size=4,
+    unique_by=lambda one: one.iccid,
+)
+presences = st.dictionaries(st.sampled_from(SIMS), st.sampled_from(Presence))
+
+
+@given(parts=parts_of_any_kind, lanes=lanes_of_any_kind, presence=presences)
+def test_no_lane_gets_two_parts_nor_one_that_it_may_not_take(
+    parts: list[Candidate], lanes: list[LaneView], presence: dict[str, Presence]
+) -> None:
+    by_iccid = {one.iccid: one for one in lanes}
+    choice = choose(parts, lanes, presence, NOW)
+    used = [one.iccid for one in choice.assignments]
+    assert len(set(used)) == len(used)
+    assert set(used) <= by_iccid.keys()
+    assert len({one.part.message_id for one in choice.assignments}) == len(choice.assignments)
+    for one in choice.assignments:
+        view = by_iccid[one.iccid]
+        assert blocked_by(view, one.part.parts_total - one.part.part_number + 1, NOW) is None
+        assert one.part.bound_iccid in ("", one.iccid)
+        assert one.part.pinned is None or one.part.pinned in view.names
+        others = any(how is Presence.HERE and sim not in one.part.avoid for sim, how in presence.items())
+        assert one.part.bound_iccid or one.iccid not in one.part.avoid or not others
+    assert not {one.message_id for one in choice.bindings} & {one.part.message_id for one in choice.assignments}
+    assert all(presence.get(one.iccid) in (Presence.HERE, Presence.PAUSED) for one in choice.bindings)
+
+
+@given(parts=parts_of_any_kind, lanes=lanes_of_any_kind, presence=presences)
+def test_the_order_in_which_parts_and_lanes_are_told_does_not_matter(
+    parts: list[Candidate], lanes: list[LaneView], presence: dict[str, Presence]
+) -> None:
+    assert choose(parts, lanes, presence, NOW).bindings == choose(parts[::-1], lanes, presence, NOW).bindings
+    assert choose(parts, lanes, presence, NOW) == choose(parts[::-1], lanes, presence, NOW)
+
+
+@given(parts=parts_of_any_kind, lanes=lanes_of_any_kind)
+def test_a_part_left_over_has_no_free_lane_that_would_take_it(parts: list[Candidate], lanes: list[LaneView]) -> None:
+    free_parts = [replace(one, sticky_iccid=None, bound_iccid="", recipient=str(one.part_id)) for one in parts]
+    choice = choose(free_parts, lanes, here(*SIMS), NOW)
+    taken = {one.iccid for one in choice.assignments}
+    for one in free_parts:
+        if one.part_id in {done.part.part_id for done in choice.assignments}:
+            continue
+        assert not any(
+            view.iccid not in taken
+            and (one.pinned is None or one.pinned in view.names)
+            and view.iccid not in one.avoid
+            and blocked_by(view, one.parts_total, NOW) is None
+            for view in lanes
+        )
+
+
+def test_plans_end_the_day_evenly_used() -> None:
+    views = {iccid: lane(iccid, plan=CAUTIOUS) for iccid in SIMS}
+    for number in range(1, 201):
+        choice = choose([part(number)], list(views.values()), here(*SIMS), NOW)
+        iccid = choice.assignments[0].iccid
+        view = views[iccid]
+        views[iccid] = replace(view, used_today=view.used_today + 1, last_at=NOW + timedelta(seconds=number))
+    assert {view.used_today for view in views.values()} == {50}
+
+
+def test_of_sims_with_other_plans_the_one_with_the_larger_share_left_goes() -> None:
+    small, large = Plan("s", per_day=10), Plan("l", per_day=100)
+    lanes = [lane("A", plan=small, used_today=1), lane("B", plan=large, used_today=5)]
+    assert [headroom(one) for one in lanes] == [0.9, 0.95]
+    assert pairs(choose([part(1)], lanes, here("A", "B"), NOW)) == {1: "B"}
