@@ -11,10 +11,12 @@ from pathlib import Path
 import click
 
 from modemfarm.cli.outcome import CliError, Exit
+from modemfarm.simulator.calls import RINGS
 from modemfarm.simulator.control import ask
 from modemfarm.simulator.faults import FAULTS, describe
 from modemfarm.simulator.moments import MOMENTS
 from modemfarm.simulator.personality import FAMILIES
+from modemfarm.simulator.settings import knob_forms
 from modemfarm.simulator.simulation import Simulation
 
 DEFAULT_FOLDER = Path("farm/sim")
@@ -169,6 +171,16 @@ def deliver(folder: Path, number: int, originator: str, text: str) -> None:
     _ask(folder, "deliver", number, originator, text)
 
 
+@ctl.command()
+@click.argument("number", metavar="N", type=int)
+@click.argument("originator", metavar="FROM")
+@click.argument("rings", metavar="[RINGS]", type=click.IntRange(1), default=RINGS)
+@click.pass_obj
+def call(folder: Path, number: int, originator: str, rings: int) -> None:
+    """Call the SIM of modem N from the number FROM and give up after RINGS; prints ringing, busy or unreachable."""
+    print(_ask(folder, "call", number, originator, rings))
+
+
 @ctl.command("kill-at")
 @click.argument("moment", metavar="MOMENT", type=click.Choice(MOMENTS))
 @click.argument("pid", metavar="PID|auto")
@@ -188,13 +200,13 @@ def kill_at(folder: Path, moment: str, pid: str, count: int) -> None:
     _ask(folder, "kill-at", moment, pid, count)
 
 
-@ctl.command("set")
+@ctl.command("set", epilog="\b\n" + "\n".join(f"{name} {form}" for name, form in knob_forms().items()))
 @click.argument("number", metavar="N", type=int)
 @click.argument("knob", metavar="KNOB")
 @click.argument("value", metavar="VALUE")
 @click.pass_obj
 def set_knob(folder: Path, number: int, knob: str, value: str) -> None:
-    """Make modem N differ: refuse, cpin-slow, signal, no-iccid, no-number, roaming, creg-form."""
+    """Make modem N, or its SIM, differ from others; a wrong knob is answered with the list."""
     _ask(folder, "set", number, knob, value)
 
 

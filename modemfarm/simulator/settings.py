@@ -146,6 +146,11 @@ KNOBS: Mapping[str, tuple[str, str, Callable[[str], object]]] = {
 CARD_KNOBS = {"balance": "AMOUNT", "report-status": "TP-ST,…"}
 
 
+def knob_forms() -> dict[str, str]:
+    """Every knob and how its value is written."""
+    return {name: form for name, (form, _, _) in KNOBS.items()} | CARD_KNOBS
+
+
 def turn(knobs: Knobs, knob: str, value: str) -> None:
     """Set one knob from text.
 
@@ -160,8 +165,7 @@ def turn(knobs: Knobs, knob: str, value: str) -> None:
             pass
         else:
             return
-    known = {name: form for name, (form, _, _) in KNOBS.items()} | CARD_KNOBS
-    shown = " ".join(f"{name}={form}" for name, form in known.items())
+    shown = " ".join(f"{name}={form}" for name, form in knob_forms().items())
     raise ValueError(f"no knob {knob}={value}; there are: {shown}")
 
 
