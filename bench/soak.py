@@ -52,6 +52,7 @@ class Fates:
     unknown_not_taken: int = 0
     kills: Counter[str] = field(default_factory=Counter)
     delivered: int = 0
+    without_report: int = 0
     seconds: float = 0.0
 
 
@@ -74,7 +75,7 @@ def soak(setting: Setting, rounds: int, folder: Path, seed: int) -> Fates:
                 print(f"  {setting.name} {number + 1}/{rounds} {moment}", file=sys.stderr, flush=True)
             outcome = check(farm, ledger, 120)
         fates = _fates(farm, ledger.doubt)
-    fates.kills, fates.delivered = ledger.kills, outcome.delivered
+    fates.kills, fates.delivered, fates.without_report = ledger.kills, outcome.delivered, outcome.without_report
     fates.seconds = time.monotonic() - began
     return fates
 
@@ -117,15 +118,17 @@ def page(found: dict[Setting, Fates], fuzzed: str) -> str:
         f"- fuzzer: {fuzzed}",
         "",
         "In doubt: parts with step 3 committed and no result at a kill; every unknown part is one of them. Taken:",
-        "those that the network got. For what it never got there is no evidence; it stays unknown.",
+        "those that the network got. For what it never got there is no evidence; it stays unknown. No report: messages",
+        "that stay `sent`, since their report was shown while no daemon lived to keep it.",
         "",
-        "| farm | in doubt | taken | told by a late +CMGS | told by a report | taken, unknown | not taken, unknown |",
-        "|---|---|---|---|---|---|---|",
+        "| farm | in doubt | taken | by a late +CMGS | by a report | taken, unknown | not taken, unknown | no report |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for setting, fates in found.items():
         lines.append(
             f"| {setting.title} | {fates.in_doubt} | {fates.taken} | {share(fates.by_result, fates.taken)}"
-            f" | {share(fates.by_report, fates.taken)} | {fates.unknown_taken} | {fates.unknown_not_taken} |"
+            f" | {share(fates.by_report, fates.taken)} | {fates.unknown_taken} | {fates.unknown_not_taken}"
+            f" | {fates.without_report} |"
         )
     return "\n".join(lines) + "\n"
 
