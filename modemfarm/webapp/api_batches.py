@@ -107,7 +107,7 @@ def _once(rows: Any, key: str, scope: str, body_hash: str) -> Response:
 
 def _store(rows: Any, mark: str) -> dict[str, Any]:
     farm = deps()
-    bulk = Bulk(farm.offload_call, farm.intake, farm.clock.now)
+    bulk = Bulk(farm.offload_call, farm.intake, farm.clock.now, progress=lambda _count: farm.wake())
     report = bulk.take(rows, name=request.args.get("name", ""), fingerprint=mark)
     farm.wake()
     now = farm.clock.now()
