@@ -9,7 +9,8 @@ import click
 from modemfarm.cli.outcome import Exit
 from modemfarm.cli.output import emit, json_option, say, table
 from modemfarm.errors import ConfigError
-from modemfarm.modem.profile import Profiles, load_profiles
+from modemfarm.modem.family import Profiles
+from modemfarm.modem.profile import load_profiles
 from modemfarm.resources import shipped
 
 _COLUMNS = (("name", "PROFILE"), ("model", "MODEL"), ("family", "FAMILY"), ("reports", "REPORTS"))

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from modemfarm.at.events import Command
 from modemfarm.errors import CmeError, CmsError, CommandError, ModemError, NoAnswerError
+from modemfarm.modem import readings
+from modemfarm.modem.family import Profile, Profiles
 from modemfarm.modem.link import Link
-from modemfarm.modem.profile import Profile, Profiles
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ def _words(lines: tuple[str, ...] | None, prefix: str) -> str:
 
 def choose(profiles: Profiles, identity: Identity) -> Profile:
     """The profile of an identified modem."""
-    return profiles.choose(identity.manufacturer, identity.model)
+    return profiles.choose(identity.manufacturer, identity.model, identity.firmware)
 
 
 def is_not_ready(error: CommandError) -> bool:
@@ -148,6 +149,20 @@ async def initialise(link: Link, profile: Profile) -> None:
             raise FaultError("init_refused", command=command.text) from error
 
 
+async def settle(link: Link, profile: Profile, within_s: float) -> None:
+    """Wait until the modem says, when asked, that it can do SMS; one that cannot be asked is not waited for."""
+    ready = profile.ready
+    if ready is None:
+        return
+    loop = asyncio.get_running_loop()
+    until = loop.time() + within_s
+    while True:
+        said = readings.number(ready.query, await optional(link, ready.query.line, profile.timeouts.command))
+        if said is None or said >= ready.at_least or loop.time() >= until:
+            return
+        await asyncio.sleep(1)
+
+
 async def pdu_mode(link: Link, profile: Profile) -> None:
     """AT+CMGF=0, repeated while the modem starts: it is refused for seconds after the card is unlocked.
 
@@ -162,6 +177,7 @@ async def pdu_mode(link: Link, profile: Profile) -> None:
                 break
             await asyncio.sleep(1)
         else:
-            await optional(link, "+CSMS=0", profile.timeouts.command)  # the modem acknowledges to the network itself
+            # with 0 the modem acknowledges to the network itself (TS 27.005 §3.2.1)
+            await optional(link, f"+CSMS={profile.csms}", profile.timeouts.command)
             return
     raise FaultError("pdu_mode_refused")

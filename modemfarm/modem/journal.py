@@ -112,6 +112,8 @@ class ModemStatus:
     signal_dbm: int | None = None
     operator: str | None = None
     technology: str | None = None
+    temperature_c: int | None = None
+    voltage_v: float | None = None
     registration: str = "unknown"
     last_success_at: datetime | None = None
 

@@ -13,11 +13,11 @@ from modemfarm.errors import LinkLostError, NoAnswerError, StoreError
 from modemfarm.model import ClaimedPart
 from modemfarm.modem.asking import Asking
 from modemfarm.modem.bringup import FaultError, optional
+from modemfarm.modem.family import Profile
 from modemfarm.modem.journal import After, GoOn, Journal, Parked, Repair, Resync, SimSeen
 from modemfarm.modem.link import Link
-from modemfarm.modem.profile import Profile
 from modemfarm.modem.receiving import Inbox
-from modemfarm.modem.registration import REGISTERED, operator, registration, signal
+from modemfarm.modem.registration import REGISTERED, health, operator, registration, signal
 from modemfarm.modem.sending import Sender, resync
 from modemfarm.modem.settings import Clock, ModemSettings
 from modemfarm.modem.sim import read_iccid, read_imsi, wait_for_card
@@ -44,6 +44,7 @@ class News:
     restarted: bool = False
     card: bool = False
     network: bool = False
+    sms_ready: bool = False
     stopping: bool = False
     reset_wanted: bool = False
     noted: bool = False  # woken while nobody waited
@@ -333,10 +334,14 @@ class Lane:
         except NoAnswerError:
             self._out_of_step = True
             return
-        name, technology = self._board.status.operator, self._board.status.technology
+        await self._board.learn(signal_dbm=dbm)
+        if self._claim is not None and self._claim.done():
+            return  # a part waits
+        name, technology = await operator(self._link, self._profile)
+        await self._board.learn(operator=name, technology=technology)
         if self._claim is None or not self._claim.done():
-            name, technology = await operator(self._link, self._profile)
-        await self._board.learn(signal_dbm=dbm, operator=name, technology=technology)
+            degrees, volts = await health(self._link, self._profile)
+            await self._board.learn(temperature_c=degrees, voltage_v=volts)
 
     async def _wait(self) -> None:
         await self._board.flush(busy=False)

@@ -13,9 +13,10 @@ from modemfarm.at.events import Command, Unsolicited
 from modemfarm.at.replies import Stored, parse_cdsi, parse_cmti, parse_stored
 from modemfarm.errors import CmeError, CmsError, CommandError, NoAnswerError, StoreError
 from modemfarm.model import Received
+from modemfarm.modem.bringup import optional
+from modemfarm.modem.family import Profile
 from modemfarm.modem.journal import Journal
 from modemfarm.modem.link import Link
-from modemfarm.modem.profile import Profile
 from modemfarm.modem.settings import Clock
 from modemfarm.modem.storage import select
 
@@ -25,6 +26,7 @@ _EMPTY_SLOT = frozenset({21, 22, 321})  # invalid index, not found (CME); invali
 _READS_AT_ONCE = 50  # announced messages read before a part may go out: a flood must not stop sending
 _STUCK_LIMIT = 500
 _RETRY_S = 1.0
+_ACKNOWLEDGES = {"plain": "+CNMA", "one": "+CNMA=1", "zero": "+CNMA=0"}
 _NAMELESS_S = 10.0  # what comes before the card is known waits this long for its name
 
 
@@ -51,11 +53,12 @@ class Inbox:
         self.imei: str | None = None
         self.own_memory_of_another = False
         self.sweep_due = False
+        self._unacknowledged = 0  # direct messages committed and, with +CSMS, not yet told so to the modem
 
     @property
     def waiting(self) -> bool:
-        """Something was announced and not yet read."""
-        return bool(self._announced)
+        """Something was announced and not yet read, or kept and not yet acknowledged."""
+        return bool(self._announced) or self._unacknowledged > 0
 
     def take(self, event: Unsolicited) -> bool:
         """Note an announcement or a direct message; False when the line is neither."""
@@ -100,6 +103,8 @@ class Inbox:
             while self._direct:
                 if await self._commit(self._named(self._direct[0])):
                     self._direct.popleft()
+                    self._unacknowledged += 1
+                    self._news()
                 else:
                     await asyncio.sleep(_RETRY_S)
 
@@ -111,8 +116,23 @@ class Inbox:
     def _named(self, received: Received) -> Received:
         return received if received.iccid else replace(received, iccid=self.iccid, imei=self.imei)
 
+    async def _acknowledge(self, profile: Profile) -> None:
+        """Tell the modem that direct messages are kept, where it waits for that (TS 27.005 §3.4.4)."""
+        kept, self._unacknowledged = self._unacknowledged, 0
+        command = _ACKNOWLEDGES.get(profile.cnma) if profile.csms else None
+        if command is not None:
+            for _ in range(kept):
+                await optional(self._link, command, profile.timeouts.command)
+
     async def fetch(self, profile: Profile) -> None:
-        """Read what was announced, commit it, delete it."""
+        """Read what was announced, commit it, delete it; before that, acknowledge what came directly."""
+        await self._acknowledge(profile)
+        if not self._announced:
+            return
+        if profile.deletes_siblings:
+            self._announced.clear()  # a sweep reads all before it deletes any
+            self.sweep_due = True
+            return
         for _ in range(_READS_AT_ONCE):
             if not self._announced:
                 break

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from modemfarm.at.events import Command
-from modemfarm.at.replies import parse_cops, parse_csq, parse_registration
+from modemfarm.at.replies import parse_cops, parse_registration
 from modemfarm.errors import CommandError
+from modemfarm.modem import readings
 from modemfarm.modem.bringup import optional
+from modemfarm.modem.family import Profile
 from modemfarm.modem.link import Link
-from modemfarm.modem.profile import Profile
 
 REGISTERED = frozenset({"home", "roaming"})
 
@@ -42,17 +43,37 @@ async def signal(link: Link, profile: Profile) -> int | None:
     Raises:
         NoAnswerError: it says nothing at all; this is also the sign of life of an idle modem.
     """
-    try:
-        lines = await link.command(Command("+CSQ", info=("+CSQ:",)), profile.timeouts.command)
-    except CommandError:
-        return None
-    return next((dbm for dbm in map(parse_csq, lines) if dbm is not None), None)
+    for query in profile.signal:
+        try:
+            lines = await link.command(query.line, profile.timeouts.command)
+        except CommandError:
+            continue
+        dbm = readings.signal_dbm(query, lines)
+        if dbm is not None:
+            return dbm
+    return None
 
 
 async def operator(link: Link, profile: Profile) -> tuple[str | None, str | None]:
-    """Operator and technology, as +COPS? has them."""
+    """Operator and technology: +COPS? has both; where the family has a command that knows better, that one counts."""
+    name = technology = None
     lines = await optional(link, Command("+COPS?", info=("+COPS:",)), profile.timeouts.command)
     for found in map(parse_cops, lines or ()):
         if found is not None:
-            return found.name, found.technology
-    return None, None
+            name, technology = found.name, found.technology
+            break
+    for query in profile.technology:
+        better = readings.technology(query, await optional(link, query.line, profile.timeouts.command))
+        if better is not None:
+            return name, better
+    return name, technology
+
+
+async def health(link: Link, profile: Profile) -> tuple[int | None, float | None]:
+    """Temperature in °C and supply in V, where the family tells them."""
+    degrees = volts = None
+    for query in profile.temperature:
+        degrees = readings.temperature_c(query, await optional(link, query.line, profile.timeouts.command))
+    for query in profile.voltage:
+        volts = readings.voltage_v(query, await optional(link, query.line, profile.timeouts.command))
+    return degrees, volts

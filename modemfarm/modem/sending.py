@@ -10,9 +10,9 @@ from modemfarm.at.events import CTRL_Z, Answered, Command, Late
 from modemfarm.at.replies import parse_cmgs
 from modemfarm.errors import CmeError, CmsError, CommandError, LinkLostError, NoAnswerError, StoreError
 from modemfarm.model import ClaimedPart, Evidence, Outcome
+from modemfarm.modem.family import Profile
 from modemfarm.modem.journal import After, Go, GoOn, Journal, Resync, Stop
 from modemfarm.modem.link import Link, Submission
-from modemfarm.modem.profile import Profile
 from modemfarm.modem.settings import Clock
 
 log = logging.getLogger(__name__)

@@ -8,16 +8,16 @@ from datetime import datetime
 
 from modemfarm.at.events import CTRL_Z, Command, Late, Unsolicited
 from modemfarm.at.machine import AtMachine
-from modemfarm.errors import LinkLostError, ModemError, SimError
+from modemfarm.errors import CommandError, LinkLostError, ModemError, NoAnswerError, SimError
 from modemfarm.modem import bringup
 from modemfarm.modem.asking import Asking
 from modemfarm.modem.bringup import FaultError, optional
+from modemfarm.modem.family import Profiles, says
 from modemfarm.modem.journal import Journal, Pending, SimSeen
 from modemfarm.modem.ladder import Limits, Rung
 from modemfarm.modem.lane import Lane, News
 from modemfarm.modem.link import Link
 from modemfarm.modem.port import Port
-from modemfarm.modem.profile import Profiles
 from modemfarm.modem.receiving import Inbox
 from modemfarm.modem.registration import turn_on
 from modemfarm.modem.sending import Sender
@@ -63,6 +63,8 @@ class Session:
         asking.wake = self._news.wake
         self._link = Link(port, self._machine, self._on_event, self._news.wake)
         self._profile = profiles.generic
+        self._urcs = profiles.starting
+        self._machine.urcs = self._machine.urcs.adding(self._urcs.all)
         self._inbox = Inbox(self._link, journal, clock, self._news.wake)
         self._sender = Sender(self._link, journal, self._profile, clock, settings.result_within_s)
         self._card: str | None = None
@@ -115,7 +117,7 @@ class Session:
             return
         await self._board.say("waking")
         await bringup.wake(self._link, self._settings.wake_within_s)
-        self._news.restarted = False
+        starting, self._news.restarted = self._news.restarted, False
         await self._identify()
         await self._answer_asked()
         await self._climb(rung)
@@ -128,6 +130,7 @@ class Session:
             raise
         await self._board.say("setting_up")
         await bringup.initialise(self._link, self._profile)
+        await self._settle(starting=starting)
         await bringup.pdu_mode(self._link, self._profile)
         self._inbox.memories = await choose_memories(self._link, self._profile)
         cnmi = await announce(self._link, self._profile)
@@ -151,7 +154,7 @@ class Session:
             group=group,
             announced=bool(cnmi),
             ready="ready"
-            if reports_of(cnmi) != "none" or self._profile.reports == "stored"
+            if reports_of(cnmi) != "none" or "stored" in self._profile.reports
             else "ready_without_reports",
         )
         began = self._loop.time()
@@ -196,16 +199,14 @@ class Session:
     async def _identify(self) -> None:
         await self._board.say("identifying")
         who = await bringup.identify(self._link, self._profile.timeouts.command)
-        self._profile = self._profiles.choose(who.manufacturer, who.model)
+        self._profile = bringup.choose(self._profiles, who)
         self._sender.profile = self._profile
         self._inbox.imei = who.imei
-        urcs = self._profile.urcs
-        self._machine.urcs = self._machine.urcs.adding(
-            (*urcs.extra, *urcs.boot_ready, *urcs.reboot, *urcs.sim, *urcs.full)
-        )
+        self._urcs = self._profile.urcs
+        self._machine.urcs = self._machine.urcs.adding(self._urcs.all)
         await self._board.learn(
             imei=who.imei,
-            family=self._profile.name,
+            family=self._profile.family,
             manufacturer=who.manufacturer or None,
             model=who.model or None,
             firmware=who.firmware or None,
@@ -225,9 +226,34 @@ class Session:
                 await asyncio.sleep(_RADIO_OFF_S)
                 await optional(self._link, self._profile.radio_on, _RADIO_WITHIN_S)
                 return
-            await optional(self._link, self._profile.reset, _RESET_WITHIN_S)
+            await self._restart_modem()
             await asyncio.sleep(_RESET_HOLD_S)
         raise FaultError("restarted")
+
+    async def _restart_modem(self) -> None:
+        """The vendor's command; the next one where it is refused. Silence means that it went down at once."""
+        for command in self._profile.reset_first:
+            await optional(self._link, command, _RESET_WITHIN_S)
+        for command in self._profile.reset:
+            try:
+                await self._link.command(command, _RESET_WITHIN_S)
+            except CommandError as error:
+                log.debug("%s: %s", self._port.path, error)
+            except NoAnswerError:
+                return
+            else:
+                return
+
+    async def _settle(self, *, starting: bool) -> None:
+        """Wait for what tells that SMS works: the modem's answer, or its own word where it was seen to start."""
+        until = self._loop.time() + self._profile.timeouts.boot
+        await bringup.settle(self._link, self._profile, self._profile.timeouts.boot)
+        if self._profile.ready is not None or not starting or not self._profile.urcs.boot_ready:
+            return
+        while not self._news.sms_ready and not self._news.stopping and not self._link.lost:
+            if self._loop.time() >= until:
+                return
+            await self._news.wait(until - self._loop.time())
 
     async def _start_radio(self) -> None:
         async with self._limits.turn():
@@ -263,13 +289,19 @@ class Session:
             return
         elif event.line.startswith(_NETWORK_URCS):
             news.network = True
-        elif event.line.startswith(self._profile.urcs.reboot):
-            news.restarted = True
+        elif says(event.line, self._urcs.reboot):
+            news.restarted, news.sms_ready = True, False
             self._link.restarted()
-        elif event.line.startswith(self._profile.urcs.sim):
+        elif says(event.line, self._urcs.boot_ready):
+            news.sms_ready = True
+        elif says(event.line, self._urcs.sim):
             news.card = True
-        elif event.line.startswith(self._profile.urcs.full):
+        elif says(event.line, self._urcs.network):
+            news.network = True
+        elif says(event.line, self._urcs.full):
             self._inbox.sweep_due = True
+        elif says(event.line, self._urcs.power):
+            log.warning("%s: the modem says %s", self._port.path, event.line)
         else:
             return
         news.wake()

@@ -6,12 +6,14 @@ import asyncio
 import logging
 
 from modemfarm.at.events import Command
-from modemfarm.at.replies import fields, parse_cnum, parse_cpin, parse_csca, parse_iccid
+from modemfarm.at.replies import parse_cpin, parse_csca
 from modemfarm.errors import CmeError, CmsError, CommandError, NoAnswerError, SimError
+from modemfarm.modem import readings
 from modemfarm.modem.bringup import is_not_ready, optional
+from modemfarm.modem.family import Profile
 from modemfarm.modem.journal import Journal, SimSeen
 from modemfarm.modem.link import Link
-from modemfarm.modem.profile import Profile, Query
+from modemfarm.modem.readings import Query
 
 log = logging.getLogger(__name__)
 
@@ -108,33 +110,18 @@ async def unlock(link: Link, profile: Profile, journal: Journal, imei: str | Non
 
 
 async def pin_tries_left(link: Link, profile: Profile) -> int | None:
-    """How many tries the card's PIN has; None where no command tells."""
-    for query in (profile.pin_counter, Query('+CPINR="SIM PIN"', "+CPINR:", 1)):
-        if query is None:
-            continue
-        value = await ask(link, query, profile)
-        if value.isdigit():
-            return int(value)
+    """How many tries the card's PIN has; None where no command surely tells."""
+    for query in (*profile.pin_counter, Query('+CPINR="SIM PIN"', "+CPINR:", "cpinr")):
+        left = readings.pin_tries(query, await optional(link, query.line, profile.timeouts.command))
+        if left is not None:
+            return left
     return None
-
-
-async def ask(link: Link, query: Query, profile: Profile) -> str:
-    """The value a profile's query points at; "" when there is none."""
-    info = (query.prefix,) if query.prefix else ()
-    lines = await optional(link, Command(query.command, info=info), profile.timeouts.command)
-    for line in lines or ():
-        if line.startswith(query.prefix):
-            values = fields(line[len(query.prefix) :].lstrip(" ,"))
-            return values[query.field] if query.field < len(values) else ""
-    return ""
 
 
 async def read_iccid(link: Link, profile: Profile) -> str:
     """The card's number in its normal form, or ""."""
     for query in profile.iccid:
-        info = (query.prefix,) if query.prefix else ()
-        lines = await optional(link, Command(query.command, info=info), profile.timeouts.command)
-        found = parse_iccid(lines or ())
+        found = readings.iccid(query, await optional(link, query.line, profile.timeouts.command))
         if found:
             return found
     return ""
@@ -170,7 +157,14 @@ async def read_card(link: Link, profile: Profile) -> SimSeen:
     imsi = await read_imsi(link, profile)
     if not iccid and not imsi:
         raise SimError("failure", "neither ICCID nor IMSI can be read")
-    numbers = await optional(link, Command("+CNUM", info=("+CNUM:",)), profile.timeouts.command)
     centres = await optional(link, Command("+CSCA?", info=("+CSCA:",)), profile.timeouts.command)
     smsc = next((found for found in map(parse_csca, centres or ()) if found), None)
-    return SimSeen(iccid or f"imsi:{imsi}", imsi or None, parse_cnum(numbers or ()), smsc)
+    return SimSeen(iccid or f"imsi:{imsi}", imsi or None, await _own_number(link, profile), smsc)
+
+
+async def _own_number(link: Link, profile: Profile) -> str | None:
+    for query in profile.own_number:
+        found = readings.own_number(query, await optional(link, query.line, profile.timeouts.command))
+        if found:
+            return found
+    return None

@@ -32,6 +32,8 @@ class Facts(TypedDict, total=False):
     signal_dbm: int | None
     operator: str | None
     technology: str | None
+    temperature_c: int | None
+    voltage_v: float | None
     registration: str
 
 

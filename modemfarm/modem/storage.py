@@ -9,11 +9,12 @@ from modemfarm.at.events import Command
 from modemfarm.at.replies import parse_choices, parse_cnmi, parse_cpms
 from modemfarm.errors import CommandError, NoAnswerError
 from modemfarm.modem.bringup import is_not_ready, optional
+from modemfarm.modem.family import Profile
 from modemfarm.modem.link import Link
-from modemfarm.modem.profile import Profile
 
 log = logging.getLogger(__name__)
 
+_REPORTS_BY = {"direct": "cds", "stored": "cdsi", "none": ""}  # how a profile calls it
 _TRIES = 3  # of a +CPMS= that is refused outright; "not ready" is waited for as long as a start may take
 
 
@@ -74,6 +75,8 @@ async def select(link: Link, profile: Profile, name: str, form: int = 1) -> int 
 async def announce(link: Link, profile: Profile) -> str:
     """Set +CNMI to the first of the profile's values that this modem offers, takes and keeps.
 
+    Values that would bring reports in a way that this family gets wrong are left out; those without reports stay.
+
     Returns:
         The value; "" when none held: the stores are then read often instead.
     """
@@ -81,8 +84,9 @@ async def announce(link: Link, profile: Profile) -> str:
     choices: tuple[tuple[str, ...], ...] = ()
     for line in await optional(link, test, profile.timeouts.command) or ():
         choices = parse_choices(line, "+CNMI:") or choices
-    likely = [value for value in profile.cnmi if _is_offered(value, choices)]
-    for value in likely or profile.cnmi:
+    styled = [value for value in profile.cnmi if _REPORTS_BY[reports_of(value)] in {*profile.reports, ""}]
+    likely = [value for value in styled if _is_offered(value, choices)]
+    for value in likely or styled:
         if await optional(link, f"+CNMI={value}", profile.timeouts.command) is None:
             continue
         read = await optional(link, Command("+CNMI?", info=("+CNMI:",)), profile.timeouts.command)

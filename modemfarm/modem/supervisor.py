@@ -9,10 +9,10 @@ from modemfarm.at.events import Answered, Command
 from modemfarm.errors import CommandError, LinkLostError, NoAnswerError, PortBusyError, SimError
 from modemfarm.modem.asking import START_WITHIN_S, Asking
 from modemfarm.modem.bringup import FaultError
+from modemfarm.modem.family import Profiles
 from modemfarm.modem.journal import Journal, ModemStatus
 from modemfarm.modem.ladder import SENTENCE_OF, Ladder, Limits, Rung, Step
 from modemfarm.modem.port import PortOpener
-from modemfarm.modem.profile import Profiles
 from modemfarm.modem.recorder import Recorder, Recordings
 from modemfarm.modem.sentences import CAUSES
 from modemfarm.modem.session import Session

@@ -15,8 +15,9 @@ from modemfarm.errors import LinkLostError
 from modemfarm.gsm.splitting import split
 from modemfarm.gsm.tpdu import encode_submit
 from modemfarm.model import ClaimedPart, Evidence, Outcome, Received
+from modemfarm.modem.family import Profiles
 from modemfarm.modem.journal import After, Go, GoOn, ModemStatus, Pending, Resync, SimSeen, Stop
-from modemfarm.modem.profile import Profiles, load_profiles
+from modemfarm.modem.profile import load_profiles
 
 T = TypeVar("T")
 

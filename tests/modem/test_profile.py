@@ -15,10 +15,10 @@ from tests.modem.fakes import DRIVERS, profiles
     ("manufacturer", "model", "name"),
     [
         pytest.param("huawei", "E1752", "huawei_e", id="huawei"),
-        pytest.param("HUAWEI", "ME909s-120", "huawei_e", id="huawei-module"),
-        pytest.param("SIMCOM_Ltd", "SIMCOM_SIM800", "sim800", id="sim800"),
-        pytest.param("Quectel", "EC25", "quectel_ec25", id="ec25"),
-        pytest.param("Quectel_Ltd", "Quectel_M35", "generic", id="quectel-2g-is-no-ec25"),
+        pytest.param("HUAWEI", "ME909s-120", "huawei_me", id="huawei-module"),
+        pytest.param("SIMCOM_Ltd", "SIMCOM_SIM800", "simcom_2g", id="sim800"),
+        pytest.param("Quectel", "EC25", "quectel_4g", id="ec25"),
+        pytest.param("Quectel_Ltd", "Quectel_M35", "quectel_2g", id="quectel-2g-is-no-ec25"),
         pytest.param("WAVECOM MODEM", "MULTIBAND  900E  1800", "wavecom", id="wavecom"),
         pytest.param("Sierra Wireless", "SL8084T", "wavecom", id="sierra-classic"),
         pytest.param("Acme", "A1", "generic", id="unknown"),
@@ -57,7 +57,7 @@ def test_a_mistake_in_a_profile_names_file_and_key(tmp_path: Path, line: str, ke
 
 
 def test_an_owner_s_profile_replaces_the_shipped_one_of_its_name(tmp_path: Path) -> None:
-    (tmp_path / "sim800.toml").write_text('model = "Mine"\nmatch = { cgmm = "A1" }\n', encoding="utf-8")
+    (tmp_path / "simcom_2g.toml").write_text('model = "Mine"\nmatch = { cgmm = "A1" }\n', encoding="utf-8")
     found = load_profiles(DRIVERS, tmp_path)
     assert found.choose("Acme", "A1").model == "Mine"
 
