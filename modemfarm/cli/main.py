@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "pause": ("control", "pause", "Stop sending, before the next part leaves."),
     "resume": ("control", "resume", "Send again."),
     "inbox": ("inbox", "inbox", "List, follow or answer replies."),
-    "modems": ("modems", "modems", "List, show or reset modems."),
+    "modems": ("modems", "modems", "List, show, reset, ask or record modems."),
     "sims": ("sims", "sims", "List, show, set, pause or resume SIM cards."),
     "suppress": ("suppress", "suppress", "Keep the list of people who want no more messages."),
     "simulate": ("simulate", "simulate", "Run virtual modems."),

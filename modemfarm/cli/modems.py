@@ -6,9 +6,11 @@ from typing import Any
 
 import click
 
+from modemfarm.cli.console import console, record_
 from modemfarm.cli.context import Farm, pass_farm
 from modemfarm.cli.outcome import CliError, NotThereError
 from modemfarm.cli.output import emit, json_option, local, record, say, table, words
+from modemfarm.modem import recordings
 from modemfarm.store import sims, views
 from modemfarm.webapp.words import Words
 
@@ -25,7 +27,11 @@ _COLUMNS = (
 
 @click.group()
 def modems() -> None:
-    """List, show or reset modems."""
+    """List, show, reset, ask or record modems."""
+
+
+modems.add_command(console)
+modems.add_command(record_)
 
 
 def spoken(modem: dict[str, Any], told: Words) -> dict[str, Any]:
@@ -62,15 +68,20 @@ def list_(farm: Farm, as_json: bool) -> None:
 @json_option
 @pass_farm
 def show(farm: Farm, modem: str, as_json: bool) -> None:
-    """Show one modem, by IMEI, IMEI@usb-path or port."""
+    """Show one modem, by IMEI, IMEI@usb-path or port, with the recordings of its last faults."""
     found = farm.store().look(views.modem, modem)
     if found is None:
         raise NotThereError(f"there is no modem {modem}")
     told = spoken(found, words(farm.environ))
+    kept = recordings.kept(farm.config.state_dir, found["imei"] or found["id"], found["path"])
     if as_json:
-        emit(told)
-    else:
-        record({**told, "since": local(found["since"])})
+        emit({**told, "recordings": [{"name": item.name, "at": item.at, "fault": item.fault} for item in kept]})
+        return
+    record({**told, "since": local(found["since"])})
+    if kept:
+        say("")
+        rows = [{"at": local(item.at), "fault": item.fault, "name": item.name} for item in kept]
+        table((("at", "FAULT AT"), ("fault", "FAULT"), ("name", "RECORDING")), rows, wide="name")
 
 
 @modems.command()

@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 
 from modemfarm.at.errors_table import ErrorTable
 from modemfarm.config.load import Config
+from modemfarm.daemon.control import ControlServer
 from modemfarm.daemon.demo import SimulatedNetwork
 from modemfarm.daemon.lock import StateLock
 from modemfarm.daemon.simulated import SimulatorProcess
@@ -37,6 +38,7 @@ from modemfarm.modem.fleet import Fleet
 from modemfarm.modem.ladder import Limits
 from modemfarm.modem.port import PortOpener, PyserialOpener, SerialxOpener
 from modemfarm.modem.profile import load_profiles
+from modemfarm.modem.recordings import RecordingFolder
 from modemfarm.modem.settings import SystemClock
 from modemfarm.modem.supervisor import Supervisor
 from modemfarm.policy.optout import Keywords
@@ -143,7 +145,9 @@ class Daemon:
         self._journal = FarmJournal(
             self._offload, self._settings, now, self._instance, self._inbound, SettlingRules(errors)
         )
+        self._recordings = RecordingFolder(config.state_dir)
         self._fleet = self._make_fleet()
+        self._control = ControlServer(config.state_dir, self._fleet.supervisors, self._offload, now)
         self._demo = None if demo is None else SimulatedNetwork(demo / "control.sock", store)
         self._guard: ClockGuard | None = None
         self._stop = asyncio.Event()
@@ -158,7 +162,9 @@ class Daemon:
         limits, clock = Limits(), SystemClock()
 
         def make(path: str) -> Supervisor:
-            return Supervisor(path, opener, profiles, self._journal, self._config.modem, clock, limits)
+            return Supervisor(
+                path, opener, profiles, self._journal, self._config.modem, clock, limits, self._recordings
+            )
 
         return Fleet(Discovery(self._config.modem), make)
 
@@ -185,6 +191,7 @@ class Daemon:
         waker = wake.listen(self._config.state_dir)
         loop.add_reader(waker, self._woken, waker)
         server = self._serve()
+        await self._control.start()
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
@@ -194,6 +201,7 @@ class Daemon:
                         ("housekeeping", housekeeping.run()),
                         ("statuses", self._journal.write_statuses()),
                         ("labels", Labeller(self._offload, self._journal, self._now).run()),
+                        ("recordings", self._recordings.run()),
                         ("modems", self._fleet.run()),
                     )
                 ]
@@ -202,6 +210,8 @@ class Daemon:
                 for task in tasks:
                     task.cancel()
         finally:
+            self._control.stop()
+            self._recordings.flush()
             server.stop()
             loop.remove_reader(waker)
             waker.close()

@@ -10,12 +10,14 @@ import re
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from modemfarm.modem.journal import ModemStatus
 from modemfarm.modem.masking import ends_command, has_secret, hide_echo, hide_secrets, mask_stream, pdu_facts
-from modemfarm.modem.port import Port
 from modemfarm.modem.settings import Clock
+
+if TYPE_CHECKING:
+    from modemfarm.modem.port import Port  # commands that only read recordings do without the serial libraries
 
 FORMAT, VERSION = "modemfarm-recording", 1
 KEEP_S = 600.0

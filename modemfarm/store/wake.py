@@ -12,11 +12,11 @@ NAME = "wake.sock"
 
 
 @contextlib.contextmanager
-def _reachable(folder: Path) -> Iterator[str]:
-    """A path of the socket that fits into a socket address (108 octets) however long the folder's is."""
+def reachable(folder: Path, name: str = NAME) -> Iterator[str]:
+    """A path of a socket that fits into a socket address (108 octets) however long the folder's is."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        yield f"/proc/self/fd/{handle}/{NAME}"
+        yield f"/proc/self/fd/{handle}/{name}"
     finally:
         os.close(handle)
 
@@ -28,7 +28,7 @@ def wake(state_dir: Path) -> bool:
         False when no daemon listens; its own look at the database once a second is the net.
     """
     try:
-        with _reachable(state_dir) as path, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        with reachable(state_dir) as path, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.setblocking(False)
             sender.sendto(b"w", path)
     except BlockingIOError:
@@ -43,7 +43,7 @@ def listen(state_dir: Path) -> socket.socket:
     (state_dir / NAME).unlink(missing_ok=True)
     receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     receiver.setblocking(False)
-    with _reachable(state_dir) as path:
+    with reachable(state_dir) as path:
         receiver.bind(path)
     (state_dir / NAME).chmod(0o600)
     return receiver
