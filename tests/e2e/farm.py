@@ -251,10 +251,11 @@ class RealFarm:
                 return found
             cursor = f"&cursor={page['next']}"
 
-    def submit(self, texts: Iterable[Text], **fields: object) -> Json:
-        """POST one batch of texts."""
+    def submit(self, texts: Iterable[Text], key: str = "", **fields: object) -> Json:
+        """POST one batch of texts; under the same key and for the same texts it is one batch."""
         rows = b"".join(json.dumps({"to": to, "text": text, **fields}).encode() + b"\n" for to, text in texts)
-        status, document = self.http("POST", "/v1/batches", rows, {"Content-Type": "application/x-ndjson"})
+        headers = {"Content-Type": "application/x-ndjson"} | ({"Idempotency-Key": key} if key else {})
+        status, document = self.http("POST", "/v1/batches", rows, headers)
         assert status == 202, (status, document)
         assert document["rejected"] == 0, document
         return dict(document)

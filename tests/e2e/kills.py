@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -61,15 +62,25 @@ def kill_once(farm: RealFarm, ledger: Ledger, moment: str, nth: int = 1) -> None
             texts = [f"reply {len(ledger.inbound) + number} " + "和很多别的字" * 30 for number in range(2)]
             ledger.inbound.update(texts)
             farm.kill_at("inbound", nth)
-            farm.submit(ledger.more_texts(4))
+            submitted = _submit(farm, ledger, 4)
             for number, text in enumerate(texts):
                 farm.ctl("deliver", number % 2, REPLIER, text)
             _died(farm, ledger, moment)
+            submitted()
         case _:
             farm.kill_at(moment, nth)
-            farm.submit(ledger.more_texts())
+            submitted = _submit(farm, ledger, TEXTS_A_KILL)
             _died(farm, ledger, moment)
+            submitted()
     ledger.kills[moment] += 1
+
+
+def _submit(farm: RealFarm, ledger: Ledger, count: int) -> Callable[[], object]:
+    """Hand texts in; the kill may come before the answer, so what is returned repeats the request."""
+    key, texts = f"texts-{len(ledger.wanted)}", ledger.more_texts(count)
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        farm.submit(texts, key)
+    return lambda: farm.submit(texts, key)
 
 
 def _died(farm: RealFarm, ledger: Ledger, moment: str) -> None:
