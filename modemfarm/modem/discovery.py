@@ -1,4 +1,4 @@
-"""Which ports are there: the configured paths, globs and URLs, watched; one device is one port, whatever its names."""
+"""Which ports are there: the configured ones, and what the USB holds; one device is one port, whatever its names."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import stat
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
+from modemfarm.modem.scout import Scout
 from modemfarm.modem.settings import ModemSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Appeared:
-    """A port to be served."""
+    """A port to be served; `usb_path` says where its device hangs."""
 
     path: str
+    usb_path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,14 @@ _Key = tuple[int, int] | str
 
 
 class Discovery:
-    """Looks every `scan_s` s; a plain look costs one stat a port, and no notification is missed on any file system."""
+    """Looks every `scan_s` s; a plain look costs one stat a port, and no notification is missed on any file system.
 
-    def __init__(self, settings: ModemSettings) -> None:
+    Args:
+        scout: finds modems on the USB that the configuration does not name.
+    """
+
+    def __init__(self, settings: ModemSettings, scout: Scout | None = None) -> None:
+        self.scout = scout
         self._ports, self._ignore, self._scan_s = settings.ports, settings.ignore, settings.scan_s
         self._known: dict[str, _Key] = {}
 
@@ -43,7 +50,18 @@ class Discovery:
         while True:
             for change in self.look():
                 yield change
+            await self._wait()
+
+    async def _wait(self) -> None:
+        if self.scout is None:
             await asyncio.sleep(self._scan_s)
+            return
+        try:
+            async with asyncio.timeout(self._scan_s):
+                await self.scout.changed.wait()
+            self.scout.changed.clear()
+        except TimeoutError:
+            return
 
     def look(self) -> list[Appeared | Vanished]:
         """The changes since the last look."""
@@ -51,7 +69,8 @@ class Discovery:
         gone = [path for path, key in self._known.items() if found.get(path) != key]
         new = [path for path, key in found.items() if self._known.get(path) != key]
         self._known = found
-        return [*map(Vanished, gone), *map(Appeared, new)]
+        place = self.scout.place if self.scout is not None else lambda _path: None
+        return [*map(Vanished, gone), *(Appeared(path, place(path)) for path in new)]
 
     def _found(self) -> dict[str, _Key]:
         """Paths and keys; of several names of one device, the one it is already known by, else the first configured."""
@@ -74,6 +93,7 @@ class Discovery:
                 every.append(pattern)
             else:
                 every += sorted(glob.glob(pattern))  # noqa: PTH207  # patterns may be absolute
+        every += sorted(self.scout.ports) if self.scout is not None else ()
         kept = [path for path in every if not any(fnmatch.fnmatch(path, pattern) for pattern in self._ignore)]
         return sorted(dict.fromkeys(kept), key=lambda path: path not in self._known)
 

@@ -30,6 +30,8 @@ class Fleet:
     async def run(self) -> None:
         """Watch for ports until cancelled; cancelling ends every supervisor."""
         async with asyncio.TaskGroup() as group:
+            if self._discovery.scout is not None:
+                group.create_task(self._discovery.scout.run(), name="scout")
             async for change in self._discovery.watch():
                 path = change.path
                 if isinstance(change, Vanished):
@@ -40,6 +42,7 @@ class Fleet:
                 elif not self._draining:
                     log.info("%s appeared", path)
                     self.supervisors[path] = supervisor = self._make(path)
+                    supervisor.placed(change.usb_path)
                     serving = self._serve(supervisor, self._tasks.get(path))
                     self._tasks[path] = group.create_task(serving, name=f"modem {path}")
 

@@ -39,6 +39,13 @@ ACTIONS: Mapping[str, str] = {
     "power_cycle": "Take the modem's power away for ten seconds; check its power supply.",
     "remove_one": "Leave one port of this modem in modems.ports, or wait until the other one is gone.",
     "report": "Send the log to the developers.",
+    "allow_device": "If it is a modem, allow it: `modemfarm modems allow`. If not, name it in modems.ignore.",
+    "leave_network_mode": "Switch the stick to serial mode, or use another stick.",
+    "leave_disc_mode": "Install usb_modeswitch, then plug the stick in again.",
+    "leave_download_mode": "Take its power away for ten seconds; if it comes back like this, its firmware is damaged.",
+    "load_driver": "Load the driver: `modprobe option`. Some systems need their extra kernel modules installed.",
+    "remove_brltty": "Remove brltty, which takes such devices for braille displays, then plug it in again.",
+    "name_port": "Name the right port in modems.ports.",
 }
 
 _S, _W, _R, _N, _G = (
@@ -48,6 +55,8 @@ _S, _W, _R, _N, _G = (
     ModemState.NEEDS_YOU,
     ModemState.GONE,
 )
+
+_NAME, _PORTS = ("name", "id"), ("name", "id", "ports")
 
 SENTENCES: Mapping[str, Sentence] = {
     "opening": Sentence(_S, "The port is being opened."),
@@ -94,6 +103,19 @@ SENTENCES: Mapping[str, Sentence] = {
     "stopping": Sentence(_W, "Stopping; waiting for the result on the air."),
     "stopped": Sentence(_G, "Stopped with the daemon."),
     "gone": Sentence(_G, "The port is gone.", "plug_in"),
+    "usb_possible": Sentence(
+        ModemState.PAUSED, "{name} ({id}) may be a modem; it is not opened unasked: {ports}.", "allow_device", _PORTS
+    ),
+    "usb_network_mode": Sentence(
+        _N, "{name} ({id}) is in network mode (HiLink) and has no port for messages.", "leave_network_mode", _NAME
+    ),
+    "usb_cdrom_mode": Sentence(_N, "{name} ({id}) still shows its install disc.", "leave_disc_mode", _NAME),
+    "usb_download_mode": Sentence(_N, "{name} ({id}) waits for new firmware.", "leave_download_mode", _NAME),
+    "usb_no_driver": Sentence(_N, "No driver took {name} ({id}), so it has no port.", "load_driver", _NAME),
+    "usb_taken": Sentence(_N, "Another program has taken {name} ({id}) away.", "remove_brltty", _NAME),
+    "usb_no_at_port": Sentence(
+        _N, "None of the ports of {name} ({id}) is known to take commands: {ports}.", "name_port", _PORTS
+    ),
     "failed_inside": Sentence(_R, "A fault in modemfarm itself; trying again in {seconds} s.", "report", ("seconds",)),
 }
 

@@ -27,6 +27,7 @@ class ModemSettings:
 
     Attributes:
         ports: paths, globs or URLs (`modems.ports`).
+        discover: modems on the USB are served unasked (`modems.discover`).
         ignore: paths or globs that are never opened.
         result_within_s: overrides every profile's wait for +CMGS (`modems.result_within`).
         poll_s: how often an idle modem is asked for signal, operator and registration.
@@ -37,6 +38,7 @@ class ModemSettings:
     """
 
     ports: tuple[str, ...] = ()
+    discover: bool = False
     ignore: tuple[str, ...] = ()
     result_within_s: float | None = None
     poll_s: float = 30.0

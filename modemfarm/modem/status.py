@@ -75,6 +75,10 @@ class StatusBoard:
             self.status = new
             await self._tell()
 
+    def placed(self, usb_path: str | None) -> None:
+        """Where the port's device hangs; told with the next change."""
+        self.status = replace(self.status, usb_path=usb_path)
+
     def succeeded(self) -> None:
         """A part was accepted; told with the next change, or by `flush`."""
         self._success_at = self._clock.now()

@@ -72,6 +72,10 @@ class Supervisor:
         """What the modem is doing now."""
         return self._board.status
 
+    def placed(self, usb_path: str | None) -> None:
+        """Where on the USB the port's device hangs; told with the next change."""
+        self._board.placed(usb_path)
+
     async def run(self) -> None:
         """Serve the port; returns after `drain`, raises nothing but CancelledError."""
         step = Step(Rung.PLAIN, 0.0)

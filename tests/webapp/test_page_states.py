@@ -22,6 +22,9 @@ PARAMS = {
     "minutes": 15,
     "what": "ModemManager",
     "reason": "operator_refusal",
+    "name": "FT4232",
+    "id": "0403:6011",
+    "ports": "ttyUSB0 ttyUSB1",
 }
 SIM_SLUGS = ["active", "paused", "parked", "absent", *(slug for slug in SIM_ACTIONS if slug != "absent")]
 
@@ -102,7 +105,7 @@ def test_every_published_reason_is_said(slug: str) -> None:
 
 @pytest.mark.parametrize("lang", wording.LANGUAGES)
 def test_the_farm_shows_each_modem_sentence(farm: Sample, lang: str) -> None:
-    params = '{"other": "tty4", "cause": "no_answer", "seconds": 30, "minutes": 15, "what": "tty3", "reason": "operator_refusal"}'
+    params = '{"other": "tty4", "cause": "no_answer", "seconds": 30, "minutes": 15, "what": "tty3", "reason": "operator_refusal", "name": "FT4232", "id": "0403:6011", "ports": "ttyUSB0 ttyUSB1"}'
     spoken = PARAMS | {
         "what": "tty3",
         "cause": wording.say("cause.no_answer", lang=lang),
