@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 
 from modemfarm.errors import StoreError
 from modemfarm.farm.choosing import Presence
 from modemfarm.farm.journal import FarmJournal
-from modemfarm.store import labels
+from modemfarm.store import actions, labels
 from modemfarm.store.labels import Label, Waiting
 from modemfarm.store.offload import Offload
 
@@ -27,15 +27,17 @@ def judge(
     ready: frozenset[str],
     presence: Mapping[str, Presence],
     *,
-    paused: bool,
+    pauses: Collection[tuple[str, str]] = (),
 ) -> Label:
     """What one waiting message is called.
 
     Args:
         blocked: by SIM, what its plan has against its next part.
         ready: SIMs that are in a modem and may send.
+        pauses: (scope, value) of what a person stopped.
     """
-    if paused:
+    own = (("all", ""), ("class", waiting.message_class), ("batch", str(waiting.batch_id)))
+    if any(one in pauses for one in own):
         return Label("paused")
     if waiting.iccid is not None:
         how = presence.get(waiting.iccid)
@@ -75,19 +77,20 @@ class Labeller:
         blocked = self._blocked()
         presence = self._journal.presence()
         ready = self._journal.ready()
-        paused = self._journal.dispatcher.paused
+        rows = await self._offload.bulk(actions.pauses)
+        pauses = frozenset((row["scope"], row["value"]) for row in rows)
         stands = {iccid: how for iccid, how in presence.items() if how in (Presence.PARKED, Presence.PAUSED)}
-        says = (paused, ready, {iccid: label.slug for iccid, label in blocked.items()}, stands)
+        says = (pauses, ready, {iccid: label.slug for iccid, label in blocked.items()}, stands)
         if says != self._said:
             self._said = says
             self._after = 0
-        elif not blocked and not paused and not stands:
+        elif not blocked and not pauses and not stands:
             return
         for _ in range(CHUNKS_A_TURN):
             if self._after is None:
                 self._after = self._newest  # only what came since
             reached = await self._offload.bulk(
-                labels.label, self._after, lambda one: judge(one, blocked, ready, presence, paused=paused)
+                labels.label, self._after, lambda one: judge(one, blocked, ready, presence, pauses=pauses)
             )
             if reached is None:
                 self._newest = await self._offload.bulk(labels.newest)

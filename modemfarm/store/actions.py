@@ -7,6 +7,7 @@ from datetime import datetime
 from modemfarm.model import MessageState, SimState
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.events import record
+from modemfarm.store.labels import let_go
 from modemfarm.store.messages import refresh
 from modemfarm.store.queue import refund
 from modemfarm.store.sims import set_state
@@ -95,31 +96,54 @@ def pause(tx: Tx, scope: str, value: str, now: datetime, *, who: str = "") -> bo
         who=who,
     )
     if added:
-        _gate(tx, scope, value, 1)
+        if scope != "all":
+            _hide(tx, scope, value)
         record(tx, "farm.paused", now, subject=value, scope=scope, who=who)
     return bool(added)
 
 
-def _gate(tx: Tx, scope: str, value: str, gate: int) -> None:
-    """Hide what a class or batch has waiting from every claim, or show it again; a farm-wide pause stops claiming."""
-    if scope == "all":
-        return
-    own = "p.class = :value" if scope == "class" else "p.batch_id = CAST(:value AS BIGINT)"
-    state, reason, was = ("held", "paused", "queued") if gate else ("queued", None, "held")
+_COVERED = (
+    " EXISTS (SELECT 1 FROM pauses x WHERE (x.scope = 'class' AND x.value = p.class)"
+    " OR (x.scope = 'batch' AND x.value = CAST(p.batch_id AS TEXT)))"
+)
+
+
+def _own(scope: str) -> str:
+    return "p.class = :value" if scope == "class" else "p.batch_id = CAST(:value AS BIGINT)"
+
+
+def _hide(tx: Tx, scope: str, value: str) -> None:
+    """Hide what a class or batch has waiting from every claim; a farm-wide pause stops claiming as a whole."""
+    own = _own(scope)
     tx.run(
-        f"UPDATE messages SET state = :state, reason = :reason, next_at = NULL WHERE state = :was"  # noqa: S608
-        f" AND coalesce(reason, '') IN ('', 'plan_minute', 'plan_day', 'paused') AND id IN"
-        f" (SELECT p.message_id FROM parts p WHERE p.state = 'waiting' AND p.gate <> :gate AND {own})",
-        state=state,
-        reason=reason,
-        was=was,
-        gate=gate,
+        "UPDATE messages SET state = 'held', reason = 'paused', next_at = NULL"  # noqa: S608
+        " WHERE (state = 'queued' OR (state = 'held' AND reason IN"
+        " ('plan_minute', 'plan_hour', 'plan_day', 'plan_month')))"
+        f" AND id IN (SELECT p.message_id FROM parts p WHERE p.state = 'waiting' AND p.gate = 0 AND {own})",
         value=value,
     )
     tx.run(
-        f"UPDATE parts SET gate = :gate WHERE id IN (SELECT p.id FROM parts p JOIN messages m ON m.id = p.message_id"  # noqa: S608
-        f" WHERE p.state = 'waiting' AND p.gate <> :gate AND {own} AND coalesce(m.reason, '') NOT IN ('restored'))",
-        gate=gate,
+        "UPDATE parts SET gate = 1 WHERE id IN"  # noqa: S608
+        f" (SELECT p.id FROM parts p WHERE p.state = 'waiting' AND p.gate = 0 AND {own})",
+        value=value,
+    )
+
+
+def _show(tx: Tx, scope: str, value: str, now: datetime) -> None:
+    """Show it again, but for what another pause covers and what is held for a person."""
+    own = _own(scope)
+    tx.run(
+        "UPDATE messages SET state = CASE WHEN send_at > :now THEN 'scheduled' ELSE 'queued' END, reason = NULL,"  # noqa: S608
+        " next_at = CASE WHEN send_at > :now THEN send_at ELSE NULL END WHERE state = 'held' AND reason = 'paused'"
+        " AND id IN (SELECT p.message_id FROM parts p WHERE p.state = 'waiting' AND p.gate = 1"
+        f" AND {own} AND NOT {_COVERED})",
+        value=value,
+        now=to_us(now),
+    )
+    tx.run(
+        "UPDATE parts SET gate = 0 WHERE id IN (SELECT p.id FROM parts p JOIN messages m ON m.id = p.message_id"  # noqa: S608
+        f" WHERE p.state = 'waiting' AND p.gate = 1 AND {own} AND NOT {_COVERED}"
+        " AND NOT (m.state = 'held' AND m.next_at IS NULL))",
         value=value,
     )
 
@@ -128,7 +152,8 @@ def resume(tx: Tx, scope: str, value: str, now: datetime, *, who: str = "") -> b
     """Lift a pause; False when there was none."""
     lifted = tx.run("DELETE FROM pauses WHERE scope = :scope AND value = :value", scope=scope, value=value)
     if lifted:
-        _gate(tx, scope, value, 0)
+        if scope != "all":
+            _show(tx, scope, value, now)
         record(tx, "farm.resumed", now, subject=value, scope=scope, who=who)
     return bool(lifted)
 
@@ -155,8 +180,11 @@ def sim_pause(tx: Tx, iccid: str, now: datetime) -> bool:
 
 
 def sim_resume(tx: Tx, iccid: str, now: datetime) -> bool:
-    """A person lets a paused or parked SIM send again; False: no such SIM."""
-    return set_state(tx, iccid, SimState.ACTIVE, now)
+    """A person lets a paused or parked SIM send again, with what was held for it; False: no such SIM."""
+    known = set_state(tx, iccid, SimState.ACTIVE, now)
+    if known:
+        let_go(tx, iccid)
+    return known
 
 
 def expire(tx: Tx, now: datetime, most: int = 500) -> int:

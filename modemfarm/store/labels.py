@@ -36,9 +36,9 @@ def label(tx: Tx, after_id: int, judge: Callable[[Waiting], Label], most: int = 
         The id to go on after; None when all are labelled.
     """
     rows = tx.all(
-        "SELECT * FROM (SELECT * FROM (SELECT id, iccid, state, reason, next_at, class, batch_id"
+        "SELECT * FROM (SELECT * FROM (SELECT id, iccid, state, reason, reason_params, next_at, class, batch_id"
         " FROM messages WHERE state = 'queued' AND id > :after ORDER BY id LIMIT :n) AS q UNION ALL"
-        " SELECT * FROM (SELECT id, iccid, state, reason, next_at, class, batch_id"
+        " SELECT * FROM (SELECT id, iccid, state, reason, reason_params, next_at, class, batch_id"
         " FROM messages WHERE state = 'held' AND id > :after ORDER BY id LIMIT :n) AS h) AS waiting"
         " ORDER BY id LIMIT :n",
         after=after_id,
@@ -46,8 +46,8 @@ def label(tx: Tx, after_id: int, judge: Callable[[Waiting], Label], most: int = 
     )
     changes = []
     for row in rows:
-        if row["state"] == "held" and row["reason"] not in OURS:
-            continue
+        if row["state"] == "held" and (row["reason"] not in OURS or row["reason_params"]):
+            continue  # somebody else holds it: ours say no particulars
         wanted = judge(Waiting(row["iccid"], row["class"], row["batch_id"]))
         next_at = None if wanted.next_at is None else to_us(wanted.next_at)
         moved_little = wanted.slug == "plan_minute" and row["next_at"] is not None  # its time passes all the while
@@ -64,10 +64,17 @@ def label(tx: Tx, after_id: int, judge: Callable[[Waiting], Label], most: int = 
     return rows[-1]["id"] if len(rows) == most else None
 
 
+_PAUSED = (
+    "EXISTS (SELECT 1 FROM pauses x WHERE (x.scope = 'class' AND x.value = messages.class)"
+    " OR (x.scope = 'batch' AND x.value = CAST(messages.batch_id AS TEXT)))"
+)
+
+
 def release_due(tx: Tx, now: datetime, most: int = 500) -> int:
     """Call `queued` what was scheduled for a time that has come, or held until then; how many."""
     return tx.run(
-        "UPDATE messages SET state = 'queued', reason = NULL, reason_params = NULL, next_at = NULL WHERE id IN"
+        f"UPDATE messages SET state = CASE WHEN {_PAUSED} THEN 'held' ELSE 'queued' END,"  # noqa: S608
+        f" reason = CASE WHEN {_PAUSED} THEN 'paused' ELSE NULL END, reason_params = NULL, next_at = NULL WHERE id IN"
         " (SELECT id FROM messages WHERE state IN ('scheduled', 'held') AND next_at IS NOT NULL AND next_at <= :now"
         " AND coalesce(reason, '') NOT IN ('plan_minute') ORDER BY next_at LIMIT :n)",
         now=to_us(now),
@@ -95,6 +102,21 @@ def hold(tx: Tx, message_id: int, slug: str, params: dict[str, object], next_at:
         slug=slug,
         params=json.dumps(params, ensure_ascii=False) if params else None,
         at=None if next_at is None else to_us(next_at),
+    )
+
+
+def let_go(tx: Tx, iccid: str) -> None:
+    """Free what was held for a SIM that a person lets send again."""
+    tx.run(
+        "UPDATE messages SET state = 'queued', reason = NULL, reason_params = NULL WHERE state = 'held'"
+        " AND next_at IS NULL AND reason IN ('sim_parked', 'network')"
+        " AND id IN (SELECT message_id FROM parts WHERE state = 'waiting' AND gate = 1 AND bound_iccid = :iccid)",
+        iccid=iccid,
+    )
+    tx.run(
+        "UPDATE parts SET gate = 0 WHERE state = 'waiting' AND gate = 1 AND bound_iccid = :iccid"  # noqa: S608
+        f" AND EXISTS (SELECT 1 FROM messages WHERE id = parts.message_id AND state <> 'held' AND NOT {_PAUSED})",
+        iccid=iccid,
     )
 
 

@@ -63,10 +63,12 @@ def seen(
 
 def pinned_to(tx: Tx, normal: str, name: str) -> str:
     """The one SIM that a sender names by ICCID (`normal`, or as known) or own number; "" where it may be several."""
-    iccid = tx.value(
-        "SELECT iccid FROM sims WHERE iccid = :normal OR iccid = :name OR number = :name", normal=normal, name=name
+    found = tx.all(
+        "SELECT iccid FROM sims WHERE iccid = :normal OR iccid = :name OR number = :name LIMIT 2",
+        normal=normal,
+        name=name,
     )
-    return str(iccid) if iccid else ""
+    return str(found[0]["iccid"]) if len(found) == 1 else ""
 
 
 def all_sims(tx: Tx) -> list[Row]:

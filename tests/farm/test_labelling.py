@@ -1,0 +1,39 @@
+"""What waiting messages are called, as a pure decision."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from modemfarm.farm.choosing import Presence
+from modemfarm.farm.labelling import judge
+from modemfarm.store.labels import Label, Waiting
+
+NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
+ANY = Waiting(None, "transactional", None)
+BOUND = Waiting("A", "transactional", 7)
+SOON, LATE = Label("plan_minute", NOW + timedelta(seconds=9)), Label("plan_day", NOW + timedelta(hours=9))
+HERE = {"A": Presence.HERE, "B": Presence.HERE}
+
+
+def test_with_one_sim_free_a_message_is_only_queued() -> None:
+    assert judge(ANY, {"A": LATE}, frozenset("AB"), HERE) == Label(None)
+    assert judge(ANY, {}, frozenset(), HERE) == Label(None)
+
+
+def test_with_every_sim_blocked_it_waits_for_the_first_to_open() -> None:
+    assert judge(ANY, {"A": LATE, "B": SOON}, frozenset("AB"), HERE) == SOON
+    assert judge(ANY, {"A": LATE, "B": Label("plan_hour")}, frozenset("AB"), HERE) == LATE
+
+
+def test_what_is_bound_waits_for_its_own_sim() -> None:
+    assert judge(BOUND, {"B": SOON}, frozenset("AB"), HERE) == Label(None)
+    assert judge(BOUND, {"A": LATE}, frozenset("AB"), HERE) == LATE
+    assert judge(BOUND, {}, frozenset("B"), {"A": Presence.PARKED}) == Label("sim_parked")
+    assert judge(BOUND, {}, frozenset("B"), {"A": Presence.PAUSED}) == Label("sim_paused")
+
+
+def test_a_pause_of_everything_its_class_or_its_batch_is_said_first() -> None:
+    for pause in (("all", ""), ("class", "transactional"), ("batch", "7")):
+        assert judge(BOUND, {"A": LATE}, frozenset("A"), HERE, pauses={pause}) == Label("paused")
+    for pause in (("class", "marketing"), ("batch", "8")):
+        assert judge(BOUND, {"A": LATE}, frozenset("A"), HERE, pauses={pause}) == LATE

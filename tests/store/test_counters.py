@@ -1,0 +1,144 @@
+"""When a plan's day, month and minute begin and end, over every clock change, and the PIN ledger."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modemfarm.model import Plan
+from modemfarm.store import counters, pins
+from modemfarm.store.engine import Store
+from tests.store.tools import NOW, SIM, accepted, add, after, end, see, submit, take
+
+ZONES = (
+    "UTC",
+    "Asia/Shanghai",
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Africa/Cairo",
+    "Asia/Kathmandu",
+)
+moments = st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))
+plans = st.builds(
+    Plan,
+    st.just("p"),
+    zone=st.sampled_from(ZONES),
+    resets_minute=st.integers(0, 1439) | st.sampled_from((0, 30, 60, 90, 120, 150, 180)),
+    resets_day=st.integers(1, 31),
+)
+
+
+@given(plan=plans, now=moments)
+def test_a_day_holds_its_moment_and_ends_where_the_next_begins(plan: Plan, now: datetime) -> None:
+    start, stop = counters.day_start(plan, now), counters.day_end(plan, now)
+    assert start <= now < stop
+    assert timedelta(hours=22) <= stop - start <= timedelta(hours=26)
+    assert counters.day_start(plan, start) == start
+    assert counters.day_start(plan, stop) == stop
+    assert counters.day_start(plan, stop - timedelta(microseconds=1)) == start
+    assert counters.day_end(plan, start) == stop
+
+
+@given(plan=plans, now=moments)
+def test_a_month_holds_its_moment_and_begins_with_a_day(plan: Plan, now: datetime) -> None:
+    start, stop = counters.month_start(plan, now), counters.month_end(plan, now)
+    assert start <= now < stop
+    assert timedelta(days=27) <= stop - start <= timedelta(days=34)
+    assert counters.day_start(plan, start) == start
+    assert counters.month_start(plan, stop) == stop
+
+
+@pytest.mark.parametrize(
+    ("zone", "minute", "now", "start", "stop"),
+    [
+        pytest.param("Asia/Shanghai", 0, "2026-03-14T17:00+00:00", "2026-03-14T16:00", "2026-03-15T16:00", id="plain"),
+        pytest.param("Asia/Shanghai", 0, "2026-03-14T15:59+00:00", "2026-03-13T16:00", "2026-03-14T16:00", id="before"),
+        pytest.param(
+            "Europe/Berlin", 0, "2026-03-29T10:00+00:00", "2026-03-28T23:00", "2026-03-29T22:00", id="23-hours"
+        ),
+        pytest.param(
+            "Europe/Berlin", 0, "2026-10-25T10:00+00:00", "2026-10-24T22:00", "2026-10-25T23:00", id="25-hours"
+        ),
+        pytest.param(
+            "Europe/Berlin", 150, "2026-10-25T00:45+00:00", "2026-10-25T00:30", "2026-10-26T01:30", id="twice"
+        ),
+        pytest.param(
+            "Europe/Berlin", 150, "2026-10-25T01:45+00:00", "2026-10-25T00:30", "2026-10-26T01:30", id="second"
+        ),
+    ],
+)
+def test_known_days(zone: str, minute: int, now: str, start: str, stop: str) -> None:
+    plan = Plan("p", zone=zone, resets_minute=minute)
+    moment = datetime.fromisoformat(now)
+    assert counters.day_start(plan, moment) == datetime.fromisoformat(f"{start}+00:00")
+    assert counters.day_end(plan, moment) == datetime.fromisoformat(f"{stop}+00:00")
+
+
+@pytest.mark.parametrize(
+    ("day", "start"), [(1, "2026-03-01"), (14, "2026-03-14"), (15, "2026-02-15"), (31, "2026-02-28")]
+)
+def test_known_months(day: int, start: str) -> None:
+    plan = Plan("p", zone="Europe/Berlin", resets_day=day)
+    assert counters.month_start(plan, NOW).astimezone(ZoneInfo("Europe/Berlin")).date().isoformat() == start
+
+
+def test_the_minute_is_free_when_the_sixth_before_is_sixty_seconds_old(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        for second in range(6):
+            add(tx)
+            _, attempt = submit(tx, at=after(second))
+            end(tx, attempt, accepted(second, after(second)))
+        assert counters.minute_free_at(tx, SIM, 6, after(30)) == after(60)
+        assert counters.minute_free_at(tx, SIM, 7, after(30)) is None
+        assert counters.minute_free_at(tx, SIM, 6, after(60)) is None
+        assert counters.used_in_minute(tx, SIM, after(30)) == 6
+        assert counters.used_in(tx, SIM, after(70), counters.HOUR) == 6
+        assert counters.minute_free_at(tx, SIM, 6, after(70), span=counters.HOUR) == after(3600)
+
+
+def test_months_add_up_their_days(store: Store) -> None:
+    plan = Plan("p", resets_day=14)
+    with store.write() as tx:
+        see(tx)
+        for day in (-1, 0, 1, 5):
+            add(tx, at=after(day * 86_400))
+            take(tx, at=after(day * 86_400), plan=plan)
+        assert counters.used_since(tx, SIM, counters.month_start(plan, after(6 * 86_400))) == 3
+
+
+def test_a_pin_is_tried_once_until_it_worked(store: Store) -> None:
+    with store.write() as tx:
+        assert pins.may_try(tx, SIM, "1234", NOW)
+        assert not pins.may_try(tx, SIM, "1234", after(1))  # a crash: nobody knows what came of it
+        pins.settle(tx, SIM, True, after(2))
+        assert pins.may_try(tx, SIM, "1234", after(3))
+        pins.settle(tx, SIM, False, after(4))
+        assert not pins.may_try(tx, SIM, "1234", after(5))
+        assert tx.value("SELECT count(*) FROM events WHERE kind = 'sim.pin_failed'") == 1
+
+
+def test_another_pin_or_a_persons_release_opens_it_again(store: Store) -> None:
+    with store.write() as tx:
+        pins.may_try(tx, SIM, "1234", NOW)
+        pins.settle(tx, SIM, False, NOW)
+        assert pins.may_try(tx, SIM, "4321", NOW)
+        pins.settle(tx, SIM, False, NOW)
+        assert pins.release(tx, SIM)
+        assert not pins.release(tx, SIM)
+        assert pins.may_try(tx, SIM, "4321", NOW)
+        assert pins.may_try(tx, "imei:490154203237518", "4321", NOW)
+
+
+def test_the_ledger_does_not_hold_the_pin(store: Store) -> None:
+    with store.write() as tx:
+        pins.may_try(tx, SIM, "1234", NOW)
+        row = tx.one("SELECT * FROM pins")
+        assert row is not None
+        assert all("1234" not in str(value) for key, value in row.items() if key != "card")
+        assert len(row["digest"]) == 64
