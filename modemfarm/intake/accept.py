@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -36,7 +38,7 @@ def check(draft: Draft, settings: IntakeSettings, now: datetime) -> tuple[NewMes
     )
     if not draft.text:
         raise BadFieldError("text", "empty", "there is no text to send")
-    for field, value in (("text", draft.text), ("reference", draft.reference), ("purpose", draft.purpose)):
+    for field, value in _texts(draft):
         if value is not None and not _is_text(value):
             raise BadFieldError(field, "not_text", "holds half a surrogate pair or a NUL")
     layout = measure(draft.text)
@@ -76,6 +78,18 @@ def check(draft: Draft, settings: IntakeSettings, now: datetime) -> tuple[NewMes
         ),
         layout,
     )
+
+
+def _texts(draft: Draft) -> Iterator[tuple[str, str | None]]:
+    """What of a draft is kept as text, by field."""
+    yield "text", draft.text
+    yield "reference", draft.reference
+    yield "purpose", draft.purpose
+    yield "from", draft.pinned
+    for tag in draft.tags:
+        yield "tags", tag
+    if draft.metadata:
+        yield "metadata", json.dumps(dict(draft.metadata), ensure_ascii=False)
 
 
 def _is_text(value: str) -> bool:
