@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 from modemfarm.cli.console import console, record_
-from modemfarm.cli.context import Farm, pass_farm
+from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, NotThereError
 from modemfarm.cli.output import emit, json_option, local, record, say, table, words
 from modemfarm.modem import recordings
+from modemfarm.store import devices as usb_devices
 from modemfarm.store import sims, views
 from modemfarm.webapp.words import Words
 
@@ -101,3 +102,44 @@ def reset(farm: Farm, modem: str, as_json: bool) -> None:
         emit(spoken(found, words(farm.environ)))
     else:
         say(f"{found['id']}: asked to reset")
+
+
+@modems.command()
+@click.argument("devices", metavar="PATH...", nargs=-1, required=True)
+@json_option
+@pass_farm
+def allow(farm: Farm, devices: tuple[str, ...], as_json: bool) -> None:
+    """Let the daemon open devices that `modems list` shows as possible modems.
+
+    PATH is a port or a USB path (1-1.4); all ports of that device are opened, also after a replug there.
+    --json prints {"allowed": [{"usb_path", "usb_id", "name", "host"}]}.
+    """
+    store = farm.store()
+    found = []
+    for word in devices:
+        row = store.look(usb_devices.offered, word)
+        if row is None:
+            raise NotThereError(f"no possible modem is at {word}; `modemfarm modems list` shows them")
+        found.append({name: row[name] for name in ("usb_path", "usb_id", "name", "host")})
+    for row in found:
+        store.run(usb_devices.allow, row["host"], row["usb_path"], row["usb_id"], now())
+    farm.committed(store)
+    if as_json:
+        emit({"allowed": found})
+        return
+    for row in found:
+        say(f"{row['usb_path']}: {row['name']} ({row['usb_id']}) is allowed")
+
+
+@modems.command()
+@click.argument("devices", metavar="USB-PATH...", nargs=-1, required=True)
+@click.option("--host", help="The daemon's host; this configuration's when not given.")
+@pass_farm
+def forbid(farm: Farm, devices: tuple[str, ...], host: str | None) -> None:
+    """Take back what `modems allow` allowed."""
+    store = farm.store()
+    for usb_path in devices:
+        if not store.run(usb_devices.forbid, host or farm.config.host, usb_path, now()):
+            raise NotThereError(f"nothing is allowed at {usb_path}")
+        say(f"{usb_path}: not allowed any more")
+    farm.committed(store)

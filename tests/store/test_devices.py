@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+
+from modemfarm.model import ModemState
+from modemfarm.modem.journal import ModemStatus
 from modemfarm.store import devices, migrations
 from modemfarm.store.engine import Store
 from modemfarm.store.schema import SCHEMA
@@ -39,3 +44,24 @@ def test_a_database_of_schema_one_gets_the_table_and_keeps_what_it_holds(store: 
         assert tx.value("SELECT value FROM farm WHERE key = 'kept'") == "yes"
         tx.run("DELETE FROM farm WHERE key = 'kept'")
         tx.run("DELETE FROM allowed_devices")
+
+
+def told(path: str, ports: str) -> dict[str, object]:
+    status = ModemStatus(
+        path, ModemState.PAUSED, "usb_possible", NOW, usb_path=path.removeprefix("usb:"), next_action="allow_device"
+    )
+    facts = {**asdict(status), "since": 0, "last_success_at": None, "state": "paused"}
+    return {**facts, "params": json.dumps({"name": "FT4232", "id": "0403:6011", "ports": ports})}
+
+
+def test_devices_without_a_port_are_shown_as_they_are_now_and_found_by_any_of_their_names(store: Store) -> None:
+    store.run(devices.show, "cellar", [told("usb:1-4", "ttyUSB0 ttyUSB1"), told("usb:1-5", "ttyUSB12")], NOW)
+    for word in ("usb:1-4", "1-4", "/dev/ttyUSB1", "ttyUSB0"):
+        found = store.look(devices.offered, word)
+        assert found is not None
+        assert (found["host"], found["usb_path"], found["usb_id"]) == ("cellar", "1-4", "0403:6011")
+    assert store.look(devices.offered, "/dev/ttyUSB2") is None
+    store.run(devices.show, "cellar", [told("usb:1-5", "ttyUSB12")], NOW)
+    assert store.look(devices.offered, "1-4") is None
+    store.run(devices.show, "cellar", [], NOW)
+    assert store.look(devices.offered, "1-5") is None
