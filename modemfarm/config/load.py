@@ -160,6 +160,7 @@ def _modem(file: File) -> ModemSettings:
     within = file.modems.result_within
     return ModemSettings(
         ports=tuple(file.modems.ports),
+        discover=file.modems.discover,
         ignore=tuple(file.modems.ignore),
         result_within_s=None if within is None else within.total_seconds(),
     )

@@ -23,7 +23,9 @@ from modemfarm.at.errors_table import ErrorTable
 from modemfarm.config.load import Config
 from modemfarm.daemon.control import ControlServer
 from modemfarm.daemon.demo import SimulatedNetwork
+from modemfarm.daemon.devices import Devices
 from modemfarm.daemon.lock import StateLock
+from modemfarm.daemon.notify import feed_watchdog, notify
 from modemfarm.daemon.simulated import SimulatorProcess
 from modemfarm.errors import ConfigError, StoreError
 from modemfarm.farm.clockguard import ClockGuard
@@ -39,8 +41,10 @@ from modemfarm.modem.ladder import Limits
 from modemfarm.modem.port import PortOpener, PyserialOpener, SerialxOpener
 from modemfarm.modem.profile import load_profiles
 from modemfarm.modem.recordings import RecordingFolder
+from modemfarm.modem.scout import Scout
 from modemfarm.modem.settings import SystemClock
 from modemfarm.modem.supervisor import Supervisor
+from modemfarm.modem.usb_ids import UsbIds
 from modemfarm.policy.optout import Keywords
 from modemfarm.resources import shipped
 from modemfarm.store import hosts, migrations, sims, wake
@@ -90,7 +94,9 @@ def run(config: Config, *, simulate: int | None = None, demo: Path | None = None
                 demo = demo or simulator.folder
             if demo is not None:
                 ports = (*config.modem.ports, str(demo / "ttyV*"))
-                config = replace(config, modem=replace(config.modem, ports=tuple(dict.fromkeys(ports))))
+                # beside virtual modems no real one is opened unasked: a try must not send from somebody's SIM
+                virtual = replace(config.modem, ports=tuple(dict.fromkeys(ports)), discover=False)
+                config = replace(config, modem=virtual)
             asyncio.run(Daemon(config, store, demo).run())
     finally:
         lock.release()
@@ -166,7 +172,12 @@ class Daemon:
                 path, opener, profiles, self._journal, self._config.modem, clock, limits, self._recordings
             )
 
-        return Fleet(Discovery(self._config.modem), make)
+        ids = UsbIds.of(profiles)
+        self._scout = Scout(self._config.modem, ids, opener, pending=self._pending_on)
+        return Fleet(Discovery(self._config.modem, self._scout), make)
+
+    async def _pending_on(self, path: str) -> bool:
+        return await self._journal.pending(path) is not None
 
     async def run(self) -> None:
         """Start, serve until a signal, drain."""
@@ -192,6 +203,7 @@ class Daemon:
         loop.add_reader(waker, self._woken, waker)
         server = self._serve()
         await self._control.start()
+        devices = Devices(self._scout, self._store, self._offload, self._settings.host, self._now)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
@@ -203,9 +215,13 @@ class Daemon:
                         ("labels", Labeller(self._offload, self._journal, self._now).run()),
                         ("recordings", self._recordings.run()),
                         ("modems", self._fleet.run()),
+                        ("devices", devices.run()),
+                        ("watchdog", feed_watchdog(self._alive)),
                     )
                 ]
+                notify("READY=1")
                 await self._stop.wait()
+                notify("STOPPING=1")
                 await self._drain()
                 for task in tasks:
                     task.cancel()
@@ -258,6 +274,10 @@ class Daemon:
         if self._journal.store_down_since is not None:
             return "store"
         return "clock" if self._guard is not None and self._guard.doubt is not None else None
+
+    def _alive(self) -> bool:
+        """What the watchdog asks; that the loop turns is told by its asking."""
+        return self._offload.alive
 
     def _woken(self, waker: socket.socket) -> None:
         try:

@@ -54,6 +54,11 @@ class Offload:
         if self._store.sqlite:
             self._checkpointer.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the writer thread runs."""
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         """Finish what is queued, then end the thread."""
         with self._wake:

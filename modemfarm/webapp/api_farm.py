@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 from werkzeug.routing import BaseConverter
 
 from modemfarm.model import normal_iccid
-from modemfarm.store import actions, sim_facts, sims, suppress, views
+from modemfarm.store import actions, devices, sim_facts, sims, suppress, views
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import asking, forecast
 from modemfarm.webapp.access import deps, needs
@@ -83,6 +83,23 @@ def _modem(tx: Tx, key: str) -> dict[str, Any]:
 @needs("modems")
 def modem(key: str) -> Response:
     return reply(200, _told(deps().store.look(_modem, key)))
+
+
+@routes.post("/modems/<modem:key>/allow")
+@needs("modems")
+def allow(key: str) -> Response:
+    body(EmptyBody, optional=True)
+    now = deps().clock.now()
+
+    def work(tx: Tx) -> Answer:
+        document = _modem(tx, key)
+        row = devices.offered(tx, document["path"])
+        if row is None:
+            raise Problem(409, "nothing_to_allow", "This modem does not wait to be allowed.")
+        devices.allow(tx, row["host"], row["usb_path"], row["usb_id"], now)
+        return 202, {"id": document["id"], "wish": "allow"}
+
+    return reply(*write(work))
 
 
 @routes.post("/modems/<modem:key>/reset")

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
+
 from modemfarm.model import SimState
+from modemfarm.store import devices
 from tests.webapp.sample import ICCID, IMEI, Sample
 
 
@@ -36,6 +39,22 @@ def test_a_modem_tells_its_sentence_in_the_readers_language_with_its_slug(farm: 
     assert (modem["sentence"], modem["sentence_code"]) == ("The SIM refused its PIN.", "pin_wrong")
     chinese = client.get(f"/v1/modems/{IMEI.format(1)}", headers={"Accept-Language": "zh"}).get_json()
     assert chinese["sentence"] == "SIM 卡拒绝了 PIN 码。"
+
+
+def test_a_possible_modem_is_allowed_by_its_id_and_another_is_not(farm: Sample) -> None:
+    farm.modem(1)
+    told = {"name": "FT4232", "id": "0403:6011", "ports": "ttyUSB0 ttyUSB1"}
+    with farm.store.write() as tx:
+        tx.run(
+            "INSERT INTO modems (path, host, usb_path, state, sentence, params)"
+            " VALUES ('usb:1-4', 'cellar', '1-4', 'paused', 'usb_possible', :params)",
+            params=json.dumps(told),
+        )
+    assert farm.api().post("/v1/modems/usb:1-4/allow").status_code == 202
+    assert farm.store.look(devices.allowed, "cellar") == [("1-4", "0403:6011")]
+    refused = farm.api().post(f"/v1/modems/{IMEI.format(1)}/allow")
+    assert (refused.status_code, refused.json["code"]) == (409, "nothing_to_allow")
+    assert farm.api().post("/v1/modems/nobody/allow").status_code == 404
 
 
 def test_a_reset_is_written_down_for_the_daemon(farm: Sample) -> None:
