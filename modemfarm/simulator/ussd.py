@@ -105,7 +105,8 @@ def _read(modem: VirtualModem, typed: str) -> str | None:
         return None
     else:
         text = typed
-    return text if text and (modem.in_menu or set(text) <= _CODE) else None
+    is_code = bool(text) and str(text)[0] in "*#" and set(str(text)) <= _CODE
+    return text if text and (modem.in_menu or is_code) else None
 
 
 def _say(modem: VirtualModem, state: int, text: str) -> None:

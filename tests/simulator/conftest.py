@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from modemfarm.simulator.simulation import Simulation
+from tests.virtualtime import VirtualLoop
 
 
 @pytest_asyncio.fixture
@@ -21,3 +24,11 @@ async def simulate() -> AsyncIterator[Callable[..., Simulation]]:
     yield make
     for simulation in made:
         await simulation.stop()
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Virtual time, except where ptys and other processes have a part."""
+    real = item.path.stem in {"test_ports", "test_gammu"}
+    return {"real" if real else "virtual": asyncio.SelectorEventLoop if real else VirtualLoop}

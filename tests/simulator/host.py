@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from typing import Any
 
@@ -44,6 +45,15 @@ class Host:
         except TimeoutError:
             return not self.unread
         return False
+
+    async def hush(self, for_s: float = 0.05) -> str:
+        """All octets until nothing comes for a while."""
+        with contextlib.suppress(TimeoutError):
+            while True:
+                async with asyncio.timeout(for_s):
+                    self.unread += await self.port.read()
+        heard, self.unread = self.unread, b""
+        return heard.decode("latin-1")
 
     async def submit(self, text: str, to: str = PHONE, *, report: bool = True, part: int = 0) -> str:
         """One +CMGS dialogue; the lines after Ctrl-Z."""

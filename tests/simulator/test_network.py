@@ -147,10 +147,10 @@ async def test_link_setup_is_paid_once_while_the_link_stays_up(simulate: Make) -
     for _ in range(3):
         await host.submit("hello", report=False)
     busy_s = simulation.modems[0].counters.busy_s
-    assert 0.08 <= busy_s < 0.17
+    assert busy_s == pytest.approx(0.05 + 3 * 0.01)
     await host.ask("+CMMS=0")
     await host.submit("hello", report=False)
-    assert simulation.modems[0].counters.busy_s - busy_s >= 0.06
+    assert simulation.modems[0].counters.busy_s - busy_s == pytest.approx(0.06)
 
 
 def bad(hexes: str, announced: int | None = None) -> str:
