@@ -69,7 +69,8 @@ def table(figures: Sequence[Figure]) -> str:
     """The figures as a Markdown table."""
     lines = ["| figure | aim | min – median – max | repeats | reached | notes |", "|---|---|---|---|---|---|"]
     lines += [
-        f"| {item.name} | {item.wanted} | {item.spread} | {len(item.values)} | {item.verdict} | {'; '.join(item.notes)} |"
+        f"| {item.name} | {item.wanted} | {item.spread} | {len(item.values)} | {item.verdict} |"
+        f" {'; '.join(item.notes)} |"
         for item in figures
     ]
     return "\n".join(lines)

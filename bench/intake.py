@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 from bench.figures import Figure
-from bench.rig import CONFIG, folder, numbers
+from bench.rig import CONFIG, folder, now, numbers
 from bench.settings import Size
 from modemfarm.store import suppress
 from modemfarm.store.engine import Store
 from modemfarm.store.migrations import upgrade
-from bench.rig import now
 
 TEXTS = ("Hello {i}, your parcel is at the counter.", "您好,您的订单 {i} 已发货。", "Привет {i}, ваш заказ готов.")
 
 
 def bulk(size: Size) -> list[Figure]:
     """Rows a second of the whole command, start of the process included; no daemon runs beside it."""
-    rates, own = [], []
+    rates, own, cpu_us = [], [], []
     for _ in range(size.repeats):
         with folder() as place:
             (place / "state").mkdir(mode=0o700)
@@ -34,9 +34,10 @@ def bulk(size: Size) -> list[Figure]:
             store.close()
             rows = place / "rows.ndjson"
             rows.write_text(_rows(people), encoding="utf-8")
-            begun = time.monotonic()
+            begun, used_s = time.monotonic(), _children_s()
             report = _batch(place, rows)
             taken_s = time.monotonic() - begun
+            cpu_us.append(1e6 * (_children_s() - used_s) / size.rows)
             begun = time.monotonic()
             empty = place / "one.ndjson"
             empty.write_text(_rows(["+491709999999"]), encoding="utf-8")
@@ -49,7 +50,13 @@ def bulk(size: Size) -> list[Figure]:
     return [
         Figure("bulk intake, durable, policy on", "rows/s", 10_000, tuple(rates), at_least=True, notes=notes),
         Figure("the same without the command's own start", "rows/s", None, tuple(own)),
+        Figure("beside it: CPU a row, start included", "µs", None, tuple(cpu_us)),
     ]
+
+
+def _children_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _rows(people: list[str]) -> str:

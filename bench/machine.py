@@ -70,8 +70,8 @@ def described(folder: Path) -> list[str]:
         platform.machine(),
     )
     return [
-        f"{os.cpu_count()} cores ({model}), Linux {platform.release()}, Python {platform.python_version()},"
-        f" SQLite {sqlite3.sqlite_version}",
+        f"{os.cpu_count()} cores ({model}), Linux {platform.release()}",
+        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}",
         f"load average at the start {load[0]:.2f} {load[1]:.2f} {load[2]:.2f} (0 would be a machine of our own)",
         f"fsync of 4 KB where the databases lie: {low:.2f} – {middle:.2f} – {high:.2f} ms",
         f"the same computation fifteen times spreads by {noise_percent():.0f} %",

@@ -38,7 +38,8 @@ def measure(names: list[str], size: Size) -> str:
         print(f"{name} ({time.monotonic() - begun:.0f} s)", file=sys.stderr)
         print(table(found), flush=True)
     about = "\n".join(f"- {line}" for line in machine)
-    return f"# Figures\n\nWritten by `python -m bench.run`; what each means is in README.md.\n\n{about}\n\n{table(figures)}\n"
+    front = "# Figures\n\nWritten by `python -m bench.run`; what each means is in README.md."
+    return f"{front}\n\n{about}\n\n{table(figures)}\n"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -106,7 +106,7 @@ def pickup(size: Size) -> list[Figure]:
     return [
         Figure(
             f"idle: commit → Ctrl-Z, p95, {way}", "ms", 10, tuple(values),
-            notes=(f"{size.pickups} messages a repeat, one at a time", f"median {statistics.median(middles[way]):.1f} ms"),
+            notes=(f"{size.pickups} a repeat, one at a time", f"median {statistics.median(middles[way]):.1f} ms"),
         )
         for way, values in ways.items()
     ]  # fmt: skip
