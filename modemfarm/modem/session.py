@@ -68,6 +68,7 @@ class Session:
         self._inbox = Inbox(self._link, journal, clock, self._news.wake)
         self._sender = Sender(self._link, journal, self._profile, clock, settings.result_within_s)
         self._card: str | None = None
+        self._waking = False
         self.worked = False
 
     def stop(self) -> None:
@@ -116,7 +117,9 @@ class Session:
         if pending is not None and await self._listen(pending):
             return
         await self._board.say("waking")
+        self._waking = True
         await bringup.wake(self._link, self._settings.wake_within_s)
+        self._waking = False
         starting, self._news.restarted = self._news.restarted, False
         await self._identify()
         await self._answer_asked()
@@ -291,7 +294,8 @@ class Session:
             news.network = True
         elif says(event.line, self._urcs.reboot):
             news.restarted, news.sms_ready = True, False
-            self._link.restarted()
+            if not self._waking:  # a starting modem may well answer the AT that met its first words
+                self._link.restarted()
         elif says(event.line, self._urcs.boot_ready):
             news.sms_ready = True
         elif says(event.line, self._urcs.sim):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -13,7 +12,6 @@ import pytest
 
 from modemfarm.model import Evidence, ModemState, Outcome
 from modemfarm.modem.discovery import Discovery
-from modemfarm.modem.family import Profiles
 from modemfarm.modem.fleet import Fleet
 from modemfarm.modem.journal import After, GoOn, Resync
 from modemfarm.modem.ladder import Limits
@@ -246,38 +244,3 @@ async def test_a_farm_on_pseudo_terminals_follows_its_modems_within_a_second(
         await simulation.stop()
         for _ in range(10):
             await asyncio.sleep(0.01)
-
-
-@pytest.mark.parametrize(
-    ("family", "spoil"),
-    [
-        pytest.param("wavecom", {"cpin_no_ok": False}, id="wavecom-cpin-without-ok"),
-        pytest.param("huawei", {"iccid": ()}, id="huawei-iccid-command"),
-        pytest.param("ec25", {"iccid": ()}, id="ec25-iccid-command"),
-        pytest.param("sim800", {"iccid": ()}, id="sim800-iccid-command"),
-        pytest.param("huawei", {"cnmi": ("2,1,0,1,0",)}, id="huawei-cnmi"),
-        pytest.param("ec25", {"cnmi": ("2,1,0,2,0",)}, id="ec25-cnmi"),
-        pytest.param("sim800", {"cnmi": ("2,1,0,2,0",)}, id="sim800-cnmi"),
-    ],
-)
-def test_a_spoiled_fact_is_noticed(tmp_path: Path, family: str, spoil: dict[str, object]) -> None:
-    """The simulator knows nothing of drivers/: a profile that says something wrong must fail to do its work."""
-
-    async def main() -> None:
-        bench = Bench(tmp_path, family)
-        supervisor, journal = bench.supervisors[0], bench.journals[0]
-        loaded = profiles()
-        families = tuple(dataclasses.replace(found, **spoil) for found in loaded.families)
-        supervisor._profiles = Profiles(loaded.generic, families)
-        journal.add(make_part(1))
-
-        async def script() -> None:
-            await asyncio.sleep(60)
-
-        await bench.serve(script)
-        ready = supervisor.status.state is ModemState.WORKING
-        named = bool(journal.cards) and journal.cards[0].iccid.startswith("89860")
-        reported = sum(received.status_report for received in journal.inbound)
-        assert not (ready and named and reported == 1)
-
-    run(main())
