@@ -7,13 +7,16 @@ import grp
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
 import click
 
+from modemfarm.cli import doctor_usb as usb
 from modemfarm.cli.context import Farm, now, pass_farm, tighten
+from modemfarm.cli.finding import Finding
+from modemfarm.cli.install import RULES
 from modemfarm.cli.modems import spoken
 from modemfarm.cli.outcome import Exit
 from modemfarm.cli.output import emit, json_option, say, words
@@ -25,16 +28,6 @@ LEAST_FREE_OCTETS = 200 * 1024 * 1024
 CLOCK_WITHIN = timedelta(seconds=60)
 FIRST_YEAR = 2025  # a clock before this program was written is wrong
 _SERIAL = ("/dev/ttyUSB*", "/dev/ttyACM*")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at; `fix` says what to do when it is not ok."""
-
-    check: str
-    ok: bool
-    what: str
-    fix: str = ""
 
 
 @click.command()
@@ -70,6 +63,7 @@ def examine(farm: Farm) -> Iterator[Finding]:
     tightened = tighten(config.state_dir, store.file)
     yield Finding("rights", True, f"tightened: {', '.join(map(str, tightened))}" if tightened else "nobody else's")
     yield from _ports(config.file.modems.ports)
+    yield from usb.examine(farm, store)
     yield from _modem_manager()
     whole = _database(store)
     yield whole
@@ -133,8 +127,10 @@ def _modem_manager() -> Iterator[Finding]:
         except OSError:
             continue
         if name == "ModemManager":
-            what = "ModemManager runs: it opens modems and talks to them"
-            yield Finding("other programs", False, what, "systemctl disable --now ModemManager")
+            kept_off = (Path("/") / RULES).exists()
+            what = "the udev rules keep it off" if kept_off else "it opens modems and talks to them"
+            fix = "`modemfarm install`, which keeps it off, or: systemctl disable --now ModemManager"
+            yield Finding("other programs", kept_off, f"ModemManager runs: {what}", fix)
             return
     yield Finding("other programs", True, "no ModemManager")
 

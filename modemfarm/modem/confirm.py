@@ -15,6 +15,7 @@ _LISTEN_S = 1.2  # a position receiver speaks once a second
 _ASK_EVERY_S = 0.5
 _FIRST_PATIENCE_S = 10.0  # the likeliest port may be ready a little later than another one
 _PATIENCE_S = 1.5
+_SURE_WITHIN_S = 15.0  # then the port is served by its role, and the page says that it does not answer
 _WITHIN_S = 40.0
 _AGAIN_S = 0.2
 
@@ -22,7 +23,7 @@ _AGAIN_S = 0.2
 async def command_port(
     opener: PortOpener, paths: Sequence[str], *, sure: bool, pending: Callable[[str], Awaitable[bool]]
 ) -> str:
-    """The first of `paths` that answers AT; the first of all when none does within 40 s.
+    """The first of `paths` that answers AT; the first of all when none does in time.
 
     Args:
         paths: best first.
@@ -33,7 +34,7 @@ async def command_port(
         if await pending(path):
             return path
     try:
-        async with asyncio.timeout(_WITHIN_S):
+        async with asyncio.timeout(_SURE_WITHIN_S if sure else _WITHIN_S):
             patience_s = _FIRST_PATIENCE_S if sure else _PATIENCE_S
             mute: set[str] = set()
             while len(mute) < len(paths):

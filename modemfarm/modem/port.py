@@ -19,6 +19,7 @@ import serialx
 from serialx.platforms.serial_linux import LinuxSerial, LinuxSerialTransport
 
 from modemfarm.errors import LinkLostError, PortBusyError
+from modemfarm.modem.holders import holders
 
 log = logging.getLogger(__name__)
 
@@ -182,9 +183,10 @@ async def _reserve(path: str) -> _StreamPort:
     return _StreamPort(path, device)
 
 
-def _opening_failed(path: str, error: OSError) -> PortBusyError | LinkLostError:
+async def _opening_failed(path: str, error: OSError) -> PortBusyError | LinkLostError:
     if error.errno in (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK):
-        return PortBusyError(f"{path}: held by another program")
+        others = await asyncio.get_running_loop().run_in_executor(None, holders, path)
+        return PortBusyError(f"{path}: held by {', '.join(others) or 'another program'}")
     return LinkLostError(f"{path}: {error.strerror or error}")
 
 
@@ -234,7 +236,7 @@ class SerialxOpener:
             )
         except (OSError, termios.error) as error:
             port.forget()
-            raise _opening_failed(path, _as_os_error(error)) from error
+            raise await _opening_failed(path, _as_os_error(error)) from error
         except BaseException:
             port.forget()
             raise
@@ -260,7 +262,7 @@ class PyserialOpener:
             link = await loop.run_in_executor(None, _open_pyserial, path)
         except (OSError, termios.error) as error:
             port.forget()
-            raise _opening_failed(path, _as_os_error(error)) from error
+            raise await _opening_failed(path, _as_os_error(error)) from error
         except BaseException:
             port.forget()
             raise
