@@ -8,6 +8,7 @@ import click
 
 from modemfarm.cli.outcome import Exit
 from modemfarm.cli.output import emit, json_option, say, table
+from modemfarm.cli.replay import replay
 from modemfarm.errors import ConfigError
 from modemfarm.modem.family import Profiles
 from modemfarm.modem.profile import load_profiles
@@ -19,7 +20,10 @@ _folder = click.argument("folder", type=click.Path(path_type=Path, exists=True, 
 
 @click.group()
 def drivers() -> None:
-    """List or check driver profiles."""
+    """List or check driver profiles, replay recordings."""
+
+
+drivers.add_command(replay)
 
 
 def _load(folder: Path | None) -> Profiles:
