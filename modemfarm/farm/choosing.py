@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-from modemfarm.model import Plan
+from modemfarm.model import UNLIMITED, Plan
 from modemfarm.store.queue import Candidate
 
 
@@ -109,7 +109,7 @@ def choose(
     sticky: bool = True,
     in_flight: Mapping[str, str] = MappingProxyType({}),
 ) -> Choice:
-    """Assign waiting parts to free lanes, one part a lane at the most.
+    """Assign waiting parts to free lanes, one part a lane, and a limited account, at the most.
 
     Bound parts first, then priority, then oldest. A contact keeps the SIM of the last exchange unless
     that SIM is parked or gone past its grace; of several lanes the one with fewest recent failures, most
@@ -144,6 +144,8 @@ def choose(
         assignments.append(Assignment(part, lane.iccid, why))
         going_to[part.recipient] = lane.iccid
         del free[lane.iccid]
+        if lane.plan != UNLIMITED:  # what an account has left is known anew after this claim only
+            free = {iccid: other for iccid, other in free.items() if other.owner != lane.owner}
         if not free:
             break
     return Choice(tuple(assignments), tuple(Binding(key, value) for key, value in bindings.items()))

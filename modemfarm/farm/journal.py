@@ -130,7 +130,7 @@ class FarmJournal:
             self._alias[sim.iccid] = iccid
         self._here[path] = iccid
         self._facts.pop(iccid, None)
-        self.refresh_sims(await self._offload.run(sims.all_sims))
+        self.refresh_sims(await self._until_stored(sims.all_sims))
         log.info("%s: SIM %s", path, iccid)
 
     def _enter_sim(self, tx: Tx, path: str, sim: SimSeen) -> str:
@@ -204,10 +204,11 @@ class FarmJournal:
 
     async def settle(self, attempt_id: int, iccid: str, outcome: Outcome) -> After:
         """Write how an attempt ended; held while the store is away, and written when it is back."""
+        iccid = self._alias.get(iccid, iccid)
         family = next((self._families.get(path) for path, here in self._here.items() if here == iccid), None)
         settled = await self._until_stored(settle, self._rules, self._inbound, attempt_id, family, outcome, self._now())
         if settled.sim_changed:
-            self.refresh_sims(await self._offload.run(sims.all_sims))
+            self.refresh_sims(await self._until_stored(sims.all_sims))
         self.dispatcher.failures[iccid] = 0 if settled.worked else self.dispatcher.failures.get(iccid, 0) + 1
         self.dispatcher.ended(attempt_id)
         return settled.after
@@ -222,7 +223,7 @@ class FarmJournal:
 
     async def emptied(self, iccid: str, memory: str, index: int) -> None:
         """A slot was deleted: what lies in it later is a new message, however alike."""
-        await self._until_stored(inbox.slot_emptied, iccid, memory, index)
+        await self._until_stored(inbox.slot_emptied, self._alias.get(iccid, iccid), memory, index)
 
     async def swept(self, iccid: str) -> None:
         """The stores of the modem with this SIM were read to the end."""

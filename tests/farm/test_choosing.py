@@ -135,6 +135,13 @@ def test_each_limit_blocks_by_its_name() -> None:
     assert blocked_by(replace(one, paced_until=NOW), 1, NOW) is None
 
 
+def test_an_account_with_a_limit_gets_one_part_at_a_time() -> None:
+    lanes = [lane(iccid, owner="account", plan=CAUTIOUS) for iccid in "AB"]
+    assert len(choose([part(1), part(2)], lanes, here("A", "B"), NOW).assignments) == 1
+    free = [replace(one, plan=UNLIMITED) for one in lanes]
+    assert len(choose([part(1), part(2)], free, here("A", "B"), NOW).assignments) == 2
+
+
 def test_a_sim_with_failures_comes_last() -> None:
     lanes = [lane("A", failures=2), lane("B", used_today=50)]
     assert pairs(choose([part(1)], lanes, here("A", "B"), NOW)) == {1: "B"}

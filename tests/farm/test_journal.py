@@ -1,0 +1,342 @@
+"""What sessions are told: claims and their cancellation, a store that goes away, cards under two names."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modemfarm.farm.journal import FarmJournal
+from modemfarm.farm.settings import FarmSettings
+from modemfarm.intake.accept import accept
+from modemfarm.intake.draft import Draft
+from modemfarm.model import Plan, Received, SimSettings
+from modemfarm.modem.journal import Go, GoOn, SimSeen, Stop
+from modemfarm.store import actions, migrations, sims
+from modemfarm.store.engine import Store, Tx
+from modemfarm.store.offload import Offload
+from tests.store.tools import INBOUND, INTAKE, OTHER, RULES, SIM, accepted, deliver_pdu, uncertain
+from tests.virtualtime import VirtualClock, VirtualLoop, run
+
+CARD = SimSeen(SIM, "460001234567890", None, None)
+PATH = "/dev/ttyV0"
+
+
+class Bench:
+    """A journal and its dispatcher on a database, with no modem."""
+
+    def __init__(self, store: Store, offload: Offload, journal: FarmJournal, clock: VirtualClock) -> None:
+        self.store, self.offload, self.journal, self.clock = store, offload, journal, clock
+
+    async def add(self, **draft: Any) -> int:
+        facts = {"to": "+8613800138000", "text": "hello", **draft}
+        taken = await self.offload.run(accept, Draft(**facts), INTAKE, self.clock.now())
+        assert taken is not None
+        self.journal.dispatcher.wake()
+        return taken.message_id
+
+    async def value(self, sql: str, **binds: object) -> Any:
+        return await self.offload.run(lambda tx: tx.value(sql, **binds))
+
+    async def state(self, message_id: int) -> Any:
+        return await self.value("SELECT state FROM parts WHERE message_id = :id AND part_number = 1", id=message_id)
+
+
+@asynccontextmanager
+async def bench(loop: VirtualLoop, folder: Path, **settings: Any) -> AsyncIterator[Bench]:
+    store = Store("sqlite:///farm.db", folder)
+    clock = VirtualClock(loop)
+    migrations.upgrade(store, clock.now())
+    offload = Offload(store)
+    loop.threads = [lambda: offload.pending]
+    offload.start()
+    journal = FarmJournal(
+        offload, FarmSettings("here", **{"default_plan": "unlimited", **settings}), clock.now, "run", INBOUND, RULES
+    )
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(journal.dispatcher.run())
+        try:
+            await journal.sim_seen(PATH, None, CARD)
+            yield Bench(store, offload, journal, clock)
+        finally:
+            task.cancel()
+    offload.stop()
+    store.close()
+
+
+def on_bench(folder: Path, script: Callable[[Bench], Awaitable[None]], **settings: Any) -> None:
+    async def main(loop: VirtualLoop) -> None:
+        async with bench(loop, folder, **settings) as one:
+            await script(one)
+
+    run(main)
+
+
+def test_a_part_goes_its_way(tmp_path: Path) -> None:
+    async def script(one: Bench) -> None:
+        number = await one.add()
+        part = await one.journal.claim(SIM, PATH)
+        assert (part.message_id, part.iccid) == (number, SIM)
+        assert isinstance(await one.journal.submitting(part), Go)
+        assert isinstance(await one.journal.recheck(part), Go)
+        after = await one.journal.settle(part.attempt_id, SIM, accepted(5, one.clock.now()))
+        assert after == GoOn()
+        assert await one.state(number) == "sent"
+
+    on_bench(tmp_path, script)
+
+
+def test_a_new_message_wakes_a_waiting_session_at_once(tmp_path: Path) -> None:
+    async def script(one: Bench) -> None:
+        waiting = asyncio.ensure_future(one.journal.claim(SIM, PATH))
+        await asyncio.sleep(100)
+        began = one.clock.now()
+        await one.add()
+        await waiting
+        assert (one.clock.now() - began).total_seconds() < 0.01
+
+    on_bench(tmp_path, script)
+
+
+@pytest.mark.parametrize("turns", range(12))
+def test_a_claim_cancelled_at_any_moment_loses_nothing(tmp_path: Path, turns: int) -> None:
+    async def script(one: Bench) -> None:
+        number = await one.add()
+        waiting = asyncio.ensure_future(one.journal.claim(SIM, PATH))
+        for _ in range(turns):
+            await asyncio.sleep(0 if turns % 2 else 0.0001)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        if not waiting.cancelled():
+            await one.journal.release(waiting.result())
+        await asyncio.sleep(5)
+        assert await one.state(number) == "waiting"
+        part = await one.journal.claim(SIM, PATH)
+        assert part.message_id == number
+        assert await one.value("SELECT sum(used) FROM counters") == 1
+
+    on_bench(tmp_path, script)
+
+
+def test_a_sim_paused_while_its_session_waits_gets_nothing(tmp_path: Path) -> None:
+    async def script(one: Bench) -> None:
+        waiting = asyncio.ensure_future(one.journal.claim(SIM, PATH))
+        await asyncio.sleep(1)
+        await one.offload.run(actions.sim_pause, SIM, one.clock.now())
+        one.journal.refresh_sims(await one.offload.run(sims.all_sims))
+        number = await one.add()
+        await asyncio.sleep(300)
+        assert await one.state(number) == "waiting"
+        await one.offload.run(actions.sim_resume, SIM, one.clock.now())
+        one.journal.refresh_sims(await one.offload.run(sims.all_sims))
+        assert (await waiting).message_id == number
+
+    on_bench(tmp_path, script)
+
+
+def test_messages_for_an_absent_name_stop_nobody(tmp_path: Path) -> None:
+    async def script(one: Bench) -> None:
+        for _ in range(60):
+            await one.add(pinned="cellar")
+        number = await one.add()
+        part = await one.journal.claim(SIM, PATH)
+        assert part.message_id == number
+
+    on_bench(tmp_path, script)
+
+
+def test_messages_for_a_name_go_through_the_sim_that_has_it(tmp_path: Path) -> None:
+    async def script(one: Bench) -> None:
+        number = await one.add(pinned="shop")
+        assert (await one.journal.claim(SIM, PATH)).message_id == number
+
+    on_bench(tmp_path, script, sims={SIM: SimSettings(SIM, tags=("shop", "b"))})
+
+
+def test_tags_of_the_page_are_names_too(tmp_path: Path) -> None:
+    async def script(one: Bench) -> None:
+        await one.offload.run(lambda tx: tx.run('UPDATE sims SET tags = \'["shop", "b"]\''))
+        one.journal.refresh_sims(await one.offload.run(sims.all_sims))
+        assert {"shop", "b", SIM} == set(one.journal.facts(SIM).names)
+
+    on_bench(tmp_path, script)
+
+
+def test_many_contacts_of_another_sim_in_front_do_not_stop_this_one(tmp_path: Path) -> None:
+    async def script(one: Bench) -> None:
+        await one.journal.sim_seen("/dev/ttyV1", None, SimSeen(OTHER, None, None, None))
+        await one.offload.run(_contacts, OTHER, 120)
+        for number in range(120):
+            await one.add(to=f"+86138{number:08}")
+        last = await one.add(to="+8613900139000")
+        began = one.clock.now()
+        assert (await one.journal.claim(SIM, PATH)).message_id == last
+        assert (one.clock.now() - began).total_seconds() < 1
+
+    on_bench(tmp_path, script)
+
+
+def _contacts(tx: Tx, iccid: str, count: int) -> None:
+    for number in range(count):
+        tx.run(
+            "INSERT INTO people (number, digits, iccid) VALUES (:number, '', :iccid)",
+            number=f"+86138{number:08}",
+            iccid=iccid,
+        )
+
+
+@pytest.mark.parametrize(("plan", "count", "slug"), [
+    (Plan("p", per_hour=3), 3, "plan_hour"),
+    (Plan("p", per_day=4), 4, "plan_day"),
+    (Plan("p", per_month=5), 5, "plan_month"),
+])  # fmt: skip
+def test_each_limit_of_a_plan_is_kept(tmp_path: Path, plan: Plan, count: int, slug: str) -> None:
+    async def script(one: Bench) -> None:
+        for _ in range(9):
+            await one.add()
+        for _ in range(count):
+            part = await one.journal.claim(SIM, PATH)
+            await one.journal.submitting(part)
+            await one.journal.settle(part.attempt_id, SIM, accepted(1, one.clock.now()))
+        waiting = asyncio.ensure_future(one.journal.claim(SIM, PATH))
+        await asyncio.sleep(60)
+        assert not waiting.done()
+        label = one.journal.dispatcher.blocked[SIM]
+        assert label.slug == slug
+        assert label.next_at is not None
+        if slug == "plan_month":
+            waiting.cancel()
+            return
+        await asyncio.sleep((label.next_at - one.clock.now()).total_seconds() - 1)
+        assert not waiting.done()
+        await asyncio.sleep(70)
+        assert waiting.done()
+
+    on_bench(tmp_path, script, plans={"p": plan}, default_plan="p")
+
+
+def test_an_account_of_two_sims_shares_its_limit(tmp_path: Path) -> None:
+    async def script(one: Bench) -> None:
+        await one.journal.sim_seen("/dev/ttyV1", None, SimSeen(OTHER, None, None, None))
+        for _ in range(9):
+            await one.add()
+        claims = [asyncio.ensure_future(one.journal.claim(*lane)) for lane in ((SIM, PATH), (OTHER, "/dev/ttyV1")) * 1]
+        await asyncio.wait(claims, timeout=5)
+        more = [asyncio.ensure_future(one.journal.claim(*lane)) for lane in ((SIM, PATH), (OTHER, "/dev/ttyV1"))]
+        await asyncio.wait(more, timeout=5)
+        assert sum(claim.done() for claim in (*claims, *more)) == 3
+        for claim in more:
+            claim.cancel()
+
+    account = {iccid: SimSettings(iccid, account="shop") for iccid in (SIM, OTHER)}
+    on_bench(tmp_path, script, plans={"p": Plan("p", per_day=3)}, default_plan="p", sims=account, sticky=False)
+
+
+class Outage:
+    """Every COMMIT fails while it is on."""
+
+    def __init__(self, one: Bench) -> None:
+        self._patch = pytest.MonkeyPatch()
+        dialect = one.store.connect().dialect
+        error = dialect.loaded_dbapi.OperationalError
+
+        def fail(_self: object, _connection: object) -> None:
+            raise error("database or disk is full")
+
+        self._patch.setattr(type(dialect), "do_commit", fail)
+
+    def end(self) -> None:
+        self._patch.undo()
+
+
+def test_a_store_that_cannot_commit_lets_nothing_leave_and_loses_no_result(tmp_path: Path) -> None:
+    async def script(one: Bench) -> None:
+        on_air, next_one = await one.add(), await one.add()
+        part = await one.journal.claim(SIM, PATH)
+        assert isinstance(await one.journal.submitting(part), Go)
+        ahead = await one.journal.claim(SIM, PATH)
+        outage = Outage(one)
+        try:
+            settling = asyncio.ensure_future(one.journal.settle(part.attempt_id, SIM, accepted(5, one.clock.now())))
+            assert await one.journal.submitting(ahead) == Stop("store")
+            await asyncio.sleep(600)
+            assert not settling.done()
+            assert one.journal.store_down_since is not None
+        finally:
+            outage.end()
+        assert await settling == GoOn()
+        assert one.journal.store_down_since is None
+        await one.journal.give_back_unsettled()
+        assert (await one.state(on_air), await one.state(next_one)) == ("sent", "waiting")
+        assert (await one.journal.claim(SIM, PATH)).message_id == next_one
+
+    on_bench(tmp_path, script)
+
+
+def test_dispatch_goes_on_when_the_store_is_back(tmp_path: Path) -> None:
+    async def script(one: Bench) -> None:
+        number = await one.add()
+        outage = Outage(one)
+        try:
+            waiting = asyncio.ensure_future(one.journal.claim(SIM, PATH))
+            await asyncio.sleep(30)
+            assert not waiting.done()
+        finally:
+            outage.end()
+        assert (await asyncio.wait_for(waiting, 5)).message_id == number
+
+    on_bench(tmp_path, script)
+
+
+def test_a_card_known_by_another_name_keeps_it_everywhere(tmp_path: Path) -> None:
+    alias = SimSeen("imsi:460001234567890", "460001234567890", None, None)
+
+    async def script(one: Bench) -> None:
+        await one.journal.sim_seen(PATH, None, alias)
+        old = deliver_pdu("hello", at=one.clock.now().replace(year=2004))
+        for _ in range(2):
+            got = Received(old, "", alias.iccid, None, one.clock.now(), memory="SM", index=2)
+            await one.journal.received(got)
+            await one.journal.emptied(alias.iccid, "SM", 2)
+        assert await one.value("SELECT count(*) FROM inbound WHERE iccid = :iccid", iccid=SIM) == 2
+        await one.add()
+        part = await one.journal.claim(alias.iccid, PATH)
+        assert part.iccid == SIM
+        await one.journal.submitting(part)
+        await one.journal.settle(part.attempt_id, alias.iccid, uncertain("timeout", one.clock.now()))
+        assert one.journal.dispatcher.failures == {SIM: 1}
+
+    on_bench(tmp_path, script)
+
+
+def test_an_attempt_in_doubt_is_listened_for_and_told_late(tmp_path: Path) -> None:
+    async def script(one: Bench) -> None:
+        number = await one.add()
+        part = await one.journal.claim(SIM, PATH)
+        await one.journal.submitting(part)
+        await one.journal.settle(part.attempt_id, SIM, uncertain("port_lost", one.clock.now()))
+        pending = await one.journal.pending(PATH)
+        assert pending is not None
+        assert (pending.attempt_id, pending.iccid) == (part.attempt_id, SIM)
+        assert pending.listen_until > one.clock.now()
+        await one.journal.settle(pending.attempt_id, pending.iccid, accepted(9, one.clock.now(), late=True))
+        assert await one.state(number) == "sent"
+        assert await one.journal.pending(PATH) is None
+
+    on_bench(tmp_path, script)
+
+
+def test_a_pin_is_given_out_once_until_it_worked(tmp_path: Path) -> None:
+    async def script(one: Bench) -> None:
+        assert await one.journal.pin_allowed(SIM, None, PATH) == "1234"
+        assert await one.journal.pin_allowed(SIM, None, PATH) is None
+        await one.journal.pin_worked(SIM, None, PATH, True)
+        assert await one.journal.pin_allowed(SIM, None, PATH) == "1234"
+        assert await one.journal.pin_allowed(None, "490154203237518", PATH) == "9999"
+        assert await one.journal.pin_allowed(OTHER, None, "/dev/x") is None
+
+    on_bench(tmp_path, script, sims={SIM: SimSettings(SIM, pin="1234")}, pins={"490154203237518": "9999"})
