@@ -58,6 +58,14 @@ def offered(tx: Tx, word: str) -> Row | None:
     return None
 
 
+def allow_offered(tx: Tx, word: str, now: datetime) -> Row | None:
+    """Allow the device that waits for it; None: none of that name does."""
+    row = offered(tx, word)
+    if row is not None:
+        allow(tx, row["host"], row["usb_path"], row["usb_id"], now)
+    return row
+
+
 def show(tx: Tx, host: str, facts: Iterable[Mapping[str, object]], now: datetime) -> None:
     """Make the rows of this host's devices without a port exactly these; `facts` as `sims.write_modem` takes them."""
     wanted = {str(told["path"]): told for told in facts}

@@ -93,10 +93,8 @@ def allow(key: str) -> Response:
 
     def work(tx: Tx) -> Answer:
         document = _modem(tx, key)
-        row = devices.offered(tx, document["path"])
-        if row is None:
-            raise Problem(409, "nothing_to_allow", "This modem does not wait to be allowed.")
-        devices.allow(tx, row["host"], row["usb_path"], row["usb_id"], now)
+        if devices.allow_offered(tx, document["path"], now) is None:
+            raise Problem(409, "conflict", "This modem does not wait to be allowed.", code="nothing_to_allow")
         return 202, {"id": document["id"], "wish": "allow"}
 
     return reply(*write(work))

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 
 from modemfarm import wording
 from modemfarm.errors import ModemfarmError, StoreError
-from modemfarm.store import actions, keys, sims, unread, views
+from modemfarm.store import actions, devices, keys, sims, unread, views
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import access, forecast
 from modemfarm.webapp.access import COOKIE, check_form, csrf_token, deps
@@ -186,6 +186,17 @@ def sim_switch(iccid: str, what: str) -> Response:
     change = actions.sim_pause if what == "pause" else actions.sim_resume
     if not write(change, iccid, deps().clock.now()):
         raise not_found(f"SIM {iccid}")
+    return back()
+
+
+@routes.post("/modems/<modem:key>/allow")
+@person
+def allow(key: str) -> Response:
+    farm = deps()
+    modem = farm.store.look(views.modem, key)
+    if modem is None:
+        raise not_found(f"modem {key}")
+    write(devices.allow_offered, modem["path"], farm.clock.now())
     return back()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modemfarm import wording
+from modemfarm.store import devices
 from modemfarm.webapp.words import Words
 
 SHAPES = {"working": "●", "starting": "◌", "recovering": "↻", "needs_you": "▲", "paused": "‖", "gone": "✕"}
@@ -22,7 +23,7 @@ class Tile:
 
     Attributes:
         bars: 0–4; None when the modem does not tell.
-        button: what a person can do here: ``resume_sim`` or "".
+        button: what a person can do here: ``resume_sim``, ``allow_device`` or "".
     """
 
     number: int
@@ -78,11 +79,13 @@ def _modem_tile(number: int, modem: dict[str, Any], sim: dict[str, Any] | None, 
     state = modem["state"]
     sentence = words.say(f"modem.{modem['sentence']}", modem["params"])
     action = words.say(f"action.{modem['next_action']}", modem["params"]) if modem["next_action"] else ""
-    button = ""
+    button = "allow_device" if modem["sentence"] == devices.OFFERED else ""
     if sim is not None and sim["state"] in {"paused", "parked"} and state in {"working", "needs_you", "starting"}:
         state = "paused" if sim["state"] == "paused" else "needs_you"
         sentence, action, button = sim_sentence(sim, words), sim_action(sim, words), "resume_sim"
     name = device_name(modem["manufacturer"], modem["model"]) or modem["family"] or ""
+    if modem["path"].startswith(devices.PREFIX):
+        name = str(modem["params"].get("name", ""))
     short = modem["path"].rsplit("/", 1)[-1]
     signal = modem["signal_dbm"] if modem["state"] in {"working", "paused", "needs_you"} else None
     return Tile(
@@ -206,13 +209,13 @@ def line(
     if needs + bool(unknown):
         href = "/messages?state=unknown" if unknown and not needs else "/#modems"
         phrases.append(Phrase(words.say("line.needs", n=needs + bool(unknown)), href, "alarm"))
-    elif all(tile.state == "working" for tile in shown) and shown:
+    elif all(tile.state == "working" for tile in shown if tile.button != "allow_device") and shown:
         phrases.append(Phrase(words.say("line.needs_none")))
     return phrases
 
 
 def _working(shown: Sequence[Tile], words: Words) -> Phrase:
-    modems = [tile for tile in shown if tile.modem is not None]
+    modems = [tile for tile in shown if tile.modem is not None and tile.button != "allow_device"]
     working = sum(tile.state == "working" for tile in modems)
     if not modems:
         return Phrase(words.say("line.no_modems"), mood="busy")

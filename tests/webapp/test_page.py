@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import json
 import re
 import urllib.request
 
 import pytest
 
+from modemfarm import wording
 from modemfarm.errors import StoreError
 from modemfarm.model import PartState
-from modemfarm.store import keys, views
+from modemfarm.store import devices, keys, views
 from modemfarm.webapp.server import serve
 from modemfarm.webapp.settings import WebSettings
 from tests.webapp.sample import ICCID, NOW, Sample
@@ -52,6 +54,23 @@ def test_logging_out_ends_the_session(farm: Sample) -> None:
     token = form_token(client.get("/").get_data(as_text=True))
     client.post("/logout", data={"csrf": token})
     assert client.get("/").headers["Location"] == "/login"
+
+
+def test_a_possible_modem_has_a_button_and_does_not_count_as_one_that_fails(farm: Sample) -> None:
+    farm.modem(1)
+    with farm.store.write() as tx:
+        tx.run(
+            "INSERT INTO modems (path, host, usb_path, state, sentence, params, next_action) VALUES ('usb:1-4',"
+            " 'cellar', '1-4', 'paused', 'usb_possible', :params, 'allow_device')",
+            params=json.dumps({"name": "FT4232", "id": "0403:6011", "ports": "ttyUSB0"}),
+        )
+    client = farm.person()
+    page = client.get("/").get_data(as_text=True)
+    assert 'action="/modems/usb:1-4/allow"' in page
+    assert wording.say("line.working_all", {"n": 1}) in page
+    assert client.post("/modems/usb:1-4/allow").status_code == 403
+    assert client.post("/modems/usb:1-4/allow", data={"csrf": form_token(page)}).status_code == 303
+    assert farm.store.look(devices.allowed, "cellar") == [("1-4", "0403:6011")]
 
 
 def test_pausing_wants_our_own_form(farm: Sample) -> None:
