@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-
-import pytest
-import pytest_asyncio
 
 from modemfarm.simulator.control import ask
 from tests.needs import require
@@ -20,18 +18,18 @@ from tests.simulator.host import PHONE
 LONG = "Длинное сообщение 你好 с продолжением; " * 4
 
 
-@pytest_asyncio.fixture(params=["generic", "ec25"])
-async def farm(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Path]:
-    """A folder in which a simulation of one modem runs as a process of its own."""
+@contextlib.asynccontextmanager
+async def simulated(family: str, folder: Path) -> AsyncIterator[None]:
+    """A simulation of one modem runs as a process of its own."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "modemfarm", "simulate", "--modems", "1", "--family", str(request.param),
-        "--dir", str(tmp_path), "--airtime-ms", "20", "--report-ms", "20", "--seed", "1",
+        sys.executable, "-m", "modemfarm", "simulate", "--modems", "1", "--family", family,
+        "--dir", str(folder), "--airtime-ms", "20", "--report-ms", "20", "--seed", "1",
         stdout=subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None
     async with asyncio.timeout(20):
         assert (await process.stdout.readline()).startswith(b"ready")
-    yield tmp_path
+    yield
     process.terminate()
     async with asyncio.timeout(10):
         await process.wait()
@@ -53,13 +51,21 @@ def lines(folder: Path, event: str) -> list[dict[str, Any]]:
     return [line for line in found if line["event"] == event]
 
 
-async def test_gammu_identifies_sends_and_receives(farm: Path) -> None:
-    assert "460000000000001" in await gammu(farm, "identify")
-    await gammu(farm, "sendsms", "TEXT", PHONE, "-unicode", "-text", "Привет 你好")
-    await gammu(farm, "sendsms", "TEXT", PHONE, "-len", "400", "-unicode", "-report", "-text", LONG)
-    texts = [str(item["text"]) for item in ask(farm / "control.sock", "phone", PHONE)]  # type: ignore[attr-defined] # JSON
-    assert texts == ["Привет 你好", LONG]
-    assert lines(farm, "refuse") == []
-    assert len(lines(farm, "submit")) > 3
-    assert ask(farm / "control.sock", "deliver", "0", PHONE, "回复TD 退订") == 1
-    assert "回复TD 退订" in await gammu(farm, "getallsms")
+async def use(family: str, farm: Path) -> None:
+    farm.mkdir()
+    async with simulated(family, farm):
+        assert "460000000000001" in await gammu(farm, "identify")
+        await gammu(farm, "sendsms", "TEXT", PHONE, "-unicode", "-text", "Привет 你好")
+        await gammu(farm, "sendsms", "TEXT", PHONE, "-len", "400", "-unicode", "-report", "-text", LONG)
+        heard: Any = ask(farm / "control.sock", "phone", PHONE)
+        texts = [str(item["text"]) for item in heard]
+        assert texts == ["Привет 你好", LONG]
+        assert lines(farm, "refuse") == []
+        assert len(lines(farm, "submit")) > 3
+        assert ask(farm / "control.sock", "deliver", "0", PHONE, "回复TD 退订") == 1
+        assert "回复TD 退订" in await gammu(farm, "getallsms")
+
+
+async def test_gammu_identifies_sends_and_receives(tmp_path: Path) -> None:
+    """Gammu mostly waits, so two families are used side by side."""
+    await asyncio.gather(*(use(family, tmp_path / family) for family in ("generic", "ec25")))
