@@ -63,6 +63,13 @@ def test_a_box_of_sixteen_ports_is_offered_and_once_allowed_each_port_is_a_modem
     assert found["left"] == ["1-3"], "what was not allowed stays offered"
 
 
+def test_a_configured_port_has_the_usb_path_of_its_stick_or_of_its_channel() -> None:
+    assert played("configured")["found"] == [
+        ["Appeared", "/dev/ttyUSB2", "1-1.4"],
+        ["Appeared", "/dev/ttyUSB6", "1-4.1:02"],
+    ]
+
+
 def asked_udev(tmp_path: Path, device: Plugged, path: str) -> dict[str, str]:
     """What udev makes of one sysfs path, with our rules among the system's."""
     for program in ("umockdev-run", "udevadm", "unshare"):

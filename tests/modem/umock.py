@@ -104,8 +104,16 @@ async def sixteen_ports(bed: Testbed, scout: Scout, opener: FakeOpener) -> dict[
     return {"offered": offered, "unasked": unasked, "found": told(found), "left": left, "opened": opener.opened}
 
 
+async def configured(bed: Testbed, _scout: Scout, opener: FakeOpener) -> dict[str, object]:
+    settings = ModemSettings(ports=("/dev/ttyUSB*",), ignore=("/dev/ttyUSB[013]", "/dev/ttyUSB[457]"))
+    await bed.plug(stick("1-1.4", "2c7c:0125", ["ttyUSB0", "ttyUSB1", "ttyUSB2", "ttyUSB3"]))
+    await bed.plug(box("1-4.1", 4))
+    plain = Scout(settings, UsbIds({}, {}), opener)  # type: ignore[arg-type]
+    return {"found": told(await changes(Discovery(settings, plain), 2))}
+
+
 STORIES: dict[str, Callable[[Testbed, Scout, FakeOpener], Awaitable[dict[str, object]]]] = {
-    story.__name__: story for story in (four_interfaces, replug, sixteen_ports)
+    story.__name__: story for story in (four_interfaces, replug, sixteen_ports, configured)
 }
 
 
