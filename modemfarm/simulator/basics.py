@@ -27,7 +27,7 @@ def shown(modem: VirtualModem, text: str) -> str:
 
 def sim_trouble(modem: VirtualModem) -> Answer | None:
     """Why the card cannot be used now, or None (TS 27.007 §9.2.1)."""
-    if modem.card is None:
+    if modem.card is None or modem.sim_ready_at == float("inf"):  # it does not see a card
         return cme(10)
     if modem.now < modem.sim_ready_at:
         kind, code = modem.personality.sim_busy
@@ -93,7 +93,9 @@ def _cfun(modem: VirtualModem, request: Request) -> Answer:
         return ok(f"+CFUN: ({','.join(sorted(modem.personality.cfun))}),(0,1)")
     if request.fields()[0] not in modem.personality.cfun:
         return cme(4)
-    modem.settings.cfun = int(request.fields()[0])
+    before, modem.settings.cfun = modem.settings.cfun, int(request.fields()[0])
+    if modem.settings.cfun == 1 and before != 1:
+        modem.radio_turned_on()
     modem.registration_changed()
     return OK
 
@@ -113,6 +115,7 @@ def _cpin(modem: VirtualModem, request: Request) -> Answer:
     modem.network.log.write("pin", modem=modem.number, iccid=card.iccid, name="wrong" if code else "right", code=left)
     if code:
         return cme(code)
+    modem.pin_at = modem.now
     modem.sim_ready_at = modem.now + modem.personality.pin_settles_s
     modem.later(modem.personality.pin_settles_s or _PIN_TAKES_S, modem.sim_came_back)
     return OK

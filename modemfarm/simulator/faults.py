@@ -64,6 +64,7 @@ FAULTS: Mapping[str, FaultKind] = {
     ),
     # sending
     "no-prompt": FaultKind("+CMGS gets no prompt; until ESC the modem waits for the PDU", None, ("prompt",)),
+    "early-ok": FaultKind("prompt and OK come together, nothing is sent", None, ("prompt",)),
     "lost-result": FaultKind(
         "accepted; the modem says no result (ARG `ok`: OK without +CMGS)", None, _SENDING, frozenset({"ok"})
     ),
@@ -78,6 +79,7 @@ FAULTS: Mapping[str, FaultKind] = {
     "no-credit": FaultKind("the same, and the balance is 0.00, until `set N balance`", 50.0, _STRIKE),
     # the SIM and the network
     "pin": FaultKind("the SIM wants PIN ARG (`left=N`: tries left, default 3)", 1234.0, _STRIKE),
+    "hasty-pin": FaultKind("a command within 3 s after the PIN restarts the modem", None, ("bring-up",), endless=True),
     "puk": FaultKind("the SIM is blocked and wants its PUK", None, _STRIKE),
     "no-sim": FaultKind("the SIM is out for ARG seconds (none: until cleared)", None, _STRIKE),
     "sim-swap": FaultKind("another SIM: that of modem ARG, which gets this one (none: a new card)", None, _STRIKE),
@@ -91,6 +93,7 @@ FAULTS: Mapping[str, FaultKind] = {
         "slot ARG (none: any) stays after +CMGD said OK (`refused`: it says CMS 500)",
         None, _INCOMING, frozenset({"refused"}), endless=True,
     ),
+    "sibling-delete": FaultKind("+CMGD of one part deletes the other parts too", None, _INCOMING, endless=True),
     "double-list": FaultKind("+CMGL lists everything twice", None, _INCOMING, endless=True),
     "cut-list": FaultKind("+CMGL ends after ARG messages", 1.0, _INCOMING, endless=True),
     "double-inbound": FaultKind("a message is stored and announced twice", None, _INCOMING),

@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from modemfarm.errors import PduDecodeError
+from modemfarm.gsm.tpdu import SmsDeliver, decode_pdu
 from modemfarm.simulator.answers import ERROR, OK, Answer, Request, cms, ok
 from modemfarm.simulator.basics import unknown
-from modemfarm.simulator.card import READ, UNREAD, Slot
+from modemfarm.simulator.card import READ, UNREAD, Slot, Store
 from modemfarm.simulator.faults import ERRORS, error_of
 from modemfarm.simulator.textmode import text_lines
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 PROMPT = Answer(final="prompt")
 SILENT_PROMPT = Answer(final="quiet")
+EARLY_OK = Answer(final="early-ok")  # MC7455 while NMEA runs [Sierra forum 10538]
 _LONGEST_TPDU = 176  # TS 27.005 §4.3: what one SMS-SUBMIT can have
 _TEXT_STATS = {"REC UNREAD": 0, "REC READ": 1, "STO UNSENT": 2, "STO SENT": 3, "ALL": 4}
 
@@ -209,9 +212,28 @@ def _cmgd(modem: VirtualModem, request: Request) -> Answer:
         for index in [index for index, slot in store.slots.items() if slot.stat != UNREAD]:
             del store.slots[index]
     else:
-        store.slots.pop(int(fields[0]), None)
+        gone = store.slots.pop(int(fields[0]), None)
+        if gone is not None and modem.fault_at("receiving", "sibling-delete") is not None:
+            _delete_siblings(store, gone)
     modem.later(0, modem.pump)  # behind the OK
     return OK
+
+
+def _delete_siblings(store: Store, part: Slot) -> None:
+    """SIM600 deletes all parts of a long message with one of them."""
+    whole = _long_message(part)
+    for index in [index for index, slot in store.slots.items() if whole is not None and _long_message(slot) == whole]:
+        del store.slots[index]
+
+
+def _long_message(slot: Slot) -> tuple[str, int, int] | None:
+    try:
+        tpdu = decode_pdu(slot.pdu).tpdu
+    except PduDecodeError:
+        return None
+    if not isinstance(tpdu, SmsDeliver) or tpdu.concat is None:
+        return None
+    return tpdu.originator, tpdu.concat.ref, tpdu.concat.total
 
 
 def _cmgs(modem: VirtualModem, request: Request) -> Answer:
@@ -234,9 +256,11 @@ def _cmgs(modem: VirtualModem, request: Request) -> Answer:
     modem.brought_up = True
     if modem.troubles.strike("prompt"):
         return Answer(final="")
-    if (fault := modem.fault_at("prompt", *ERRORS, "no-prompt")) is not None:
+    if (fault := modem.fault_at("prompt", *ERRORS, "no-prompt", "early-ok")) is not None:
         if fault.name in ERRORS:
             return error_of(fault)
+        if fault.name == "early-ok":
+            return EARLY_OK
         modem.expects = expects
         return SILENT_PROMPT
     modem.expects = expects

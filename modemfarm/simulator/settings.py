@@ -11,6 +11,7 @@ from modemfarm.simulator.traits import Personality
 CREG_FORMS = ("plain", "location", "bare", "act", "short")  # how +CREG looks, see `radio.creg_line`
 USSD_CODINGS = ("charset", "packed", "gsm")
 REPORT_STYLES = ("family", "inbox", "off")
+SIM_INSERTS = ("nothing", "cfun", "restart")
 ACKS = ("family", "none", "repeat", "withhold", "reset")
 
 
@@ -48,6 +49,8 @@ class Knobs:
         reports_as: one of REPORT_STYLES; ``inbox``: an ordinary stored message; ``off``: none.
         ack: one of ACKS instead of the family's, or ``family``.
         pin_counter_reads: how often the counter can still be read; -1 is without end.
+        iccid_swapped: the family's own command shows the nibbles as they lie on the card.
+        sim_insert: what a SIM put in needs, one of SIM_INSERTS, instead of the family's, or "".
         new_name: the port has another name each time it comes back.
     """
 
@@ -63,6 +66,8 @@ class Knobs:
     ack: str = "family"
     pin_counter_reads: int = -1
     new_name: bool = False
+    iccid_swapped: bool = False
+    sim_insert: str = ""
     temperature: int = 31
     millivolts: int = 4000
 
@@ -140,15 +145,18 @@ KNOBS: Mapping[str, tuple[str, str, Callable[[str], object]]] = {
     "ack": ("|".join(ACKS), "ack", _one_of(*ACKS)),
     "pin-counter": ("READS", "pin_counter_reads", int),
     "new-name": ("0|1", "new_name", _switch),
+    "iccid-swapped": ("0|1", "iccid_swapped", _switch),
+    "sim-insert": ("|".join(SIM_INSERTS), "sim_insert", _one_of(*SIM_INSERTS)),
     "temperature": ("C", "temperature", int),
     "millivolts": ("MV", "millivolts", int),
 }
 CARD_KNOBS = {"balance": "AMOUNT", "report-status": "TP-ST,…"}
+MODEM_KNOBS = {"imei": "15 DIGITS"}
 
 
 def knob_forms() -> dict[str, str]:
     """Every knob and how its value is written."""
-    return {name: form for name, (form, _, _) in KNOBS.items()} | CARD_KNOBS
+    return {name: form for name, (form, _, _) in KNOBS.items()} | MODEM_KNOBS | CARD_KNOBS
 
 
 def turn(knobs: Knobs, knob: str, value: str) -> None:

@@ -302,6 +302,9 @@ class Simulation:
                 raise ValueError(f"modem {number} has no SIM")
             turn_card(card, knob, value)
             return
+        if knob == "imei" and value.isdigit() and len(value) == 15:  # TS 23.003 §6.2.1
+            modem.imei = value
+            return
         turn(modem.knobs, knob, value)
         if knob == "roaming":
             modem.registration_changed()

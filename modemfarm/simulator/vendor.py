@@ -131,7 +131,8 @@ def _iccid(modem: VirtualModem, request: Request) -> Answer:
         return OK
     if request.kind != personality.iccid_kind:
         return ERROR
-    digits = f'"{modem.card.on_card}"' if personality.iccid_quoted else modem.card.on_card
+    digits = modem.card.swapped() if modem.knobs.iccid_swapped else modem.card.on_card
+    digits = f'"{digits}"' if personality.iccid_quoted else digits
     return ok(f"{personality.iccid_prefix}{digits}")
 
 

@@ -23,6 +23,8 @@ from modemfarm.simulator.traits import Personality
 from modemfarm.simulator.troubles import Troubles
 from modemfarm.simulator.wires import Wire
 
+_PROMPTS = {"prompt": "\r\n> ", "early-ok": "\r\n> \r\nOK\r\n"}
+
 
 class Owner(Protocol):
     """Who has the modem's port and the other cards."""
@@ -102,6 +104,7 @@ class VirtualModem:
         self.brought_up = self.unlocked = self.in_menu = self.stalled = False
         self.doing = "bring-up"
         self.call = None
+        self.pin_at = float("-inf")
         self.ear.forget()
         self.acks.forget()
 
@@ -187,9 +190,15 @@ class VirtualModem:
         if not self.powered:
             return
         self.network.attach(card, self)
-        if self.personality.sim_insert == "restart":
+        if (self.knobs.sim_insert or self.personality.sim_insert) != "nothing":
             self.sim_ready_at = float("inf")
         elif not card.locked:
+            self.sim_came_back()
+
+    def radio_turned_on(self) -> None:
+        """+CFUN came back to 1: a card that nobody saw is looked at where that is enough."""
+        if self.sim_ready_at == float("inf") and self.knobs.sim_insert == "cfun":
+            self.sim_ready_at = self.now + self.personality.sim_settles_s
             self.sim_came_back()
 
     def sim_came_back(self) -> None:
@@ -315,8 +324,8 @@ class VirtualModem:
         """Say an answer, also one that comes late and between others."""
         if self.deaf or answer.final == "quiet":  # a prompt that nobody sees
             return
-        if answer.final == "prompt":
-            text = "\r\n> "
+        if answer.final in _PROMPTS:
+            text = _PROMPTS[answer.final]
         else:
             text = shown(answer, self.settings.cmee, verbose=self.settings.verbose)
         if self.faults and text:

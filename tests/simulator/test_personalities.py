@@ -285,7 +285,7 @@ async def test_a_sim_that_is_exchanged_is_told_as_the_family_tells_it(simulate: 
     heard = await host.until(personality.sim_back[-1].encode() if personality.sim_insert == "nothing" else b"\r\n")
     assert all(line in heard for line in personality.sim_gone)
     if personality.sim_insert == "restart":  # Neoway wants the SIM at power-on
-        assert await host.ask("+CIMI") == "+CME ERROR: 14"
+        assert await host.ask("+CIMI") == "+CME ERROR: 10"
         simulation.fault(0, "reboot", "1")
         await asyncio.sleep(10)
         await host.ask("E0+CMEE=1", b"OK\r\n")

@@ -29,7 +29,7 @@ def argument(name: str) -> str:
 
 async def live_through(simulation: Simulation, host: Host) -> None:
     """One life of a modem, with a host that loses patience: bring-up, sending, receiving, idleness."""
-    for command in ("", "E0", "+CMEE=1", "+CPMS?", "+CNMI=2,1,0,1,0"):
+    for command in ("", "E0", "+CMEE=1", '+CPIN="4711"', "+CPMS?", "+CNMI=2,1,0,1,0"):
         host.port.write(f"AT{command}\r".encode())
         await asyncio.sleep(1.0)
     pdu, length = pdu_of("hello")
@@ -48,6 +48,8 @@ async def test_a_fault_fires_in_its_phase(simulate: Make, name: str, phase: str)
     simulation = simulate(1, "generic", reboot_s=0.5)
     if name == "stall":
         simulation.fault(0, "store-full")
+    if name == "hasty-pin":
+        simulation.fault(0, "pin", "4711")
     simulation.replug(0)
     simulation.fault(0, name, f"{argument(name)}@{phase}", 1)
     host = Host(simulation.connect(0))
@@ -314,3 +316,47 @@ def test_every_fault_has_a_phase_that_is_known() -> None:
     known = {"now", "command", *PHASES}
     assert all(set(kind.phases) <= known for kind in FAULTS.values())
     assert {*STRIKES, *ERRORS, *SPOILT} <= set(FAULTS)
+
+
+async def test_ok_with_the_prompt_means_that_nothing_is_taken(simulate: Make) -> None:
+    simulation = simulate()
+    host = await ready(simulation)
+    simulation.fault(0, "early-ok")
+    pdu, length = pdu_of("hello")
+    host.port.write(f"AT+CMGS={length}\r".encode())
+    assert await host.hush() == "\r\n> \r\nOK\r\n"
+    host.port.write(pdu.hex().encode() + b"\x1a")
+    assert await host.silent(60)
+    assert await host.ask("") == "OK"
+    assert not events(simulation, "submit")
+
+
+async def test_one_part_takes_the_others_along(simulate: Make) -> None:
+    simulation = simulate()
+    host = await ready(simulation)
+    simulation.deliver(0, PHONE, "你好" * 60)
+    simulation.deliver(0, PHONE, "short")
+    await host.hush()
+    simulation.fault(0, "sibling-delete")
+    assert await host.ask("+CMGD=1") == "OK"
+    assert (await host.ask("+CMGL=4")).count("+CMGL: ") == 1
+
+
+async def test_a_sim_put_in_under_power_may_need_a_radio_cycle(simulate: Make) -> None:
+    simulation = simulate()
+    simulation.turn(0, "sim-insert", "cfun")
+    host = await ready(simulation)
+    simulation.fault(0, "sim-swap")
+    assert await host.ask("+CPIN?") == "+CME ERROR: 10"
+    await host.ask("+CFUN=0")
+    await host.ask("+CFUN=1")
+    assert "460000000000002" in await host.ask("+CIMI")
+
+
+async def test_two_modems_may_have_one_imei_and_nibbles_may_be_swapped(simulate: Make) -> None:
+    simulation = simulate(2, "ec25")
+    simulation.turn(1, "imei", "860000000000000")
+    simulation.turn(1, "iccid-swapped", "1")
+    host = await ready(simulation, 1)
+    assert (await host.lines("+CGSN"))[0] == "860000000000000"
+    assert (await host.lines("+QCCID"))[0] == "+QCCID: " + simulation.modems[1].card.swapped()  # type: ignore[union-attr]
