@@ -227,6 +227,8 @@ class _Case:
                 return RetryLater(self._later_s(cause), self.counts)
 
     def _second_opinion(self, cause: Cause) -> Decision:
+        if self.counts and self.history.attempts_counted >= MOST_ATTEMPTS:
+            return Fail("partial" if self.history.started else _fail_slug(cause))  # there is no second modem
         if self.may_move:
             return OtherSim(self.history.iccid, counts_attempt=self.counts)
         if self.counts:

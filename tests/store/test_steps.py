@@ -351,6 +351,19 @@ def test_the_same_refusal_at_the_prompt_of_a_second_modem_fails_the_message(stor
         _charges_fit(tx)
 
 
+def test_one_modem_alone_does_not_ask_itself_for_ever(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        number = add(tx, valid_for=None, message_class="emergency")
+        for turn in range(9):
+            if states(tx, number) == ["failed"]:
+                break
+            _, attempt = take(tx, at=after(turn * 7200))
+            end(tx, attempt, refused(304, after(turn * 7200), phase="prompt", ctrl_z_at=None))
+        assert (states(tx, number), message(tx, number)["reason"]) == (["failed"], "content")
+        assert counted(tx) == {}
+
+
 def test_an_error_marked_as_not_accepted_is_refunded(store: Store) -> None:
     with store.write() as tx:
         see(tx)
