@@ -59,7 +59,7 @@ def hide_secrets(data: bytes) -> bytes:
 
 def has_secret(data: bytes) -> bool:
     """Whether a PIN or a code is in these commands."""
-    return _SECRET.search(data) is not None or _DIALLED_SECRET.search(data) is not None
+    return (b"=" in data and _SECRET.search(data) is not None) or _DIALLED_SECRET.search(data) is not None
 
 
 def hide_echo(line: bytes) -> bytes:

@@ -41,9 +41,9 @@ _BREAK = re.compile(rb"[\r\n]")
 Direction = Literal["in", "out", "state", "mark"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Piece:
-    """Something kept: octets of one direction, or facts.
+    """Something kept: octets of one direction, or facts. It grows only until a recording has it.
 
     Attributes:
         at: loop time.
@@ -147,6 +147,7 @@ class Recorder:
         self._pieces: deque[Piece] = deque()
         self._cost = 0
         self._cut = False
+        self._growing: Piece | None = None  # the last one, while it may be added to
         self._fresh = False  # something was said since the last recording
         self._recorded: dict[str, float] = {}
         self._echo_until: float | None = None
@@ -207,6 +208,7 @@ class Recorder:
     ) -> Recording:
         """What was kept of the last `last_s` seconds."""
         self._flush_partial()
+        self._growing = None
         now = asyncio.get_running_loop().time()
         pieces = tuple(piece for piece in self._pieces if now - piece.at <= last_s)
         cut = self._cut or len(pieces) < len(self._pieces)
@@ -215,22 +217,21 @@ class Recorder:
 
     def _add(self, direction: Direction, data: bytes, facts: dict[str, Any] | None = None) -> None:
         now = asyncio.get_running_loop().time()
-        pieces = self._pieces
-        last = pieces[-1] if pieces else None
+        pieces, last = self._pieces, self._growing
         if (
             last is not None
-            and facts is None
             and last.direction == direction
             and now - last.at <= _JOIN_S
             and len(last.data) + len(data) <= _JOIN_OCTETS
         ):
-            pieces[-1] = Piece(last.at, direction, last.data + data)
+            last.data += data
             self._cost += len(data)
         else:
             for at in range(0, max(len(data), 1), _LINE_LIMIT):
                 piece = Piece(now, direction, data[at : at + _LINE_LIMIT], facts)
                 pieces.append(piece)
                 self._cost += len(piece.data) + _PIECE_OCTETS
+            self._growing = pieces[-1] if facts is None else None
         while pieces and (self._cost > self._keep_octets or now - pieces[0].at > self._keep_s):
             self._cost -= len(pieces.popleft().data) + _PIECE_OCTETS
             self._cut = True

@@ -70,14 +70,15 @@ async def _play(head: dict[str, Any], section: list[dict[str, Any]], profiles: P
         port, profiles, journal, board, settings=ModemSettings(), clock=clock, limits=Limits(), asking=Asking()
     )
     timer = loop.call_later(float(section[-1]["s"]) + _GRACE_S, session.stop)
-    ended = "stopped at the end of the recording"
+    ended = "came to the end of the recording"
     failed = False
     try:
         rung = Rung[str(section[0].get("rung", "plain")).upper()]
         async with asyncio.timeout(float(section[-1]["s"]) + 2 * _GRACE_S):
             await session.run(rung)
     except ModemError as error:
-        ended, failed = f"{type(error).__name__}: {error}", not isinstance(error, LinkLostError)
+        if not port.over:
+            ended, failed = f"{type(error).__name__}: {error}", not isinstance(error, LinkLostError)
     except TimeoutError:
         ended = "did not end"
     finally:
@@ -119,6 +120,7 @@ class _ScriptPort:
         self._loop = asyncio.get_running_loop()
         self._quiet_until = 0.0
         self._length_s = length_s
+        self.over = False
         self.began_s = self._loop.time()
         self.differences: list[Note] = []
         self._answer(0)
@@ -160,7 +162,9 @@ class _ScriptPort:
     def _unknown(self, token: str) -> None:
         """Nothing like it comes next: the answer it had before, if any, else silence."""
         if self._loop.time() - self.began_s >= self._length_s - 0.001:
-            return  # the recording is over; what comes now was never seen
+            self.over = True  # what the modem says to this was never seen
+            self.abort()
+            return
         self._differs(f"wrote {_shown(token)}, which was not recorded here")
         before = next((item for item in reversed(self._script) if item.out == token), None)
         if before is not None:

@@ -81,7 +81,7 @@ def test_a_modem_is_shown_alike_here_and_through_the_api(away: FarmAt, monkeypat
     assert there[0]["sentence"] == "Another program uses this port: ModemManager."
     assert there[0]["sentence_code"] == "port_busy"
     assert there[0]["next_action_code"] == "close_other_program"
-    assert away("modems", "show", "356938035643801", "--json").json == there[0]
+    assert away("modems", "show", "356938035643801", "--json").json == {**there[0], "recordings": []}
 
 
 def test_exit_codes_are_the_same_through_the_api(away: FarmAt, monkeypatch: pytest.MonkeyPatch) -> None:
