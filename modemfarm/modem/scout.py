@@ -100,16 +100,21 @@ class Scout:
             uevents.close()
 
     async def _turn(self, group: asyncio.TaskGroup) -> None:
-        """Look as long as it is worth while: after a change for 2 s, as names appear one by one."""
+        """Look where something changed; then again in small steps for a while, as names appear one by one."""
+        steps = _STEPS if await self._look_if_changed(group) else 0
+        for _ in range(steps):
+            await self._wait(_STEP_S)
+            await self._look_if_changed(group)
+
+    async def _look_if_changed(self, group: asyncio.TaskGroup) -> bool:
+        """Reading everything takes a millisecond for each stick; seeing that nothing changed, next to nothing."""
         now = await asyncio.to_thread(self._signature)
-        if now != self._seen or self._happened.is_set():
+        changed = now != self._seen or self._happened.is_set()
+        if changed or self._unsettled():
             self._seen = now
-            for _ in range(_STEPS):
-                self._happened.clear()
-                await self._look(group)
-                await self._wait(_STEP_S)
-        elif self._unsettled():
+            self._happened.clear()
             await self._look(group)
+        return changed
 
     async def _wait(self, seconds: float) -> None:
         try:

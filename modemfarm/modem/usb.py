@@ -93,68 +93,77 @@ class Finding:
 
 def read_devices(sysfs: Path) -> list[Device]:
     """Every USB device but hubs, by path; what vanishes while it is read is left out."""
-    folder = sysfs / "bus/usb/devices"
-    found = (_device((folder / name).resolve()) for name in _names(folder) if ":" not in name)
+    folder = f"{sysfs}/bus/usb/devices"
+    found = (_device(f"{folder}/{name}", name) for name in _names(folder) if ":" not in name)
     return sorted((device for device in found if device is not None), key=lambda device: device.path)
 
 
-def _device(folder: Path) -> Device | None:
+# Plain names and reads below: a farm has thousands of these attributes, and reading them all takes the time of sending.
+
+
+def _device(folder: str, path: str) -> Device | None:
     """One device's folder; None for a hub, or when it is gone."""
-    vendor, product = _text(folder / "idVendor"), _text(folder / "idProduct")
-    if not vendor or not product or _text(folder / "bDeviceClass") == _HUB or folder.name.startswith("usb"):
+    vendor, product = _text(f"{folder}/idVendor"), _text(f"{folder}/idProduct")
+    if not vendor or not product or _text(f"{folder}/bDeviceClass") == _HUB or path.startswith("usb"):
         return None
     usb_id = f"{vendor}:{product}".lower()
-    told = " ".join(filter(None, (_text(folder / "manufacturer"), _text(folder / "product"))))
+    told = " ".join(filter(None, (_text(f"{folder}/manufacturer"), _text(f"{folder}/product"))))
     name = told or BRIDGES.get(usb_id, usb_id)
-    interfaces = tuple(_interfaces(folder, folder.name))
-    return Device(folder.name, usb_id, _text(folder / "serial"), name, _node(folder), interfaces)
+    interfaces = tuple(_interfaces(folder, path))
+    return Device(path, usb_id, _text(f"{folder}/serial"), name, _node(folder), interfaces)
 
 
-def _interfaces(folder: Path, name: str) -> Iterator[Interface]:
+def _interfaces(folder: str, path: str) -> Iterator[Interface]:
     for entry in sorted(_names(folder)):
-        if not entry.startswith(f"{name}:"):
+        if not entry.startswith(f"{path}:"):
             continue
-        here = folder / entry
-        number = _text(here / "bInterfaceNumber")
+        here = f"{folder}/{entry}"
+        number = _text(f"{here}/bInterfaceNumber")
         if not number:
             continue
         try:
-            driver = os.path.basename(os.readlink(here / "driver"))  # noqa: PTH115,PTH119 # a name, not a path
+            driver = os.readlink(f"{here}/driver").rpartition("/")[2]  # noqa: PTH115
         except OSError:
             driver = ""
         names = sorted(_ttys(here), key=lambda tty: (len(tty), tty))
         ttys = tuple(Tty(tty, number, index if len(names) > 1 else None) for index, tty in enumerate(names))
-        cls, sub, protocol = (_text(here / f"bInterface{part}") for part in ("Class", "SubClass", "Protocol"))
-        endpoints = _text(here / "bNumEndpoints")
+        cls, sub, protocol = (_text(f"{here}/bInterface{part}") for part in ("Class", "SubClass", "Protocol"))
+        endpoints = _text(f"{here}/bNumEndpoints")
         yield Interface(number, cls, sub, protocol, int(endpoints, 16) if endpoints.isalnum() else 0, driver, ttys)
 
 
-def _ttys(interface: Path) -> Iterator[str]:
+def _ttys(interface: str) -> Iterator[str]:
     """usb-serial has ``ttyUSB0/tty/ttyUSB0`` under the interface, cdc-acm and vendors' drivers ``tty/ttyACM0``."""
     for entry in _names(interface):
         if entry == "tty":
-            yield from _names(interface / entry)
+            yield from _names(f"{interface}/{entry}")
         elif entry.startswith("tty"):
-            yield from _names(interface / entry / "tty")
+            yield from _names(f"{interface}/{entry}/tty")
 
 
-def _names(folder: Path) -> list[str]:
+def _names(folder: str) -> list[str]:
     try:
-        return os.listdir(folder)  # noqa: PTH208 # names, not paths
+        return os.listdir(folder)  # noqa: PTH208
     except OSError:
         return []
 
 
-def _text(path: Path) -> str:
+def _text(path: str) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return ""
-
-
-def _node(folder: Path) -> int:
     try:
-        return folder.stat().st_ino
+        return os.read(handle, 4096).decode("utf-8", "replace").strip()
+    except OSError:
+        return ""
+    finally:
+        os.close(handle)
+
+
+def _node(folder: str) -> int:
+    try:
+        return os.stat(folder).st_ino  # noqa: PTH116
     except OSError:
         return 0
 
@@ -215,15 +224,15 @@ def _place(device: Device, tty: Tty) -> str:
 def place_of(path: str, sysfs: Path) -> str | None:
     """The USB path of a port, by whatever name it is called; None for one that is not on the USB."""
     try:
-        number = os.stat(path).st_rdev  # noqa: PTH116
-        folder = (sysfs / f"dev/char/{os.major(number)}:{os.minor(number)}").resolve(strict=True)
+        number = Path(path).stat().st_rdev
+        tty = (sysfs / f"dev/char/{os.major(number)}:{os.minor(number)}").resolve(strict=True)
     except OSError:
         return None
-    for parent in folder.parents:
-        if (parent / "idVendor").exists():
-            device = _device(parent)
-            tty = next((tty for tty in device.ttys if tty.name == folder.name), None) if device else None
-            return _place(device, tty) if device and tty else parent.name
+    for folder in tty.parents:
+        if (folder / "idVendor").exists():
+            device = _device(str(folder), folder.name)
+            found = next((one for one in device.ttys if one.name == tty.name), None) if device else None
+            return _place(device, found) if device and found else folder.name
     return None
 
 
