@@ -80,8 +80,8 @@ def done(farm: RealFarm) -> list[dict[str, Any]] | None:
 
 
 def test_sigterm_in_mid_air_waits_for_the_result(tmp_path: Path) -> None:
-    texts = mixed_texts(10)
-    with RealFarm(tmp_path, modems=2, airtime_ms=1500, result_within="10s").start() as farm:
+    texts = mixed_texts(6)
+    with RealFarm(tmp_path, modems=2, airtime_ms=1000, result_within="10s").start() as farm:
         farm.submit(texts)
         until(lambda: sum(item["ctrl_z"] for item in farm.ctl("stats")["modems"]) >= 3, 20, "parts on the air")
         code, seconds = farm.terminate()

@@ -5,15 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
 from tests.e2e.farm import RealFarm, until
 
 PERSON = "+8613912345678"
 
 
-@pytest.mark.parametrize("answer", ["TD", "回复TD", "退订"])
-def test_an_opt_out_stops_what_waits_and_what_would_come(tmp_path: Path, answer: str) -> None:
+def test_an_opt_out_stops_what_waits_and_what_would_come(tmp_path: Path) -> None:
+    answer = "回复TD"
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     with RealFarm(tmp_path, modems=1).start() as farm:
         sent = farm.cli(
