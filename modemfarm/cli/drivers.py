@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from modemfarm.cli.driver_docs import docs
 from modemfarm.cli.outcome import Exit
 from modemfarm.cli.output import emit, json_option, say, table
+from modemfarm.cli.probe import probe
 from modemfarm.cli.replay import replay
-from modemfarm.errors import ConfigError
 from modemfarm.modem.family import Profiles
-from modemfarm.modem.profile import load_profiles
+from modemfarm.modem.profile import faults_of, load_profiles
 from modemfarm.resources import shipped
 
 _COLUMNS = (("name", "PROFILE"), ("model", "MODEL"), ("family", "FAMILY"), ("reports", "REPORTS"))
@@ -20,10 +21,11 @@ _folder = click.argument("folder", type=click.Path(path_type=Path, exists=True, 
 
 @click.group()
 def drivers() -> None:
-    """List or check driver profiles, replay recordings."""
+    """List or check driver profiles, examine an unknown modem, replay recordings."""
 
 
-drivers.add_command(replay)
+for _command in (docs, probe, replay):
+    drivers.add_command(_command)
 
 
 def _load(folder: Path | None) -> Profiles:
@@ -37,7 +39,13 @@ def list_(folder: Path | None, as_json: bool) -> None:
     """List the profiles that come with modemfarm, with those of a folder laid over."""
     profiles = _load(folder)
     rows = [
-        {"name": item.name, "model": item.model, "family": item.family, "reports": item.reports}
+        {
+            "name": item.name,
+            "model": item.model,
+            "family": item.family,
+            "reports": list(item.reports),
+            "seen_on_hardware": item.seen_on_hardware,
+        }
         for item in (profiles.generic, *profiles.families)
     ]
     if as_json:
@@ -50,12 +58,13 @@ def list_(folder: Path | None, as_json: bool) -> None:
 @_folder
 @json_option
 def check(folder: Path | None, as_json: bool) -> int:
-    """Say whether every profile can be used, those of a folder too."""
-    try:
-        _load(folder)
-    except ConfigError as error:
-        fault = {"file": error.file, "key": error.key, "what": error.what}
-        emit({"faults": [fault]}) if as_json else say(str(error))
-        return Exit.USAGE
-    emit({"faults": []}) if as_json else say("every profile is right")
-    return Exit.DONE
+    """Say whether every profile can be used, those of a folder too: the first fault of each file."""
+    faults = faults_of(shipped("drivers"), *([folder] if folder else []))
+    if as_json:
+        emit({"faults": [{"file": fault.file, "key": fault.key, "what": fault.what} for fault in faults]})
+    else:
+        for fault in faults:
+            say(str(fault))
+        if not faults:
+            say("every profile is right")
+    return Exit.USAGE if faults else Exit.DONE

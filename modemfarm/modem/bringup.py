@@ -83,12 +83,20 @@ async def optional(link: Link, command: Command | str, within_s: float) -> tuple
 
 
 async def identify(link: Link, within_s: float) -> Identity:
-    """Manufacturer, model, firmware and IMEI (TS 27.007 §5.1 to §5.4); ATI where the first two are refused."""
+    """Ask for numeric errors and no echo, then who it is."""
     for command in ("E0", "V1", "+CMEE=1"):
         await optional(link, command, within_s)
-    manufacturer = _words(await optional(link, "+CGMI", within_s), "+CGMI:")
-    model = _words(await optional(link, "+CGMM", within_s), "+CGMM:")
-    firmware = _words(await optional(link, "+CGMR", within_s), "+CGMR:")
+    return await who_is(link, within_s)
+
+
+async def who_is(link: Link, within_s: float) -> Identity:
+    """Manufacturer, model, firmware and IMEI (TS 27.007 §5.1 to §5.4); ATI where the first two are refused.
+
+    Some firmware answers only the question form, ``AT+CGMM?`` (NL668).
+    """
+    manufacturer = await _told(link, "+CGMI", within_s)
+    model = await _told(link, "+CGMM", within_s)
+    firmware = await _told(link, "+CGMR", within_s)
     serial = _words(await optional(link, "+CGSN", within_s), "+CGSN:")
     if not manufacturer or not model:
         lines = await optional(link, "I", within_s) or ()
@@ -97,6 +105,12 @@ async def identify(link: Link, within_s: float) -> Identity:
         model = model or (told[1] if len(told) > 1 else manufacturer)
     digits = "".join(char for char in serial if char.isdigit())
     return Identity(manufacturer.strip(), model.strip(), firmware.strip(), digits if 14 <= len(digits) <= 17 else None)
+
+
+async def _told(link: Link, name: str, within_s: float) -> str:
+    return _words(await optional(link, name, within_s), f"{name}:") or _words(
+        await optional(link, f"{name}?", within_s), f"{name}:"
+    )
 
 
 def _words(lines: tuple[str, ...] | None, prefix: str) -> str:

@@ -49,16 +49,51 @@ def load_profiles(*folders: Path) -> Profiles:
     Raises:
         ConfigError: an unknown key, a value that cannot be used, or no generic.toml.
     """
+    files = _files(folders)
+    base = _read(files[GENERIC])
+    generic = _build(files[GENERIC], base)
+    families = (_build(path, _laid_over(base, _read(path))) for name, path in files.items() if name != GENERIC)
+    return Profiles(generic, tuple(families))
+
+
+def faults_of(*folders: Path) -> list[ConfigError]:
+    """What is wrong with the profiles of these folders: the first fault of every file.
+
+    A profile whose own examples choose another one beside it, or none, is faulty too.
+    """
+    found: list[ConfigError] = []
+    try:
+        files = _files(folders)
+        base = _read(files[GENERIC])
+        generic = _build(files[GENERIC], base)
+    except ConfigError as error:
+        return [error]
+    families = []
+    for name, path in files.items():
+        try:
+            if name != GENERIC:
+                families.append(_build(path, _laid_over(base, _read(path))))
+        except ConfigError as error:
+            found.append(error)
+    profiles = Profiles(generic, tuple(families))
+    for profile in families:
+        for maker, model in profile.examples:
+            chosen = profiles.choose(maker, model).name
+            of_the_same = files[chosen].parent == files[profile.name].parent  # an owner's may take over ours
+            if chosen != profile.name and (of_the_same or chosen == GENERIC):
+                found.append(ConfigError(str(files[profile.name]), "examples", f"{maker} {model} chooses {chosen}"))
+    return found
+
+
+def _files(folders: tuple[Path, ...]) -> dict[str, Path]:
+    """Every profile's file by its name, the last folder's first."""
     files: dict[str, Path] = {}
     for folder in folders:
         mine = {path.stem: path for path in sorted(folder.glob("*.toml")) if path.stem not in _NOT_PROFILES}
         files = mine | {name: path for name, path in files.items() if name not in mine}
     if GENERIC not in files:
         raise ConfigError(str(folders[0]) if folders else "", "", "there is no generic.toml")
-    base = _read(files[GENERIC])
-    generic = _build(files[GENERIC], base)
-    families = (_build(path, _laid_over(base, _read(path))) for name, path in files.items() if name != GENERIC)
-    return Profiles(generic, tuple(families))
+    return files
 
 
 def _read(path: Path) -> dict[str, Any]:

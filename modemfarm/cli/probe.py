@@ -1,0 +1,64 @@
+"""`modemfarm drivers probe`: asks an unknown modem what it can do, and writes a first profile."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from modemfarm.cli.outcome import CliError, Exit
+from modemfarm.cli.output import say
+from modemfarm.errors import LinkLostError, ModemError, PortBusyError
+from modemfarm.modem.port import SerialxOpener
+from modemfarm.modem.probing import Found, as_toml, examine
+from modemfarm.modem.profile import load_profiles
+from modemfarm.resources import shipped
+
+_CLOSES_S = 0.1  # the loop gives the device back by itself, if it is let run
+
+
+@click.command()
+@click.argument("port")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the profile to this file; never over one that is there.",
+)
+def probe(port: str, output: Path | None) -> int:
+    """Ask the modem on PORT what it can do, and write a first profile of it.
+
+    Only questions are asked: nothing is sent, set, deleted or entered. The daemon must not have the port.
+    """
+    if output is not None and output.exists():
+        raise CliError(f"{output} is there already", Exit.USAGE)
+    try:
+        found = asyncio.run(_examine(port))
+    except (PortBusyError, LinkLostError) as error:
+        raise CliError(str(error), Exit.UNREACHABLE) from error
+    except ModemError as error:
+        raise CliError(f"{port}: {error}") from error
+    text = as_toml(found)
+    if output is None:
+        say(text.rstrip("\n"))
+    else:
+        output.write_text(text, encoding="utf-8")
+    print(_summary(found), file=sys.stderr)
+    return Exit.DONE
+
+
+async def _examine(path: str) -> Found:
+    port = await SerialxOpener().open(path)
+    try:
+        return await examine(port, load_profiles(shipped("drivers")))
+    finally:
+        port.abort()
+        await asyncio.sleep(_CLOSES_S)
+
+
+def _summary(found: Found) -> str:
+    who = " ".join(word for word in (found.identity.manufacturer, found.identity.model) if word) or "it"
+    if found.profile.name == "generic":
+        return f"{who}: no profile knows it; put this one into your folder of profiles, then `modemfarm drivers check`"
+    return f"{who}: the profile {found.profile.name} knows it; you need none of your own"
