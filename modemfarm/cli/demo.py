@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -20,6 +22,7 @@ from modemfarm.cli.run import login_url, page_url
 from modemfarm.config.load import Config, load
 from modemfarm.daemon.lock import StateLock
 from modemfarm.daemon.simulated import SimulatorProcess
+from modemfarm.errors import StoreError
 from modemfarm.intake.accept import accept
 from modemfarm.intake.draft import Draft
 from modemfarm.store import keys, migrations
@@ -28,12 +31,13 @@ from modemfarm.store.wake import wake
 
 READY_WITHIN_S = 60.0
 RESTART_AFTER_S = 1.0
+STOPPED_WITHIN_S = 40.0  # a daemon drains for 25 s
 SETTINGS = """\
 # The demo's own configuration; a real farm has its own (modemfarm init).
 state_dir: .
 database: sqlite:///demo.db
 http: {{listen: "127.0.0.1:{port}"}}
-modems: {{discover: false, ports: [], result_within: 8s}}
+modems: {{discover: false, ports: [], serial: {serial}, result_within: 8s}}
 default_plan: unlimited
 sending: {{allow_countries: all}}
 policy: {{brand: modemfarm demo}}
@@ -51,10 +55,30 @@ FIRST_TEXTS = (
 @click.option(
     "--dir", "folder", type=click.Path(path_type=Path), default=Path("farm/demo"), show_default=True, help="Its folder."
 )
-def demo(modems: int, port: int, folder: Path) -> int:
+@click.option(
+    "--serial",
+    type=click.Choice(["serialx", "pyserial"]),
+    default="serialx",
+    show_default=True,
+    help="The library that opens the ports.",
+)
+def demo(modems: int, port: int, folder: Path, serial: str) -> int:
     """Try modemfarm without hardware; Ctrl-C ends it. Each start begins anew."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended too
-    config = _prepare(folder, port)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        ours = StateLock(folder, "demo")
+        StateLock(folder).release()  # a daemon that outlived its demo keeps what it has
+    except StoreError as error:
+        raise CliError(f"{error}; end it, or give this one its own --dir and --port", Exit.UNREACHABLE) from error
+    try:
+        _check_free(port)
+        return _play(_prepare(folder, port, serial), modems, folder)
+    finally:
+        ours.release()
+
+
+def _play(config: Config, modems: int, folder: Path) -> int:
     simulator = SimulatorProcess(
         folder.resolve() / "sim", modems, "--airtime-ms", "1500", "--report-ms", "1500", "--setup-ms", "500"
     )
@@ -68,17 +92,27 @@ def demo(modems: int, port: int, folder: Path) -> int:
         _tell(config)
         return keeper.watch()
     finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave a process behind
         keeper.stop()
         simulator.stop()
 
 
-def _prepare(folder: Path, port: int) -> Config:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    StateLock(folder).release()  # another demo that runs here keeps what it has
+def _check_free(port: int) -> None:
+    """Else whoever has the port would answer our question whether the daemon is ready."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        raise CliError(
+            f"cannot listen on 127.0.0.1:{port}: {os.strerror(error.errno or 0)}; choose another --port"
+        ) from error
+
+
+def _prepare(folder: Path, port: int, serial: str) -> Config:
     for stale in (*folder.glob("demo.db*"), folder / "sim" / "smsc.jsonl", folder / "daemon.log"):
         stale.unlink(missing_ok=True)
     path = folder / "config.yaml"
-    path.write_text(SETTINGS.format(port=port), encoding="utf-8")
+    path.write_text(SETTINGS.format(port=port, serial=serial), encoding="utf-8")
     path.chmod(0o600)
     config = load(path, {}, Path.cwd())
     migrations.upgrade(Store(config.database, config.state_dir), now())
@@ -150,7 +184,8 @@ class _Keeper:
             if code is None:
                 continue
             if code >= 0:
-                return code
+                say(f"the sender ended by itself; its log is {self.log}")
+                return code or int(Exit.FAILED)
             say(f"the sender was killed (signal {-code}); starting it again")
             time.sleep(RESTART_AFTER_S)
             self.start()
@@ -172,4 +207,8 @@ class _Keeper:
         """End the daemon in order."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
-            self._process.wait(40)
+            try:
+                self._process.wait(STOPPED_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()

@@ -1,4 +1,4 @@
-"""The state directory belongs to one daemon at a time."""
+"""The state directory belongs to one daemon at a time, and a demo's folder to one demo."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from modemfarm.errors import StoreError
 
 
 class StateLock:
-    """Holds `state_dir/daemon.lock` until the process ends, however it ends."""
+    """Holds `state_dir/daemon.lock`, or that of another `holder`, until the process ends, however it ends."""
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, holder: str = "daemon") -> None:
         """Take the lock.
 
         Raises:
-            StoreError: another daemon has it, or the directory cannot be written.
+            StoreError: another one has it, or the directory cannot be written.
         """
-        path = state_dir / "daemon.lock"
+        path = state_dir / f"{holder}.lock"
         try:
             self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -28,7 +28,7 @@ class StateLock:
         except OSError as error:
             pid = os.read(self._handle, 32).decode("ascii", "replace").strip()
             os.close(self._handle)
-            raise StoreError(f"a daemon is running already on {state_dir} (process {pid or 'unknown'})") from error
+            raise StoreError(f"a {holder} is running already on {state_dir} (process {pid or 'unknown'})") from error
         os.ftruncate(self._handle, 0)
         os.write(self._handle, f"{os.getpid()}\n".encode())
 

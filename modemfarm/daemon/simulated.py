@@ -33,7 +33,11 @@ class SimulatorProcess:
         ]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 # our own program
         assert self._process.stdout is not None
-        self.ready = self._process.stdout.readline().strip()
+        try:
+            self.ready = self._process.stdout.readline().strip()
+        except BaseException:  # a signal while it starts must not leave it behind
+            self.stop()
+            raise
         if not self.ready:
             raise ModemfarmError(f"the simulator did not start (exit code {self._process.wait()})")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import threading
 from typing import Any
@@ -30,7 +31,7 @@ class Server:
         try:
             listener = socket.create_server((settings.host, settings.port), family=family, backlog=256)
         except OSError as error:
-            what = f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
+            what = f"cannot listen on {settings.host}:{settings.port}: {os.strerror(error.errno or 0)}"
             raise ConfigError("", "http.listen", what) from error
         self.port: int = listener.getsockname()[1]
         self._map: dict[int, Any] = {}
