@@ -88,13 +88,17 @@ class Session:
             LinkLostError, NoAnswerError, CommandError, SimError, FaultError: why it ended.
         """
         ended: ModemError | None = None
+        # Before the first octet is read: the port may hold the very result that is waited for.
+        pending = await self._journal.pending(self._port.path)
+        if pending is not None:
+            self._expect(pending)
         async with asyncio.TaskGroup() as group:
             helpers = [
                 group.create_task(self._read(), name=f"read {self._port.path}"),
                 group.create_task(self._inbox.keep_direct(), name=f"keep {self._port.path}"),
             ]
             try:
-                await self._live(rung, group)
+                await self._live(rung, group, pending)
             except ModemError as error:
                 ended = error
             finally:
@@ -112,8 +116,7 @@ class Session:
         except LinkLostError as error:
             log.debug("%s", error)
 
-    async def _live(self, rung: Rung, group: asyncio.TaskGroup) -> None:
-        pending = await self._journal.pending(self._port.path)
+    async def _live(self, rung: Rung, group: asyncio.TaskGroup, pending: Pending | None) -> None:
         if pending is not None and await self._listen(pending):
             return
         await self._board.say("waking")
@@ -173,6 +176,14 @@ class Session:
             if served.touched:
                 raise FaultError("console_used")
 
+    def _expect(self, pending: Pending) -> None:
+        """A result that comes now belongs to an attempt of an earlier session."""
+        self._link.expect_late(Command("+CMGS=0", body=b"00" + CTRL_Z, tag=pending.attempt_id))
+        if pending.iccid:
+            self._inbox.belongs_to(pending.iccid)  # until the card itself is read
+        written_at: datetime = pending.ctrl_z_at or self._clock.now()
+        self._sender.remember(pending.attempt_id, pending.iccid, written_at)
+
     async def _listen(self, pending: Pending) -> bool:
         """Say nothing to a modem that may still owe a result; True when told to stop meanwhile.
 
@@ -183,11 +194,6 @@ class Session:
         if wait_s <= 0:
             return False
         await self._board.say("listening", seconds=int(wait_s))
-        self._link.expect_late(Command("+CMGS=0", body=b"00" + CTRL_Z, tag=pending.attempt_id))
-        if pending.iccid:
-            self._inbox.belongs_to(pending.iccid)  # until the card itself is read
-        written_at: datetime = pending.ctrl_z_at or self._clock.now()
-        self._sender.remember(pending.attempt_id, pending.iccid, written_at)
         while self._loop.time() < until:
             if self._link.lost:
                 raise LinkLostError(f"{self._port.path}: the port is gone")

@@ -392,6 +392,24 @@ def test_a_port_with_an_open_attempt_is_only_listened_to() -> None:
     assert (attempt, outcome.evidence, outcome.mr, outcome.late) == (77, Evidence.ACCEPTED, 41, True)
 
 
+def test_a_result_that_the_port_held_belongs_to_the_open_attempt() -> None:
+    port, journal = ScriptedPort(), FakeJournal()
+    port.say("+CMGS: 41||OK")
+
+    async def pending(path: str, imei: str | None = None) -> Pending | None:
+        await asyncio.sleep(0.1)  # the database takes its time, the port does not
+        return Pending(77, journal.clock.now(), journal.clock.now() + timedelta(seconds=120), "8986001234567890123")
+
+    async def script(journal: FakeJournal, supervisor: Supervisor) -> None:
+        await asyncio.sleep(5)
+        assert port.writes != []  # the listening ended at once
+
+    journal.pending = pending  # type: ignore[method-assign]
+    play(port, journal, script)
+    attempt, outcome = journal.outcomes[0]
+    assert (attempt, outcome.evidence, outcome.mr, outcome.late) == (77, Evidence.ACCEPTED, 41, True)
+
+
 def test_listening_ends_at_its_time() -> None:
     port, journal = ScriptedPort(), FakeJournal()
 
