@@ -66,7 +66,7 @@ def soak(setting: Setting, rounds: int, folder: Path, seed: int) -> Fates:
     began = time.monotonic()
     ledger = Ledger()
     with RealFarm(
-        folder, families=setting.families, airtime_ms=30, report_ms=setting.report_ms, result_within="6s"
+        folder, families=setting.families, airtime_ms=30, report_ms=setting.report_ms, result_within="15s"
     ).start() as farm:
         for number in range(rounds):
             for moment in dice.sample(MOMENTS, len(MOMENTS)):

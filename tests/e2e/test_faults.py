@@ -52,6 +52,21 @@ def test_a_late_result_after_the_time_out_is_evidence(tmp_path: Path) -> None:
         assert not verdict.doubled
 
 
+def test_a_result_that_came_while_no_daemon_lived_is_evidence(tmp_path: Path) -> None:
+    texts = mixed_texts(6)
+    with RealFarm(tmp_path, modems=1, families=["sim800"], airtime_ms=100, result_within="60s").start() as farm:
+        farm.ctl("reports", "off")
+        farm.kill_at("ctrl-z", 2)
+        farm.submit(texts, report=False)
+        farm.wait_killed()
+        assert farm.parts_in_doubt() == {(2, 1)}
+        farm.restart()
+        until(lambda: all(row["state"] == "sent" for row in farm.messages()), 20, lambda: farm.said()[-2000:])
+        verdict = farm.judge(texts)
+        assert not verdict.lost
+        assert not verdict.doubled
+
+
 def test_a_port_pulled_after_ctrl_z_and_plugged_in_elsewhere_doubles_nothing(tmp_path: Path) -> None:
     texts = mixed_texts(8)
     with RealFarm(tmp_path, modems=1, families=["huawei"], airtime_ms=60, report_ms=3000).start() as farm:
