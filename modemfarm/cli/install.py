@@ -130,7 +130,7 @@ def unit() -> str:
     """The unit, with this program's place filled in."""
     program = shutil.which("modemfarm") if Path(sys.argv[0]).name != "modemfarm" else sys.argv[0]
     where = str(Path(program).resolve()) if program else f"{sys.executable} -m modemfarm"
-    at_home = any(where.startswith(f"{folder}/") for folder in ("/home", "/root"))
+    at_home = Path(where).parts[1:2] in (("home",), ("root",))
     text = (shipped("udev") / "modemfarm.service").read_text(encoding="utf-8")
     filled = {"{program}": where, "{config}": f"/{CONFIG}", "{home}": "read-only" if at_home else "yes"}
     for place, value in filled.items():
