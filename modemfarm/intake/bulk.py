@@ -54,7 +54,7 @@ class Bulk:
         clock: Callable[[], datetime],
         *,
         rejected: Callable[[RowError], None] | None = None,
-        progress: Callable[[int], None] | None = None,
+        progress: Callable[[int], object] | None = None,
     ) -> None:
         self._run = run
         self._settings = settings
