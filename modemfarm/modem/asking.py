@@ -1,4 +1,4 @@
-"""Commands that somebody else wants a modem to answer: they wait here until its own task has a hand free.
+"""Errands that somebody else has for a modem, mostly one command: they wait here until its own task has a hand free.
 
 The session serves them between its steps and the lane between its turns, never beside a submission.
 """
@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 from modemfarm.at.events import Answered, Command
 from modemfarm.errors import LinkLostError, ModemError, NoAnswerError
 from modemfarm.modem.link import Link
 
 START_WITHIN_S = 30.0
+T = TypeVar("T")
+Errand = Callable[[Link], Awaitable[T]]
+
 _WAITING = 16  # more than this nobody types; a program that floods is told so
 
 
@@ -31,14 +35,24 @@ class NotAskedError(ModemError):
 
 
 class _Request:
-    """One command and who waits for its answer."""
+    """One errand and who waits for its result."""
 
-    __slots__ = ("answer", "begun", "command", "touches", "within_s")
+    __slots__ = ("answer", "begun", "errand", "touches", "what")
 
-    def __init__(self, command: Command, within_s: float, *, touches: bool) -> None:
-        self.command, self.within_s, self.touches = command, within_s, touches
-        self.answer: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
+    def __init__(self, errand: Errand[Any], what: str, *, touches: bool) -> None:
+        self.errand, self.what, self.touches = errand, what, touches
+        self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.begun = False
+
+
+class Ear(Protocol):
+    """Who waits for the modem's unasked words."""
+
+    def hear(self, line: str, *, known: bool) -> bool:
+        """Take a line; False when it is for somebody else. `known`: a URC by its look."""
+
+    def lost(self) -> None:
+        """The modem restarted; nothing more is coming."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +73,7 @@ class Asking:
 
     Attributes:
         wake: called when a request came; the lane sets it.
+        ear: who listens to what the modem says unasked while an errand runs.
     """
 
     def __init__(self) -> None:
@@ -66,6 +81,7 @@ class Asking:
         self._scope: asyncio.Timeout | None = None
         self._stopping = False
         self.wake: Callable[[], None] = _nobody
+        self.ear: Ear | None = None
 
     @property
     def waiting(self) -> bool:
@@ -89,16 +105,35 @@ class Asking:
             NoAnswerError: it was, and no final result code came in time, or the daemon stops.
             LinkLostError: it was, and the port is gone.
         """
+        wanted = Command(command) if isinstance(command, str) else command
+
+        async def errand(link: Link) -> Answered:
+            return await link.exchange(wanted, within_s)
+
+        return await self.lend(errand, wanted.echo, start_within_s=start_within_s, touches=touches)
+
+    async def lend(
+        self, errand: Errand[T], what: str, *, start_within_s: float = START_WITHIN_S, touches: bool = False
+    ) -> T:
+        """The result of an errand that has the modem to itself while it runs; it bounds its own time.
+
+        Args:
+            what: names it in errors.
+
+        Raises:
+            NotAskedError, NoAnswerError, LinkLostError: as `ask`; besides, whatever `ModemError` the errand raises.
+        """
         if self._stopping:
             raise NotAskedError("stopping")
         if len(self._requests) >= _WAITING:
             raise NotAskedError("full")
-        request = _Request(Command(command) if isinstance(command, str) else command, within_s, touches=touches)
+        request = _Request(errand, what, touches=touches)
         self._requests.append(request)
         timer = asyncio.get_running_loop().call_later(start_within_s, self._too_late, request)
         self.wake()
         try:
-            return await request.answer
+            result: T = await request.answer
+            return result
         finally:
             timer.cancel()
             if request in self._requests:
@@ -119,24 +154,32 @@ class Asking:
         request.begun = True
         try:
             async with asyncio.timeout(None) as self._scope:
-                answered = await link.exchange(request.command, request.within_s)
+                result = await request.errand(link)
         except NoAnswerError as error:
             _fail(request, error)
             return Served(silent=True, touched=request.touches)
         except TimeoutError:  # `stop` cut it short
-            _fail(request, NoAnswerError(request.command.echo, 0))
+            _fail(request, NoAnswerError(request.what, 0))
             return Served(silent=True, touched=request.touches)
         except LinkLostError as error:
             _fail(request, LinkLostError(str(error)))
             raise
+        except ModemError as error:
+            _fail(request, error)
+            return Served(touched=request.touches)
         except BaseException:
             _fail(request, LinkLostError("the session ended"))
             raise
         finally:
             self._scope = None
         if not request.answer.done():
-            request.answer.set_result(answered)
+            request.answer.set_result(result)
         return Served(touched=request.touches)
+
+    def interrupted(self) -> None:
+        """The modem restarted: whoever listens hears nothing more."""
+        if self.ear is not None:
+            self.ear.lost()
 
     def stop(self) -> None:
         """Take no more; what waits is given back, what is on the wire is not waited for."""

@@ -75,6 +75,7 @@ class Limits:
     Attributes:
         last_card: the card last seen in a modem, by IMEI.
         served: the path whose session serves a card, by ICCID.
+        ussd: the coding of USSD strings that a modem took, by IMEI, else path.
     """
 
     def __init__(self) -> None:
@@ -82,6 +83,7 @@ class Limits:
         self._resets: dict[str, deque[datetime]] = {}
         self.last_card: dict[str, str] = {}
         self.served: dict[str, str] = {}
+        self.ussd: dict[str, str] = {}
 
     def may_reset(self, sim: str, now: datetime) -> bool:
         """Whether this SIM's modem may be reset once more today; counts it when it may."""

@@ -289,17 +289,24 @@ class Session:
         await self._board.learn(iccid=card.iccid)
         return card
 
+    def _taken(self, event: Unsolicited) -> bool:
+        """Whether somebody waited for this line."""
+        ear = self._asking.ear
+        heard = ear is not None and ear.hear(event.line, known=self._machine.urcs.has(event.line))
+        return heard or self._inbox.take(event)
+
     def _on_event(self, event: Unsolicited | Late) -> None:
         """Called by the reader: note, never wait."""
         news = self._news
         if isinstance(event, Late):
             news.late.append(event)
-        elif self._inbox.take(event):
+        elif self._taken(event):
             return
         elif event.line.startswith(_NETWORK_URCS):
             news.network = True
         elif says(event.line, self._urcs.reboot):
             news.restarted, news.sms_ready = True, False
+            self._asking.interrupted()
             if not self._waking:  # a starting modem may well answer the AT that met its first words
                 self._link.restarted()
         elif says(event.line, self._urcs.boot_ready):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from modemfarm.at.events import Answered, Command
 from modemfarm.errors import CommandError, LinkLostError, NoAnswerError, PortBusyError, SimError
@@ -12,12 +13,14 @@ from modemfarm.modem.bringup import FaultError
 from modemfarm.modem.family import Profiles
 from modemfarm.modem.journal import Journal, ModemStatus
 from modemfarm.modem.ladder import SENTENCE_OF, Ladder, Limits, Rung, Step
+from modemfarm.modem.link import Link
 from modemfarm.modem.port import PortOpener
 from modemfarm.modem.recorder import Recorder, Recordings
 from modemfarm.modem.sentences import CAUSES
 from modemfarm.modem.session import Session
 from modemfarm.modem.settings import Clock, ModemSettings
 from modemfarm.modem.status import StatusBoard
+from modemfarm.modem.ussd import Dialogue, Ear, converse
 
 log = logging.getLogger(__name__)
 
@@ -112,6 +115,31 @@ class Supervisor:
         if self._patient:
             self._nudge.set()
         return await self._asking.ask(command, within_s, start_within_s=start_within_s, touches=touches)
+
+    async def ussd(self, steps: Sequence[str]) -> Dialogue:
+        """A dialogue with the network: a code, then an answer to each menu.
+
+        Raises:
+            UssdError: the network gave no answer.
+            NotAskedError, NoAnswerError, LinkLostError: as `ask`.
+        """
+        status = self.status
+        profile = self._profiles.choose(status.manufacturer or "", status.model or "", status.firmware or "")
+        modem = status.imei or self.path
+        ear = Ear()
+
+        async def errand(link: Link) -> Dialogue:
+            self._asking.ear = ear
+            try:
+                return await converse(link, ear, profile, steps, self._limits.ussd.get(modem))
+            finally:
+                self._asking.ear = None
+
+        if self._patient:
+            self._nudge.set()
+        dialogue = await self._asking.lend(errand, "USSD")
+        self._limits.ussd[modem] = dialogue.encoding
+        return dialogue
 
     def stop(self) -> None:
         """Begin to drain: no new prompt."""
