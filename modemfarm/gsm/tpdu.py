@@ -196,7 +196,7 @@ class Pdu:
     surplus: bytes = b""
 
 
-def decode_pdu(octets: bytes, *, submit: bool = False, has_smsc: bool = True) -> Pdu:
+def decode_pdu(octets: bytes, *, submit: bool = False, has_smsc: bool = True, bad_time_is_none: bool = False) -> Pdu:
     """Read one PDU as a modem shows it: TP-MTI 0 is SMS-DELIVER, 1 SMS-SUBMIT, 2 SMS-STATUS-REPORT.
 
     The reserved TP-MTI 3 is read as SMS-DELIVER, as §9.2.3.1 asks of a phone.
@@ -204,6 +204,8 @@ def decode_pdu(octets: bytes, *, submit: bool = False, has_smsc: bool = True) ->
     Args:
         submit: only SMS-SUBMIT will do, as a service centre expects it.
         has_smsc: an SMSC address stands in front.
+        bad_time_is_none: an SMS-DELIVER whose TP-SCTS is no time is read all the same, with `scts` None: what a
+            person wrote counts more than when.
 
     Raises:
         PduDecodeError: and nothing else, whatever the octets are.
@@ -221,7 +223,7 @@ def decode_pdu(octets: bytes, *, submit: bool = False, has_smsc: bool = True) ->
     elif kind == STATUS_REPORT:
         tpdu = decode_status_report(reader, first)
     else:
-        tpdu = _decode_deliver(reader, first)
+        tpdu = _decode_deliver(reader, first, bad_time_is_none=bad_time_is_none)
     return Pdu(smsc, tpdu, reader.rest())
 
 
@@ -301,13 +303,18 @@ def _decode_submit(reader: Reader, first: int) -> SmsSubmit:
     )
 
 
-def _decode_deliver(reader: Reader, first: int) -> SmsDeliver:
+def _decode_deliver(reader: Reader, first: int, *, bad_time_is_none: bool) -> SmsDeliver:
     originator = decode_address(reader, "TP-OA")
     pid = reader.octet("TP-PID")
     dcs = reader.octet("TP-DCS")
     at = reader.at
     stamp = reader.take("TP-SCTS", 7)
-    scts = None if stamp == ZERO else decode_timestamp(stamp, "TP-SCTS", at)
+    try:
+        scts = None if stamp == ZERO else decode_timestamp(stamp, "TP-SCTS", at)
+    except PduDecodeError:
+        if not bad_time_is_none:
+            raise
+        scts = None
     return SmsDeliver(
         originator.text,
         decode_user_data(reader, decode_dcs(dcs), has_header=bool(first & 0x40)),

@@ -68,7 +68,7 @@ def receive(tx: Tx, received: Received, settings: InboundSettings, now: datetime
         kind="undecodable",
     )
     try:
-        tpdu = decode_pdu(received.pdu).tpdu
+        tpdu = decode_pdu(received.pdu, bad_time_is_none=True).tpdu
     except PduDecodeError as error:
         return _undecodable(tx, replace(raw, what=str(error)), now)
     if isinstance(tpdu, SmsStatusReport):
@@ -177,7 +177,7 @@ def _deliver(
 
 def _joined(pdus: list[bytes]) -> str:
     """The text of all parts read as one: foreign senders cut characters in two."""
-    tpdus = (decode_pdu(pdu).tpdu for pdu in pdus)
+    tpdus = (decode_pdu(pdu, bad_time_is_none=True).tpdu for pdu in pdus)
     return join([tpdu.user_data for tpdu in tpdus if isinstance(tpdu, SmsDeliver)])
 
 

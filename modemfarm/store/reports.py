@@ -11,6 +11,7 @@ from modemfarm.store.events import record
 from modemfarm.store.messages import refresh
 
 RESULT_WITHIN = timedelta(seconds=185)  # the longest a profile waits for +CMGS; for attempts whose end nobody saw
+UNSEEN = ("killed", "port_lost", "stop")  # how an attempt ended without its result being waited for
 SCTS_SLACK = timedelta(seconds=5)  # TP-SCTS has whole seconds, and the two clocks drift
 MATCH_WITHIN = timedelta(days=10)  # MRs wrap at 256: an older part of the same MR is another message
 
@@ -76,7 +77,11 @@ def _offset(tx: Tx, iccid: str) -> int:
 
 
 def _by_window(tx: Tx, report: Report) -> Row | None:
-    """The one unknown part of this SIM and recipient whose window from Ctrl-Z to time-out holds TP-SCTS."""
+    """The one unknown part of this SIM and recipient whose window from Ctrl-Z to its end holds TP-SCTS.
+
+    While another part to this recipient is on this SIM's air, the report may be that one's: it is kept, and
+    looked at again when that part has its MR.
+    """
     if report.scts is None:
         return None
     sim = tx.one(
@@ -86,16 +91,20 @@ def _by_window(tx: Tx, report: Report) -> Row | None:
     rows = tx.all(
         "SELECT p.id, p.message_id, p.state, p.recipient, p.ctrl_z_at, a.submitting_at, a.ended_at, a.detail"
         " FROM parts p JOIN attempts a ON a.id = p.attempt_id"
-        " WHERE p.state = 'unknown' AND a.iccid = :iccid",
+        " WHERE p.state IN ('unknown', 'submitting') AND a.iccid = :iccid",
         iccid=report.iccid,
     )
     at = to_us(report.scts) - offset
     slack = to_us(from_us(0) + SCTS_SLACK)
     digits = digits_key(report.recipient)
     fitting = []
+    if any(row["state"] == "submitting" and digits_key(row["recipient"]) == digits for row in rows):
+        return None
+    rows = [row for row in rows if row["state"] == "unknown"]
     for row in rows:
         starts = row["ctrl_z_at"] or row["submitting_at"]
-        ends = row["ended_at"] if row["detail"] == "timeout" else starts + to_us(from_us(0) + RESULT_WITHIN)
+        unseen = row["ended_at"] is None or row["detail"] in UNSEEN
+        ends = starts + to_us(from_us(0) + RESULT_WITHIN) if unseen else row["ended_at"]
         if digits_key(row["recipient"]) == digits and starts - slack <= at <= ends + slack:
             fitting.append(row)
     if len(fitting) != 1:

@@ -38,3 +38,17 @@ def test_a_surrogate_pair_cut_by_the_sender_is_one_character_again(tmp_path: Pat
     with store.read() as tx:
         assert tx.all("SELECT text, complete FROM inbound") == [{"text": "A😀B", "complete": 1}]
     store.close()
+
+
+def test_a_refusal_with_a_damaged_time_stamp_still_counts(tmp_path: Path) -> None:
+    store = Store("sqlite:///farm.db", tmp_path / "state")
+    migrations.upgrade(store, NOW)
+    policy = Path(__file__).parents[2] / "modemfarm" / "policy" / "optout.toml"
+    settings = InboundSettings(
+        Keywords.from_mapping(tomllib.loads(policy.read_text("utf-8"))),
+        ErrorTable.from_mapping(tomllib.loads((shipped("drivers") / "errors.toml").read_text("utf-8"))),
+    )
+    pdu = bytes.fromhex("00040C919471103254760008FFFFFFFFFFFFFF0400540044")  # TP-SCTS all FF, text TD
+    understood = store.run(receive, Received(pdu, "", SIM, "1", NOW, "SM", 1), settings, NOW)
+    assert understood.opted_out == "+491701234567"
+    store.close()

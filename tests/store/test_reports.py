@@ -314,3 +314,28 @@ def test_sent_becomes_final_an_hour_after_the_validity(store: Store) -> None:
         assert message(tx, for_ever)["final_at"] is None
         get(tx, report_pdu(7, done=after(8000)), at=after(8000))
         assert "delivered" in {message(tx, number)["state"], message(tx, for_ever)["state"]}
+
+
+def test_a_report_of_a_message_on_the_air_is_not_an_earlier_unknown_ones(store: Store) -> None:
+    """The report of a second message to one person may come before its +CMGS is read."""
+    with store.write() as tx:
+        see(tx)
+        never_left = add(tx, text="never left")
+        _, attempt = submit(tx)
+        end(tx, attempt, uncertain("ERROR", at=after(0.2), kind="error", ctrl_z_at=NOW))
+        left = add(tx, text="left", at=after(5))
+        _, attempt = submit(tx, at=after(5))
+        get(tx, report_pdu(174, sent=after(5), done=after(6)), at=after(6))
+        assert states(tx, never_left) == ["unknown"]
+        end(tx, attempt, accepted(174, at=after(8), ctrl_z_at=after(5)), at=after(8))
+        assert (states(tx, never_left), states(tx, left)) == (["unknown"], ["delivered"])
+
+
+def test_an_attempt_that_ended_at_once_takes_no_report_of_minutes_later(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        number = add(tx)
+        _, attempt = submit(tx)
+        end(tx, attempt, uncertain("ERROR", at=after(0.2), kind="error", ctrl_z_at=NOW), at=after(0.2))
+        get(tx, report_pdu(122, sent=after(173), done=after(174)), at=after(175))
+        assert states(tx, number) == ["unknown"]
