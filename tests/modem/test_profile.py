@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from modemfarm.errors import ConfigError
-from modemfarm.modem.profile import load_profiles
+from modemfarm.modem.family import Profile, says
+from modemfarm.modem.profile import faults_of, load_profiles
 from tests.modem.fakes import DRIVERS, profiles
 
 
@@ -45,6 +47,41 @@ def test_what_a_family_does_not_say_is_generic() -> None:
         pytest.param('match = { cgmi = "(" }', "match.cgmi", "regular expression", id="bad-pattern"),
         pytest.param("init = [{ send = 1, optional = true }]", "init[0].send", "expected text", id="inner-table"),
         pytest.param("init = [", "", "not TOML", id="not-toml"),
+        pytest.param('cnmi = ["2;1"]', "cnmi", "expected values like 2,1,0,1,0", id="cnmi"),
+        pytest.param('memories = ["SIM"]', "memories", "expected memories like SM", id="memory"),
+        pytest.param('reports = ["sms"]', "reports", "expected a list of 'cds'", id="report-style"),
+        pytest.param("csms = true", "csms", "expected 0 or 1 or 128", id="true-is-no-number"),
+        pytest.param(
+            'iccid = { command = "+CCID", prefix = "", parser = "guess" }', "iccid.parser", "'digits'", id="parser"
+        ),
+        pytest.param('iccid = [{ command = "+CCID", prefix = "" }]', "iccid[0].parser", "is missing", id="no-parser"),
+        pytest.param(
+            'signal = { command = "+X", prefix = "", parser = "csq", field = 99 }',
+            "signal.field",
+            "0 to 19",
+            id="field",
+        ),
+        pytest.param('reset = ["AT+CFUN=1,1"]', "reset", "without its AT", id="command-with-at"),
+        pytest.param('reset = ["+EGMR=1,7"]', "reset", "no profile may send", id="imei"),
+        pytest.param('init = ["&W"]', "init[0]", "no profile may send", id="writes-to-the-modem"),
+        pytest.param('init = ["^U2DIAG=0"]', "init[0]", "no profile may send", id="persistent-mode"),
+        pytest.param('init = ["+CMGD=1,4"]', "init[0]", "no profile may send", id="deletes"),
+        pytest.param('init = ["+CMGS=10"]', "init[0]", "no profile may send", id="sends"),
+        pytest.param('init = ["D*100#"]', "init[0]", "no profile may send", id="dials"),
+        pytest.param('radio_off = "+CPIN=1234"', "radio_off", "no profile may send", id="pin"),
+        pytest.param('reset = ["+CFUN=1\\r+CMGF=1"]', "reset", "printable ASCII", id="two-commands"),
+        pytest.param('usb = [{ ids = ["12D1:1001"] }]', "usb[0].ids", "ids like 12d1:1001", id="usb-id"),
+        pytest.param(
+            '[[usb]]\nids = []\ninterfaces = { "2" = "at" }', "usb[0].interfaces.2", "expected a name", id="interface"
+        ),
+        pytest.param('[[usb]]\nids = []\ninterfaces = { "02" = "data" }', "usb[0].interfaces.02", "'data'", id="role"),
+        pytest.param('[[usb]]\nids = []\nmode = "router"', "usb[0].mode", "'hilink'", id="mode"),
+        pytest.param('examples = [["A"]]', "examples", "pairs", id="examples"),
+        pytest.param("ussd = { dcs = 256 }", "ussd.dcs", "0 to 255", id="ussd"),
+        pytest.param(
+            'ready = { command = "+Q", prefix = "", parser = "number" }', "ready.at_least", "is missing", id="ready"
+        ),
+        pytest.param("model = 7", "model", "expected text", id="model"),
     ],
 )
 def test_a_mistake_in_a_profile_names_file_and_key(tmp_path: Path, line: str, key: str, word: str) -> None:
@@ -65,3 +102,61 @@ def test_an_owner_s_profile_replaces_the_shipped_one_of_its_name(tmp_path: Path)
 def test_without_generic_nothing_can_be_loaded(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         load_profiles(tmp_path)
+
+
+@pytest.mark.parametrize("profile", list(profiles()), ids=lambda profile: profile.name)
+def test_every_profile_says_where_its_facts_are_from(profile: Profile) -> None:
+    assert profile.sources
+    assert all(len(source) > 20 for source in profile.sources)
+    assert profile.devices
+    head = (DRIVERS / f"{profile.name}.toml").read_text(encoding="utf-8").split("model =")[0]
+    if not profile.seen_on_hardware:
+        assert "Written from documents, not from hardware" in head
+
+
+@pytest.mark.parametrize("profile", profiles().families, ids=lambda profile: profile.name)
+def test_every_profile_s_examples_choose_it_and_no_other(profile: Profile) -> None:
+    assert profile.examples
+    for manufacturer, model in profile.examples:
+        assert [other.name for other in profiles() if other.fits(manufacturer, model)] == [profile.name]
+
+
+def test_every_usb_id_belongs_to_one_family() -> None:
+    seen: dict[str, str] = {}
+    for profile in profiles():
+        for usb in profile.usb:
+            for item in usb.ids:
+                assert seen.setdefault(item, profile.name) == profile.name, item
+                assert item not in [other for third in profile.usb if third is not usb for other in third.ids]
+            roles = [*usb.interfaces.values(), *usb.protocols.values()]
+            assert not roles or "at" in roles
+
+
+def test_every_family_with_numbers_of_its_own_is_known_to_the_error_table() -> None:
+    with (DRIVERS / "errors.toml").open("rb") as file:
+        known = {name for names in tomllib.load(file)["families"].values() for name in names}
+    without = {"generic", "zte", "fibocom", "mediatek", "neoway", "aithinker", "sierra"}  # no table was found
+    assert {profile.family for profile in profiles()} - known == without
+
+
+def test_an_owner_s_family_is_looked_at_before_ours(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('model = "Mine"\nfamily = "huawei"\nmatch = { cgmm = "^E173$" }\n', "utf-8")
+    found = load_profiles(DRIVERS, tmp_path)
+    assert found.choose("huawei", "E173").name == "mine"
+    assert found.choose("huawei", "E1752").name == "huawei_e"
+    assert faults_of(DRIVERS, tmp_path) == []
+
+
+def test_firmware_may_decide(tmp_path: Path) -> None:
+    (tmp_path / "old.toml").write_text('model = "Old"\nmatch = [{ cgmm = "^E173$", cgmr = "^11\\\\." }]\n', "utf-8")
+    found = load_profiles(DRIVERS, tmp_path)
+    assert found.choose("huawei", "E173", "11.126.15").name == "old"
+    assert found.choose("huawei", "E173", "21.1").name == "huawei_e"
+
+
+def test_a_urc_is_known_by_its_whole_word() -> None:
+    assert says("+WIND: 1", ("+WIND: 1",))
+    assert not says("+WIND: 10", ("+WIND: 1",))
+    assert says("+CMTE: 1", ("+CMTE:",))
+    assert not says("RDYX", ("RDY",))
+    assert not says("RDY", ())
