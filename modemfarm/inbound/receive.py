@@ -12,7 +12,7 @@ from modemfarm.gsm.userdata import join
 from modemfarm.model import Received, digits_key
 from modemfarm.policy.numbers import originator
 from modemfarm.policy.optout import Keywords, verdict
-from modemfarm.store import inbox, reports, suppress
+from modemfarm.store import inbox, reports, sims, suppress
 from modemfarm.store.engine import Tx, from_us
 from modemfarm.store.events import record
 from modemfarm.store.inbox import Raw
@@ -165,9 +165,9 @@ def _deliver(
     if inbox.is_known(tx, raw, plausible=_plausible(tpdu.scts, now)):
         return Understood("duplicate")
     received_id = inbox.keep(tx, raw)
-    inbound_id, complete = inbox.join(
-        tx, raw, received_id, old=received.first_sweep, judge_at=received.at + JUDGE_AFTER
-    )
+    # every session sweeps first; what came while a known SIM lay in no modem is as new as anything
+    old = received.first_sweep and not sims.was_swept(tx, raw.iccid)
+    inbound_id, complete = inbox.join(tx, raw, received_id, old=old, judge_at=received.at + JUDGE_AFTER)
     if not complete:
         return Understood("deliver")
     if raw.concat_ref is not None and tpdu.data is None:

@@ -113,7 +113,7 @@ class Lane:
         self._denied_retry_at: float | None = None
         self._sweep_every_s = settings.sweep_s if announced else min(_POLL_SWEEP_S, settings.sweep_s)
         self._next_sweep = now
-        self._swept = False
+        self._swept = self._swept_whole = False
         self._next_poll = now
 
     async def work(self) -> None:
@@ -319,9 +319,10 @@ class Lane:
             await self._board.say("sweeping")
         whole = await self._inbox.sweep(self._profile, everywhere=not self._swept, first=not self._swept)
         self._next_sweep = self._loop.time() + (self._sweep_every_s if whole else _SWEEP_RETRY_S)
+        if whole and not self._swept_whole:
+            await self._journal.swept(self._card.iccid)
+            self._swept_whole = True
         if not self._swept:
-            if whole:
-                await self._journal.swept(self._card.iccid)
             self._swept = True
             if self._open:
                 await self._board.say(self._ready)

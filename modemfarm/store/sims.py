@@ -116,6 +116,11 @@ def swept(tx: Tx, iccid: str, now: datetime) -> None:
     tx.run("UPDATE sims SET swept_at = :now, seen_at = :now WHERE iccid = :iccid", iccid=iccid, now=to_us(now))
 
 
+def was_swept(tx: Tx, iccid: str | None) -> bool:
+    """Whether all that lay on this SIM when it was first seen has been read; never for a card without a name."""
+    return bool(tx.value("SELECT 1 FROM sims WHERE iccid = :iccid AND swept_at IS NOT NULL", iccid=iccid))
+
+
 def uncertain_again(tx: Tx, iccid: str) -> int:
     """One more outcome in a row that nobody can tell; how many now."""
     tx.run("UPDATE sims SET uncertain_in_row = uncertain_in_row + 1 WHERE iccid = :iccid", iccid=iccid)

@@ -10,7 +10,7 @@ import pytest
 
 from modemfarm.inbound.receive import judge, receive
 from modemfarm.model import Received
-from modemfarm.store import inbox, suppress
+from modemfarm.store import inbox, sims, suppress
 from modemfarm.store.engine import Row, Store, Tx
 from tests.store.tools import (
     INBOUND,
@@ -270,6 +270,17 @@ def test_an_opt_out_from_what_lay_on_the_sim_counts_and_is_marked_old(store: Sto
         get(tx, deliver_pdu("STOP", by="+8613900139000"), memory="SM", index=2)
         assert [row["old"] for row in _inbound(tx)] == [1, 0]
         assert suppress.is_suppressed(tx, "+8613900139000")
+
+
+def test_what_came_while_a_known_sim_was_unplugged_is_not_old(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        get(tx, deliver_pdu("before us"), first_sweep=True, memory="SM", index=1)
+        sims.swept(tx, SIM, NOW)
+        see(tx)
+        get(tx, deliver_pdu("while unplugged", at=after(60)), first_sweep=True, memory="SM", index=2, at=after(90))
+        get(tx, deliver_pdu("of an earlier card"), iccid=None, first_sweep=True, memory="ME", index=1)
+        assert [(row["old"], row["iccid"]) for row in _inbound(tx)] == [(1, SIM), (0, SIM), (1, None)]
 
 
 def test_an_answer_is_threaded_to_the_last_message_and_the_contact_sticks(store: Store) -> None:
