@@ -17,7 +17,7 @@ from modemfarm.farm.settings import FarmSettings
 from modemfarm.farm.settling import SettlingRules, settle
 from modemfarm.inbound.receive import InboundSettings, Understood, receive
 from modemfarm.model import ClaimedPart, ModemState, Outcome, Received, mask
-from modemfarm.modem.journal import After, Go, ModemStatus, Pending, SimSeen, Stop
+from modemfarm.modem.journal import After, Go, ModemStatus, NoPin, Pending, SimSeen, Stop
 from modemfarm.store import counters, hosts, inbox, pins, queue, sims, steps
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
@@ -145,15 +145,15 @@ class FarmJournal:
             host=self._settings.host,
         )
 
-    async def pin_allowed(self, iccid: str | None, imei: str | None, path: str) -> str | None:
-        """The PIN to try once, with its ledger row committed; None: do not."""
+    async def pin_allowed(self, iccid: str | None, imei: str | None, path: str) -> str | NoPin:
+        """The PIN to try once, with its ledger row committed; or why none is tried."""
         configured = self._settings.sims.get(iccid or "")
         pin = configured.pin if configured else None
         pin = pin or self._settings.pins.get(imei or "") or self._settings.pins.get(path)
         if pin is None:
-            return None
+            return NoPin("pin_unknown")
         allowed = await self._until_stored(pins.may_try, _card(iccid, imei, path), pin, self._now())
-        return pin if allowed else None
+        return pin if allowed else NoPin("pin_blocked")
 
     async def pin_worked(self, iccid: str | None, imei: str | None, path: str, worked: bool) -> None:
         """Write how the PIN did."""

@@ -72,6 +72,17 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
+class NoPin:
+    """No PIN may be tried.
+
+    Attributes:
+        slug: the sentence that says why: ``pin_unknown``, or ``pin_blocked`` where it was tried before.
+    """
+
+    slug: str
+
+
+@dataclass(frozen=True, slots=True)
 class SimSeen:
     """The card that a session found.
 
@@ -130,8 +141,8 @@ class Journal(Protocol):
     async def sim_seen(self, path: str, imei: str | None, sim: SimSeen) -> None:
         """A card was read; from here on `received` and `claim` speak of it."""
 
-    async def pin_allowed(self, iccid: str | None, imei: str | None, path: str) -> str | None:
-        """The PIN to enter, its ledger row committed as tried; None: do not try."""
+    async def pin_allowed(self, iccid: str | None, imei: str | None, path: str) -> str | NoPin:
+        """The PIN to enter, its ledger row committed as tried; or why none is."""
 
     async def pin_worked(self, iccid: str | None, imei: str | None, path: str, worked: bool) -> None:
         """How that PIN did."""

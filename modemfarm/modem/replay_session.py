@@ -214,7 +214,7 @@ class _Journal:
     async def sim_seen(self, path: str, imei: str | None, sim: SimSeen) -> None:
         pass
 
-    async def pin_allowed(self, _iccid: str | None, _imei: str | None, _path: str) -> str | None:
+    async def pin_allowed(self, _iccid: str | None, _imei: str | None, _path: str) -> str:
         return "0000"  # whatever the PIN was: the recording does not have it
 
     async def pin_worked(self, iccid: str | None, imei: str | None, path: str, worked: bool) -> None:

@@ -86,6 +86,9 @@ SENTENCES: Mapping[str, Sentence] = {
     "sim_absent": Sentence(_N, "There is no SIM card in the modem.", "insert_sim"),
     "sim_failure": Sentence(_N, "The SIM card cannot be read: {what}.", "insert_sim", ("what",)),
     "pin_unknown": Sentence(_N, "The SIM wants a PIN that is not known here.", "enter_pin"),
+    "pin_blocked": Sentence(
+        _N, "The configured PIN was tried before and did not open the SIM; it is not tried again.", "correct_pin"
+    ),
     "pin_counter_unreadable": Sentence(
         _N, "The SIM wants a PIN, but its remaining tries cannot be read.", "unlock_in_phone"
     ),

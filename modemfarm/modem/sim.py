@@ -11,7 +11,7 @@ from modemfarm.errors import CmeError, CmsError, CommandError, NoAnswerError, Si
 from modemfarm.modem import readings
 from modemfarm.modem.bringup import is_not_ready, optional
 from modemfarm.modem.family import Profile
-from modemfarm.modem.journal import Journal, SimSeen
+from modemfarm.modem.journal import Journal, NoPin, SimSeen
 from modemfarm.modem.link import Link
 from modemfarm.modem.readings import Query
 
@@ -92,8 +92,8 @@ async def unlock(link: Link, profile: Profile, journal: Journal, imei: str | Non
     if left <= 1:
         raise SimError("pin", "pin_last_try")
     pin = await journal.pin_allowed(iccid, imei, path)
-    if pin is None:
-        raise SimError("pin", "pin_unknown")
+    if isinstance(pin, NoPin):
+        raise SimError("pin", pin.slug)
     try:
         await link.command(f'+CPIN="{pin}"', profile.timeouts.cpin)
     except CommandError as error:

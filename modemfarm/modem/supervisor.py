@@ -35,7 +35,7 @@ _RESTARTS_IN_A_ROW = 5  # a modem that restarts again and again is ill: brown-ou
 
 # Sentences for a card that cannot be used, by `SimError.condition`; a PIN's own slug wins.
 _SIM_SLUGS = {"absent": "sim_absent", "puk": "puk_wanted", "wrong_pin": "pin_wrong", "locked": "sim_locked"}
-_PIN_SLUGS = frozenset({"pin_unknown", "pin_counter_unreadable", "pin_last_try"})
+_PIN_SLUGS = frozenset({"pin_unknown", "pin_blocked", "pin_counter_unreadable", "pin_last_try"})
 _NOT_THE_MODEMS_FAULT = frozenset({"restarted", "sim_changed"})
 
 

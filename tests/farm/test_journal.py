@@ -15,7 +15,7 @@ from modemfarm.farm.settings import FarmSettings
 from modemfarm.intake.accept import accept
 from modemfarm.intake.draft import Draft
 from modemfarm.model import Plan, Received, SimSettings
-from modemfarm.modem.journal import Go, GoOn, SimSeen, Stop
+from modemfarm.modem.journal import Go, GoOn, NoPin, SimSeen, Stop
 from modemfarm.store import actions, migrations, sims
 from modemfarm.store.engine import Store, Tx
 from modemfarm.store.offload import Offload
@@ -333,10 +333,10 @@ def test_an_attempt_in_doubt_is_listened_for_and_told_late(tmp_path: Path) -> No
 def test_a_pin_is_given_out_once_until_it_worked(tmp_path: Path) -> None:
     async def script(one: Bench) -> None:
         assert await one.journal.pin_allowed(SIM, None, PATH) == "1234"
-        assert await one.journal.pin_allowed(SIM, None, PATH) is None
+        assert await one.journal.pin_allowed(SIM, None, PATH) == NoPin("pin_blocked")  # also after a restart
         await one.journal.pin_worked(SIM, None, PATH, True)
         assert await one.journal.pin_allowed(SIM, None, PATH) == "1234"
         assert await one.journal.pin_allowed(None, "490154203237518", PATH) == "9999"
-        assert await one.journal.pin_allowed(OTHER, None, "/dev/x") is None
+        assert await one.journal.pin_allowed(OTHER, None, "/dev/x") == NoPin("pin_unknown")
 
     on_bench(tmp_path, script, sims={SIM: SimSettings(SIM, pin="1234")}, pins={"490154203237518": "9999"})

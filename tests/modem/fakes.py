@@ -16,7 +16,7 @@ from modemfarm.gsm.splitting import split
 from modemfarm.gsm.tpdu import encode_submit
 from modemfarm.model import ClaimedPart, Evidence, Outcome, Received
 from modemfarm.modem.family import Profiles
-from modemfarm.modem.journal import After, Go, GoOn, ModemStatus, Pending, Resync, SimSeen, Stop
+from modemfarm.modem.journal import After, Go, GoOn, ModemStatus, NoPin, Pending, Resync, SimSeen, Stop
 from modemfarm.modem.profile import load_profiles
 
 T = TypeVar("T")
@@ -94,7 +94,7 @@ class FakeJournal:
     emptied_slots: list[tuple[str, int]] = field(default_factory=list)
     pins: list[bool] = field(default_factory=list)
     open_attempt: Pending | None = None
-    pin: str | None = None
+    pin: str | NoPin | None = None
     commit_s: float = 0.001
     verdict: Callable[[ClaimedPart], Go | Stop | None] = lambda part: None
     recheck_verdict: Callable[[ClaimedPart], Go | Stop | None] = lambda part: None
@@ -132,8 +132,8 @@ class FakeJournal:
     async def sim_seen(self, path: str, imei: str | None, sim: SimSeen) -> None:
         self.cards.append(sim)
 
-    async def pin_allowed(self, iccid: str | None, imei: str | None, path: str) -> str | None:
-        return self.pin
+    async def pin_allowed(self, iccid: str | None, imei: str | None, path: str) -> str | NoPin:
+        return NoPin("pin_unknown") if self.pin is None else self.pin
 
     async def pin_worked(self, iccid: str | None, imei: str | None, path: str, worked: bool) -> None:
         self.pins.append(worked)

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from modemfarm.model import ModemState
+from modemfarm.modem.journal import NoPin
 from modemfarm.modem.ladder import Limits
 from modemfarm.modem.settings import ModemSettings
 from modemfarm.modem.supervisor import Supervisor
@@ -115,9 +116,10 @@ def test_a_pin_is_entered_when_known_and_more_than_one_try_is_left() -> None:
         pytest.param("+CPINR: SIM PIN,1,3|OK", "1234", "pin_last_try", id="last-try"),
         pytest.param("ERROR", "1234", "pin_counter_unreadable", id="counter-unreadable"),
         pytest.param("+CPINR: SIM PIN,3,3|OK", None, "pin_unknown", id="unknown"),
+        pytest.param("+CPINR: SIM PIN,3,3|OK", NoPin("pin_blocked"), "pin_blocked", id="tried-before"),
     ],
 )
-def test_a_pin_is_not_tried_when_that_may_lock_the_card(counter: str, pin: str | None, sentence: str) -> None:
+def test_a_pin_is_not_tried_when_that_may_lock_the_card(counter: str, pin: str | NoPin | None, sentence: str) -> None:
     port, journal = ScriptedPort(wants_pin(counter, ["+CPIN: SIM PIN|OK"])), FakeJournal(pin=pin)
 
     async def script(journal: FakeJournal, supervisor: Supervisor) -> None:
