@@ -140,7 +140,7 @@ def _tell_rejected(file: Path, rejected: dict[int, RowError], rows: Callable[[],
         except OSError as error:
             note(f"{target} cannot be written: {error.strerror}")
         else:
-            with os.fdopen(handle, "w", encoding="utf-8-sig", newline="") as out:
+            with os.fdopen(handle, "w", encoding="utf-8-sig", errors="backslashreplace", newline="") as out:
                 _write(out, rejected, rows)
             note(f"rejected rows: {target}")
             return

@@ -14,6 +14,7 @@ from modemfarm.errors import BadFieldError
 from modemfarm.intake.columns import COLUMNS, MissingValue, Template, column_of, squeeze
 from modemfarm.intake.draft import Draft
 from modemfarm.intake.encodings import decode_rows
+from modemfarm.intake.members import MemberTwiceError, single_members
 from modemfarm.intake.values import parse_flag, parse_moment, parse_span
 
 MOST_CELL = 1_000_000  # characters; csv's own limit of 131,072 would end the file
@@ -101,7 +102,7 @@ class _Maker:
         try:
             return Row(number, make(), None, cells)
         except _RowFault as fault:
-            return Row(number, None, RowError(number, fault.column, fault.code, fault.detail), cells)
+            return Row(number, None, RowError(number, _shown(fault.column), fault.code, _shown(fault.detail)), cells)
 
     def draft(self, given: Mapping[str, Any], names: Mapping[str, str], values: Mapping[str, str]) -> Draft:
         """One draft.
@@ -124,9 +125,14 @@ class _Maker:
                 what = f"nothing for {{{missing.column}}} of the template"
                 raise _RowFault(missing.column, "missing_value", what) from missing
         for needed in ("to", "text"):
-            if not fields.get(needed):
+            if not str(fields.get(needed) or "").strip():
                 raise _RowFault(names.get(needed, needed), f"missing_{needed}", "is empty")
         return Draft(**fields)
+
+
+def _shown(text: str) -> str:
+    """A text that can be kept and printed: half a surrogate pair, which JSON can hold, as its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _field(column: str, value: Any, zone: tzinfo | None) -> dict[str, Any]:
@@ -171,13 +177,35 @@ def _whole(value: Any) -> int:
 def _csv(text: str, maker: _Maker) -> Iterator[Row]:
     text, separator = _separator(text)
     csv.field_size_limit(MOST_CELL)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    lines = _Lines(text, separator)
     try:
-        header = next((line for line in lines if any(cell.strip() for cell in line)), [])
+        header = next((line for line in lines.rows if any(cell.strip() for cell in line)), [])
     except csv.Error as error:
         raise BadFieldError("file", "bad_csv", str(error)) from error
     names = _names(header, template=maker.template is not None, defaults=maker.defaults)
     return _csv_rows(lines, [name.strip() for name in header], names, maker)
+
+
+class _Lines:
+    """The rows of a CSV text, and which of its lines the last one took."""
+
+    def __init__(self, text: str, separator: str) -> None:
+        self.taken: list[str] = []
+        self.separator = separator
+        # strict: a quote that never ends is an error, not the rest of the file in one cell
+        self.rows = csv.reader(self._noted(text), delimiter=separator, strict=True)
+
+    def _noted(self, text: str) -> Iterator[str]:
+        for line in io.StringIO(text, newline=""):
+            self.taken.append(line)
+            yield line
+
+    def loose(self, line: str) -> list[str]:
+        """One line's cells, as far as they can be told."""
+        try:
+            return [cell.rstrip("\r\n") for cell in next(csv.reader([line], delimiter=self.separator), [])]
+        except csv.Error:
+            return [line.rstrip("\r\n")]
 
 
 def _names(header: list[str], *, template: bool, defaults: Mapping[str, Any]) -> dict[str, int]:
@@ -205,19 +233,21 @@ def _names(header: list[str], *, template: bool, defaults: Mapping[str, Any]) ->
     return found
 
 
-def _csv_rows(lines: Iterator[list[str]], header: list[str], names: Mapping[str, int], maker: _Maker) -> Iterator[Row]:
+def _csv_rows(lines: _Lines, header: list[str], names: Mapping[str, int], maker: _Maker) -> Iterator[Row]:
     called = {column: header[index] for column, index in names.items()}
     squeezed = [squeeze(name) for name in header]
     columns = [column_of(name) for name in header]
     number = 0
     while True:
+        lines.taken.clear()
         try:
-            line = next(lines)
+            line = next(lines.rows)
         except StopIteration:
             return
         except csv.Error as error:
-            number += 1
-            yield Row(number, None, RowError(number, "", "bad_csv", str(error)))
+            for row in _unreadable(lines, header, number, str(error)):
+                number = row.number
+                yield row
             continue
         if not any(cell.strip() for cell in line):
             continue
@@ -238,6 +268,22 @@ def _csv_rows(lines: Iterator[list[str]], header: list[str], names: Mapping[str,
         yield maker.row(number, cells, make)
 
 
+def _unreadable(lines: _Lines, header: list[str], before: int, what: str) -> Iterator[Row]:
+    """The rows behind a quote that does not end, or not where its cell does; none of them is sent."""
+    first, *others = lines.taken
+    cells = lines.loose(first)
+    column = header[len(cells) - 1] if others and 0 < len(cells) <= len(header) else ""
+    number = before + 1
+    fault = RowError(number, column, "bad_csv", f"is a quote missing? {what}")
+    yield Row(number, None, fault, dict(zip(header, cells, strict=False)))
+    for line in others:
+        cells = lines.loose(line)
+        if any(cell.strip() for cell in cells):
+            number += 1
+            fault = RowError(number, "", "bad_csv", f"stands behind the open quote of row {before + 1}")
+            yield Row(number, None, fault, dict(zip(header, cells, strict=False)))
+
+
 def _separator(text: str) -> tuple[str, str]:
     """The text without Excel's `sep=` line, and what stands between its cells."""
     first, _, rest = text.lstrip("\r\n").partition("\n")
@@ -254,7 +300,11 @@ def _ndjson(text: str, maker: _Maker) -> Iterator[Row]:
             continue
         number += 1
         try:
-            given = json.loads(line)
+            given = json.loads(line, object_pairs_hook=single_members)
+        except MemberTwiceError as twice:
+            fault = RowError(number, _shown(twice.name), "two_columns", _shown(str(twice)))
+            yield Row(number, None, fault, {"line": line.strip()})
+            continue
         except (ValueError, RecursionError) as error:
             yield Row(number, None, RowError(number, "", "bad_json", f"not JSON: {error}"), {"line": line.strip()})
             continue

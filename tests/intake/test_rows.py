@@ -191,3 +191,44 @@ def test_any_octets_are_rows_or_one_error(octets: bytes) -> None:
     except BadFieldError:
         return
     assert all((row.draft is None) != (row.error is None) for row in found)
+
+
+def test_a_quote_that_never_ends_sends_nothing_to_anybody() -> None:
+    found = rows('to,text\n13800138701,"hi Anna\n13800138702,hello\n13800138703,hello\n')
+    assert pairs(found) == []
+    faults = [row.error for row in found if row.error is not None]
+    assert [(fault.row, fault.column, fault.code) for fault in faults] == [
+        (1, "text", "bad_csv"),
+        (2, "", "bad_csv"),
+        (3, "", "bad_csv"),
+    ]
+    assert "quote missing" in faults[0].detail
+    assert "row 1" in faults[1].detail
+    assert found[1].cells == {"to": "13800138702", "text": "hello"}
+
+
+def test_a_quote_that_another_row_closes_costs_these_rows_only() -> None:
+    found = rows('to,text\n1,"hi Anna\n2,"hello"\n3,"a ""b""\nc"\n')
+    assert pairs(found) == [("3", 'a "b"\nc')]
+    assert [row.number for row in found] == [1, 2, 3]
+
+
+def test_a_member_that_stands_twice_is_a_fault_of_its_row() -> None:
+    found = rows('{"to": "1", "to": "2", "text": "x"}\n{"to": "3", "text": "y"}\n', format="ndjson")
+    assert pairs(found) == [("3", "y")]
+    assert found[0].error is not None
+    assert (found[0].error.row, found[0].error.column, found[0].error.code) == (1, "to", "two_columns")
+
+
+def test_a_fault_of_half_a_surrogate_pair_can_be_written_down() -> None:
+    (row,) = rows('{"to": ["\\ud83d"], "text": "x"}\n', format="ndjson")
+    assert row.error is not None
+    assert "\\ud83d" in row.error.detail
+    row.error.detail.encode()
+
+
+@pytest.mark.parametrize("text", [" ", "\u3000", "\\n\\t"])
+def test_blanks_are_no_text(text: str) -> None:
+    (row,) = rows(f'{{"to": "1", "text": "{text}"}}', format="ndjson")
+    assert row.error is not None
+    assert (row.error.column, row.error.code) == ("text", "missing_text")
