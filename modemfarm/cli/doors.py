@@ -112,7 +112,10 @@ class Api:
 def _body(draft: Draft) -> Item:
     until = None
     if draft.valid_for is not None:
-        until = (draft.send_at or now()) + draft.valid_for
+        try:
+            until = (draft.send_at or now()) + draft.valid_for
+        except OverflowError:
+            raise BadFieldError("send_at", "out_of_range", "more than five years ahead") from None
     body = {
         "to": draft.to,
         "text": draft.text,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from modemfarm.errors import BadFieldError, TextTooLongError
 from modemfarm.gsm.splitting import Layout, measure
 from modemfarm.intake.draft import Accepted, Draft, IntakeSettings, Preview
 from modemfarm.model import Encoding, MessageClass, MessageState, Reason
 from modemfarm.policy.numbers import parse_recipient
-from modemfarm.store.actions import is_paused
+from modemfarm.store.actions import is_farm_paused, is_paused
 from modemfarm.store.engine import Tx
 from modemfarm.store.events import record
 from modemfarm.store.messages import NewMessage, insert
@@ -21,6 +21,7 @@ from modemfarm.store.suppress import EXEMPT, is_suppressed
 
 PRIORITY_MOST = 9
 PRIORITY_USUAL = 5
+FURTHEST = timedelta(days=5 * 366)  # a message for a later time is a mistyped one
 
 
 def check(draft: Draft, settings: IntakeSettings, now: datetime) -> tuple[NewMessage, Layout]:
@@ -36,7 +37,7 @@ def check(draft: Draft, settings: IntakeSettings, now: datetime) -> tuple[NewMes
         short_codes=settings.short_codes,
         allow_fixed=draft.fixed_line,
     )
-    if not draft.text:
+    if not draft.text.strip():
         raise BadFieldError("text", "empty", "there is no text to send")
     for field, value in _texts(draft):
         if value is not None and not _is_text(value):
@@ -50,6 +51,8 @@ def check(draft: Draft, settings: IntakeSettings, now: datetime) -> tuple[NewMes
     priority = PRIORITY_USUAL if draft.priority is None else draft.priority
     if not 0 <= priority <= PRIORITY_MOST:
         raise BadFieldError("priority", "out_of_range", f"priority is 0 to {PRIORITY_MOST}, not {priority}")
+    if draft.send_at is not None and draft.send_at - now > FURTHEST:
+        raise BadFieldError("send_at", "out_of_range", "more than five years ahead")
     send_at = draft.send_at if draft.send_at is not None and draft.send_at > now else None
     scheduled = send_at is not None
     return (
@@ -167,6 +170,8 @@ def write(
     against = judge(tx, message, settings)
     if against is None and is_paused(tx, message.message_class, batch_id):
         message = replace(message, state=MessageState.HELD, reason=Reason("paused"))
+    elif against is None and message.state is MessageState.QUEUED and is_farm_paused(tx):
+        message = replace(message, state=MessageState.HELD, reason=Reason("paused"), open=True)
     message = replace(
         message,
         batch_id=batch_id,

@@ -14,7 +14,7 @@ from modemfarm.intake.draft import BatchReport, IntakeSettings
 from modemfarm.intake.rows import Row, RowError
 from modemfarm.model import MessageClass, MessageState
 from modemfarm.store import batches
-from modemfarm.store.actions import is_paused
+from modemfarm.store.actions import is_farm_paused, is_paused
 from modemfarm.store.engine import Tx
 from modemfarm.store.messages import NewMessage, insert_rows
 from modemfarm.store.suppress import suppressed_among
@@ -143,10 +143,11 @@ class Bulk:
         """The rows that nothing speaks against, and those to be judged one by one."""
         rows = [(item.number, item.message) for item in some if item.message is not None]
         out = suppressed_among(tx, [message.recipient for _, message in rows])
+        whole = is_farm_paused(tx)
         special = {
             name
             for name in {message.message_class for _, message in rows}
-            if name == MessageClass.MARKETING or is_paused(tx, name, batch_id)
+            if whole or name == MessageClass.MARKETING or is_paused(tx, name, batch_id)
         }
         plain: _Numbered = []
         others: _Numbered = []

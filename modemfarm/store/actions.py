@@ -169,6 +169,11 @@ def is_paused(tx: Tx, message_class: str, batch_id: int | None) -> bool:
     )
 
 
+def is_farm_paused(tx: Tx) -> bool:
+    """Whether sending is paused as a whole."""
+    return bool(tx.value("SELECT 1 FROM pauses WHERE scope = 'all'"))
+
+
 def pauses(tx: Tx) -> list[Row]:
     """What is paused: rows of scope, value, since, who."""
     return tx.all("SELECT scope, value, since, who FROM pauses ORDER BY since")

@@ -16,7 +16,11 @@ FINAL = frozenset({"delivered", "undelivered", "failed", "expired", "canceled", 
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A checked message, ready to be written; names as in the tables."""
+    """A checked message, ready to be written; names as in the tables.
+
+    Attributes:
+        open: claimable although it is held: a farm-wide pause stops claiming as a whole and hides no part.
+    """
 
     recipient: str
     text: str
@@ -43,6 +47,7 @@ class NewMessage:
     metadata: Mapping[str, object] = field(default_factory=dict)
     price: float | None = None
     currency: str | None = None
+    open: bool = False
 
 
 def _us(moment: datetime | None) -> int | None:
@@ -147,7 +152,7 @@ def insert(tx: Tx, new: NewMessage, now: datetime) -> int | None:
             iccid=new.bound_iccid,
             rank=new.rank,
             due=due,
-            gate=int(new.state is MessageState.HELD),
+            gate=int(new.state is MessageState.HELD and not new.open),
         )
     return int(message_id)
 

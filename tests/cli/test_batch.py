@@ -117,3 +117,34 @@ def test_a_missing_file_is_bad_usage(farm: FarmAt) -> None:
 
 def test_policy_reasons_are_told_from_faults_of_a_row() -> None:
     assert {"opted_out", "profile"} <= batch_module.POLICY
+
+
+def test_an_open_quote_is_told_by_row_column_and_reason(farm: FarmAt) -> None:
+    (farm.folder / "a.csv").write_text('to,text\n13800138701,"hi Anna\n13800138702,hello\n13800138703,hello\n')
+    ran = farm("batch", "a.csv", "--json")
+    assert ran.code == 2
+    assert (ran.json["accepted"], ran.json["rejected"]) == (0, 3)
+    first, second, third = rejected(farm, "a.csv")
+    assert (first["row"], first["column"]) == ("1", "text")
+    assert "quote missing" in first["reason"]
+    assert [row["to"] for row in (first, second, third)] == ["13800138701", "13800138702", "13800138703"]
+
+
+def test_half_a_surrogate_pair_is_a_fault_of_its_row(farm: FarmAt) -> None:
+    lines = ['{"to":"13800138000","text":"\\ud83d"}', '{"to":"1","text":"x"}', '{"to":"13800138000","text":"hello"}']
+    (farm.folder / "a.ndjson").write_text("\n".join(lines))
+    ran = farm("batch", "a.ndjson", "--json")
+    assert ran.code == 2
+    assert (ran.json["accepted"], ran.json["rejected"]) == (1, 2)
+    assert [(row["row"], row["column"], row["text"]) for row in rejected(farm, "a.ndjson")] == [
+        ("1", "text", "\\ud83d"),
+        ("2", "to", "x"),
+    ]
+
+
+def test_a_time_that_nobody_lives_to_see_is_bad_input(farm: FarmAt) -> None:
+    late = "9999-12-31T23:59:59Z"
+    assert farm("send", "13800138000", "--text", "x", "--send-at", late).code == 2
+    (farm.folder / "a.csv").write_text(f"to,text,send_at\n13800138000,a,{late}\n")
+    assert farm("batch", "a.csv").code == 2
+    assert rejected(farm, "a.csv")[0]["column"] == "send_at"

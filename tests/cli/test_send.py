@@ -37,6 +37,7 @@ def test_send_makes_a_message_for_each_recipient(farm: FarmAt) -> None:
 
 
 def test_every_flag_reaches_the_message(farm: FarmAt) -> None:
+    year = datetime.now(UTC).year + 1
     flags = "--class emergency --purpose p --from front --valid-for 2h --priority 9 --reference r --flash --no-report"
     ran = farm(
         "send",
@@ -46,13 +47,13 @@ def test_every_flag_reaches_the_message(farm: FarmAt) -> None:
         *flags.split(),
         "--resend-unknown",
         "--send-at",
-        "2999-01-01 09:00",
+        f"{year}-01-01 09:00",
         "--json",
     )
     (item,) = ran.json
     assert item["state"] == "scheduled"
-    assert item["send_at"] == "2999-01-01T01:00:00.000Z"
-    assert item["valid_until"] == "2999-01-01T03:00:00.000Z"
+    assert item["send_at"] == f"{year}-01-01T01:00:00.000Z"
+    assert item["valid_until"] == f"{year}-01-01T03:00:00.000Z"
     assert (item["class"], item["purpose"], item["reference"]) == ("emergency", "p", "r")
     row = farm.store.look(lambda tx: tx.one("SELECT * FROM messages"))
     assert row is not None
@@ -288,3 +289,9 @@ def as_nobody(farm: FarmAt, *words: str) -> int:
         os.setuid(65534)
         os._exit(farm(*words).code)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_while_the_farm_is_paused_send_says_so(farm: FarmAt) -> None:
+    assert farm("pause").code == 0
+    (item,) = farm("send", "13800138000", "--text", "x", "--json").json
+    assert (item["state"], item["reason"]) == ("held", "paused")

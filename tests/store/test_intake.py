@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from modemfarm.intake.rows import Row, RowError
 from modemfarm.model import MessageClass, MessageState
 from modemfarm.store import actions, batches, suppress, views
 from modemfarm.store.engine import Store, to_us
+from modemfarm.store.labels import Label, label
 from tests.store.tools import (
     INTAKE,
     LONG,
@@ -306,3 +307,54 @@ def test_a_row_pinned_or_long_in_a_file_is_what_it_would_be_alone(store: Store) 
         ]
         assert {row["state"] for row in found if row["batch_row"] == 4} == {"scheduled"}
         assert take(tx)[0].bound_iccid == SIM
+
+
+@pytest.mark.parametrize(
+    ("field", "given", "code"),
+    [
+        ("text", {"text": " \n"}, "empty"),
+        ("text", {"text": "\u3000"}, "empty"),
+        ("send_at", {"send_at": datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)}, "out_of_range"),
+        ("send_at", {"send_at": NOW + timedelta(days=2000)}, "out_of_range"),
+    ],
+)
+def test_blanks_and_times_far_off_are_refused_by_name(
+    store: Store, field: str, given: dict[str, Any], code: str
+) -> None:
+    with store.write() as tx, pytest.raises(BadFieldError) as caught:
+        accept(tx, Draft(**{"to": TO, "text": "x", **given}), INTAKE, NOW)
+    assert (caught.value.field, caught.value.code) == (field, code)
+
+
+def test_while_the_farm_is_paused_a_new_message_is_held_and_hidden_from_nobody(store: Store) -> None:
+    with store.write() as tx:
+        actions.pause(tx, "all", "", NOW)
+        held, later = add(tx), add(tx, send_at=after(3600))
+        assert (message(tx, held)["state"], message(tx, held)["reason"]) == ("held", "paused")
+        assert message(tx, later)["state"] == "scheduled"
+        assert [part["gate"] for part in parts(tx, held)] == [0]
+        actions.resume(tx, "all", "", NOW)
+        label(tx, 0, lambda _waiting: Label(None))
+        assert (message(tx, held)["state"], message(tx, held)["reason"]) == ("queued", None)
+
+
+def test_a_class_that_was_paused_beside_the_farm_stays_held_when_the_farm_goes_on(store: Store) -> None:
+    with store.write() as tx:
+        actions.pause(tx, "all", "", NOW)
+        actions.pause(tx, "class", "transactional", NOW)
+        held = add(tx)
+        assert [part["gate"] for part in parts(tx, held)] == [1]
+        actions.resume(tx, "all", "", NOW)
+        assert message(tx, held)["state"] == "held"
+        actions.resume(tx, "class", "transactional", NOW)
+        assert message(tx, held)["state"] == "queued"
+        assert [part["gate"] for part in parts(tx, held)] == [0]
+
+
+def test_a_file_taken_while_the_farm_is_paused_is_held(store: Store) -> None:
+    store.run(actions.pause, "all", "", NOW)
+    bulk = Bulk(store.run, INTAKE, lambda: NOW)
+    bulk.take([Row(1, Draft(TO, "x"), None)], name="f", fingerprint="p")
+    with store.read() as tx:
+        assert tx.value("SELECT state FROM messages") == "held"
+        assert tx.value("SELECT gate FROM parts") == 0
