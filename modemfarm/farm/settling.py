@@ -112,6 +112,7 @@ def _refused(
     steps.end_attempt(tx, one.id, outcome, now, charged=False)
     facts: dict[str, object] = {"kind": outcome.kind, "code": outcome.code}
     if isinstance(decision, decisions.Fail):
+        steps.count_attempt(tx, one, counts=False)
         steps.failed(tx, one, decision.slug, now, params=facts)
         return Settled(GoOn(), worked=True)
     _put_back(tx, one, decision, now)

@@ -86,12 +86,12 @@ def recover(tx: Tx, host: str, now: datetime) -> tuple[int, int]:
             id=row["attempt_id"],
             now=to_us(now),
         )
-        if row["resend_unknown"] and row["resent"] < 2:
-            tx.run(
-                "UPDATE messages SET resend_at = :at WHERE id = :id",
-                at=to_us(now + timedelta(minutes=2)),
-                id=row["message_id"],
-            )
+        again = row["resend_unknown"] and row["resent"] < 2
+        tx.run(
+            "UPDATE messages SET resend_at = coalesce(:at, resend_at), attempts = attempts + 1 WHERE id = :id",
+            at=to_us(now + timedelta(minutes=2)) if again else None,
+            id=row["message_id"],
+        )
         refresh(tx, row["message_id"], now, reason="unknown")
         record(tx, "part.unknown", now, message_id=row["message_id"], subject=row["iccid"], detail="killed")
     return back, unknown

@@ -188,6 +188,11 @@ class Attempt:
     report: bool
     owner: str
 
+    @property
+    def uncounted(self) -> int:
+        """1 for an attempt of which this is the first outcome: it is not in `messages.attempts` yet."""
+        return int(self.outcome is None)
+
 
 def attempt(tx: Tx, attempt_id: int) -> Attempt | None:
     """Read one attempt; None when there is none of that id."""
@@ -266,12 +271,18 @@ def accepted(tx: Tx, one: Attempt, outcome: Outcome, now: datetime) -> bool:
     if one.parts_total == 1 and not one.ended:
         tx.run(
             "UPDATE messages SET state = 'sent', reason = NULL, next_at = NULL, sent_at = :now,"
-            " final_at = CASE WHEN report = 0 THEN :now ELSE NULL END, resend_at = NULL WHERE id = :id",
+            " final_at = CASE WHEN report = 0 THEN :now ELSE NULL END, resend_at = NULL, attempts = attempts + :new"
+            " WHERE id = :id",
             id=one.message_id,
             now=to_us(now),
+            new=one.uncounted,
         )
     else:
-        tx.run("UPDATE messages SET resend_at = NULL WHERE id = :id", id=one.message_id)
+        tx.run(
+            "UPDATE messages SET resend_at = NULL, attempts = attempts + :new WHERE id = :id",
+            id=one.message_id,
+            new=one.uncounted,
+        )
         refresh(tx, one.message_id, now)
     tx.run(
         "INSERT INTO people (number, digits, iccid, exchange_at) VALUES (:number, :digits, :iccid, :now)"
@@ -292,8 +303,8 @@ def is_open(one: Attempt, outcome: Outcome) -> bool:
 
 
 def count_attempt(tx: Tx, one: Attempt, *, counts: bool) -> None:
-    """One more try of this part; only some count against it."""
-    tx.run("UPDATE messages SET attempts = attempts + 1 WHERE id = :id", id=one.message_id)
+    """One more try of this part's message; only some count against the part."""
+    tx.run("UPDATE messages SET attempts = attempts + :new WHERE id = :id", id=one.message_id, new=one.uncounted)
     if counts:
         tx.run("UPDATE parts SET attempts = attempts + 1 WHERE id = :id", id=one.part_id)
 
@@ -308,8 +319,12 @@ def uncertain(tx: Tx, one: Attempt, outcome: Outcome, now: datetime, resend_at: 
         ctrl_z=None if outcome.ctrl_z_at is None else to_us(outcome.ctrl_z_at),
     )
     if moved:
-        if resend_at is not None:
-            tx.run("UPDATE messages SET resend_at = :at WHERE id = :id", at=to_us(resend_at), id=one.message_id)
+        tx.run(
+            "UPDATE messages SET resend_at = coalesce(:at, resend_at), attempts = attempts + :new WHERE id = :id",
+            at=None if resend_at is None else to_us(resend_at),
+            id=one.message_id,
+            new=one.uncounted,
+        )
         refresh(tx, one.message_id, now, reason="unknown")
         record(
             tx,

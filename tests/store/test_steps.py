@@ -313,6 +313,34 @@ def test_acceptance_told_twice_changes_nothing(store: Store) -> None:
         assert tx.value("SELECT count(*) FROM events WHERE kind = 'part.sent'") == 1
 
 
+def test_every_part_put_to_the_network_is_one_attempt_however_often_its_fate_is_told(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        one = add(tx)
+        _, attempt = submit(tx)
+        end(tx, attempt, refused(42))
+        _, attempt = submit(tx, at=after(4000))
+        end(tx, attempt, uncertain("timeout", after(4001)))
+        assert message(tx, one)["attempts"] == 2
+        end(tx, attempt, accepted(9, after(4002), late=True))
+        assert (message(tx, one)["state"], message(tx, one)["attempts"]) == ("sent", 2)
+        long = add(tx, text=LONG, at=after(4010))
+        for mr in range(2):
+            send(tx, mr=mr, at=after(4010))
+        submit(tx, at=after(4020))
+        hosts.recover(tx, "here", after(4030))
+        assert message(tx, long)["attempts"] == 3
+
+
+def test_a_message_that_fails_for_good_was_tried_once(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        number = add(tx)
+        _, attempt = submit(tx)
+        end(tx, attempt, refused(1))
+        assert (message(tx, number)["state"], message(tx, number)["attempts"]) == ("failed", 1)
+
+
 @pytest.mark.parametrize("text", ["no_prompt", "port_lost", "stop"])
 def test_what_ended_before_ctrl_z_waits_again_and_cost_nothing(store: Store, text: str) -> None:
     with store.write() as tx:
