@@ -13,6 +13,7 @@ from modemfarm.intake.columns import MissingValue, Template, squeeze
 from modemfarm.intake.draft import Draft
 from modemfarm.webapp.problems import Problem, invalid
 from modemfarm.webapp.settings import MOST_BODY_OCTETS
+from modemfarm.webapp.strict import refuse_ambiguous
 
 
 def _storable(text: str) -> str:
@@ -192,6 +193,7 @@ def body(model: type[Some], *, optional: bool = False) -> Some:
         data = b"{}"
     elif not request.is_json:
         raise Problem(415, "unsupported_media_type", "Send application/json.", headers={"Accept": "application/json"})
+    refuse_ambiguous(data)
     aliases = {name: field.alias for name, field in model.model_fields.items() if field.alias}
     try:
         return model.model_validate_json(data)

@@ -68,6 +68,40 @@ def test_a_malformed_body_is_422_with_a_pointer_and_leaves_no_row(farm: Sample, 
     assert client.get("/v1/messages").get_json()["data"] == []
 
 
+@pytest.mark.parametrize(
+    ("octets", "pointer", "code"),
+    [
+        pytest.param(rb'{"to": "+8613800138000", "text": "a\ud83d"}', "/text", "not_text", id="half-a-pair"),
+        pytest.param(
+            rb'{"to": "+8613800138000", "text": "a", "metadata": {"a": ["\ude00"]}}', "/metadata/a/0", "not_text",
+            id="half-a-pair-inside",
+        ),
+        pytest.param(
+            b'{"to": "+8613800138000", "text": "a", "to": "+8613800138001"}', "/to", "member_twice", id="member-twice"
+        ),
+    ],
+)  # fmt: skip
+def test_json_that_means_no_one_thing_is_422(farm: Sample, octets: bytes, pointer: str, code: str) -> None:
+    answer = farm.api().post("/v1/messages", data=octets, content_type="application/json")
+    assert answer.status_code == 422
+    assert answer.get_json()["code"] == code
+    assert [fault["pointer"] for fault in answer.get_json()["errors"]] == [pointer]
+
+
+def test_what_is_no_json_is_still_400(farm: Sample) -> None:
+    answer = farm.api().post("/v1/messages", data=b'{"to": ', content_type="application/json")
+    assert (answer.status_code, answer.get_json()["type"]) == (400, "urn:modemfarm:problem:malformed_json")
+
+
+def test_a_time_far_off_is_422_and_a_message_taken_under_a_pause_is_held(farm: Sample) -> None:
+    client = farm.api()
+    answer = client.post("/v1/messages", json=OK | {"send_at": "9999-12-31T23:59:59Z"})
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "out_of_range")
+    client.post("/v1/pause")
+    held = client.post("/v1/messages", json=OK).get_json()
+    assert (held["state"], held["reason"]) == ("held", "paused")
+
+
 def test_a_template_is_filled_from_vars(farm: Sample) -> None:
     answer = farm.api().post("/v1/messages", json={"to": OK["to"], "template": "您好{name}", "vars": {"name": "李"}})
     assert answer.get_json()["text"] == "您好李"
