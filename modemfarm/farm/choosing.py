@@ -172,7 +172,7 @@ def _best(part: Candidate, lanes: Sequence[LaneView], avoid: frozenset[str], now
         (
             lane
             for lane in lanes
-            if (part.pinned is None or part.pinned in lane.names)
+            if (part.pinned is None or part.pinned in lane.names or part.bound_iccid == lane.iccid)
             and lane.iccid not in avoid
             and blocked_by(lane, 0 if _is_reserved(part, lane) else needs, now) is None
         ),

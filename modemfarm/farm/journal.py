@@ -93,6 +93,11 @@ class FarmJournal:
             self._facts.clear()
             self.dispatcher.wake()
 
+    def names(self) -> frozenset[str]:
+        """What a sender may call the SIMs that are configured or were ever seen."""
+        known = {*self._settings.sims, *self._sims}
+        return frozenset(name for iccid in known for name in self.facts(iccid).names)
+
     def ready(self) -> frozenset[str]:
         """The SIMs that are in a modem now and may send."""
         return frozenset(iccid for iccid in self._here.values() if self.sim_sends(iccid))

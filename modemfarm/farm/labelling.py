@@ -28,6 +28,7 @@ def judge(
     presence: Mapping[str, Presence],
     *,
     pauses: Collection[tuple[str, str]] = (),
+    names: Collection[str] | None = None,
 ) -> Label:
     """What one waiting message is called.
 
@@ -35,6 +36,7 @@ def judge(
         blocked: by SIM, what its plan has against its next part.
         ready: SIMs that are in a modem and may send.
         pauses: (scope, value) of what a person stopped.
+        names: what the SIMs that are known may be called; None: not asked.
     """
     own = (("all", ""), ("class", waiting.message_class), ("batch", str(waiting.batch_id)))
     if any(one in pauses for one in own):
@@ -46,6 +48,8 @@ def judge(
         if how is Presence.PAUSED:
             return Label("sim_paused")
         return blocked.get(waiting.iccid, Label(None))
+    if waiting.pinned is not None and names is not None and waiting.pinned not in names:
+        return Label("no_sim")
     if not ready or not ready <= blocked.keys():
         return Label(None)
     return min((blocked[iccid] for iccid in ready), key=lambda label: (label.next_at is None, label.next_at or 0))
@@ -80,17 +84,18 @@ class Labeller:
         rows = await self._offload.bulk(actions.pauses)
         pauses = frozenset((row["scope"], row["value"]) for row in rows)
         stands = {iccid: how for iccid, how in presence.items() if how in (Presence.PARKED, Presence.PAUSED)}
-        says = (pauses, ready, {iccid: label.slug for iccid, label in blocked.items()}, stands)
+        names = self._journal.names()
+        says = (pauses, ready, names, {iccid: label.slug for iccid, label in blocked.items()}, stands)
         if says != self._said:
             self._said = says
             self._after = 0
-        elif not blocked and not pauses and not stands:
+        elif not blocked and not pauses and not stands and await self._offload.bulk(labels.newest) <= self._newest:
             return
         for _ in range(CHUNKS_A_TURN):
             if self._after is None:
                 self._after = self._newest  # only what came since
             reached = await self._offload.bulk(
-                labels.label, self._after, lambda one: judge(one, blocked, ready, presence, pauses=pauses)
+                labels.label, self._after, lambda one: judge(one, blocked, ready, presence, pauses=pauses, names=names)
             )
             if reached is None:
                 self._newest = await self._offload.bulk(labels.newest)

@@ -10,6 +10,7 @@ from modemfarm.errors import PduDecodeError
 from modemfarm.gsm.tpdu import SmsDeliver, SmsStatusReport, decode_pdu
 from modemfarm.gsm.userdata import join
 from modemfarm.model import Received, digits_key
+from modemfarm.policy.home import home_country
 from modemfarm.policy.numbers import originator
 from modemfarm.policy.optout import Keywords, verdict
 from modemfarm.store import inbox, reports, sims, suppress
@@ -20,6 +21,7 @@ from modemfarm.store.inbox import Raw
 JUDGE_AFTER = timedelta(minutes=10)  # the rest of a long message comes within seconds or not at all
 CLOCK_SLACK = timedelta(days=1)  # SMS centres and modems disagree about zones, not about days
 WIDE = 1 << 16  # equal references of 8 and of 16 bits are two messages
+SHORTEST_LINE = 7  # digits of a telephone line's number; shorter ones are services
 EARLIEST_SCTS = datetime.fromisoformat("2015-01-01T00:00:00+00:00")
 
 
@@ -152,10 +154,11 @@ def match_loose(tx: Tx, iccid: str, settings: InboundSettings, now: datetime) ->
 def _deliver(
     tx: Tx, raw: Raw, tpdu: SmsDeliver, received: Received, settings: InboundSettings, now: datetime
 ) -> Understood:
+    country = settings.country or (home_country(sims.imsi(tx, raw.iccid)) if raw.iccid else None)
     raw = replace(
         raw,
         kind="deliver",
-        originator=inbox.known_as(tx, originator(_storable(tpdu.originator), settings.country)),
+        originator=inbox.known_as(tx, originator(_storable(tpdu.originator), country)),
         text=_storable(tpdu.text) if tpdu.data is None else tpdu.data.hex().upper(),
         scts=tpdu.scts,
         concat_ref=tpdu.concat.ref + WIDE * (tpdu.concat.bits == 16) if tpdu.concat else None,
@@ -186,6 +189,14 @@ def _storable(text: str | None) -> str:
     return (text or "").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\0", "\ufffd")
 
 
+def _is_person(number: str) -> bool:
+    """Whether a person writes: names, short codes and the platforms' ranges are none (CN 106…, 100…, 95…)."""
+    digits = number.removeprefix("+")
+    if not digits.isdecimal() or len(digits) < SHORTEST_LINE:
+        return False
+    return number.startswith("+") or not digits.startswith(("106", "100", "95"))
+
+
 def judge(tx: Tx, inbound_id: int, settings: InboundSettings, now: datetime) -> str | None:
     """Take a complete (or given up) inbound message for what it is; an opt-out acts here and now.
 
@@ -196,7 +207,7 @@ def judge(tx: Tx, inbound_id: int, settings: InboundSettings, now: datetime) -> 
     if row is None:
         return None
     number = row["originator"]
-    is_person = number.startswith("+") and len(digits_key(number)) >= 7
+    is_person = _is_person(number)
     found = verdict(row["text"], settings.keywords)
     kind = "message" if is_person else "service"  # adverts of platforms end in an opt-out word themselves
     reply_to = inbox.last_sent_to(tx, number) if is_person else None

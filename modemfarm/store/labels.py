@@ -9,7 +9,7 @@ from datetime import datetime
 
 from modemfarm.store.engine import Tx, from_us, to_us
 
-OURS = ("plan_minute", "plan_hour", "plan_day", "plan_month", "sim_parked", "sim_paused", "paused")
+OURS = ("plan_minute", "plan_hour", "plan_day", "plan_month", "sim_parked", "sim_paused", "paused", "no_sim")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Waiting:
     iccid: str | None
     message_class: str
     batch_id: int | None
+    pinned: str | None = None
 
 
 def label(tx: Tx, after_id: int, judge: Callable[[Waiting], Label], most: int = 1000) -> int | None:
@@ -36,9 +37,9 @@ def label(tx: Tx, after_id: int, judge: Callable[[Waiting], Label], most: int = 
         The id to go on after; None when all are labelled.
     """
     rows = tx.all(
-        "SELECT * FROM (SELECT * FROM (SELECT id, iccid, state, reason, reason_params, next_at, class, batch_id"
+        "SELECT * FROM (SELECT * FROM (SELECT id, iccid, state, reason, reason_params, next_at, class, batch_id, pinned"
         " FROM messages WHERE state = 'queued' AND id > :after ORDER BY id LIMIT :n) AS q UNION ALL"
-        " SELECT * FROM (SELECT id, iccid, state, reason, reason_params, next_at, class, batch_id"
+        " SELECT * FROM (SELECT id, iccid, state, reason, reason_params, next_at, class, batch_id, pinned"
         " FROM messages WHERE state = 'held' AND id > :after ORDER BY id LIMIT :n) AS h) AS waiting"
         " ORDER BY id LIMIT :n",
         after=after_id,
@@ -48,7 +49,7 @@ def label(tx: Tx, after_id: int, judge: Callable[[Waiting], Label], most: int = 
     for row in rows:
         if row["state"] == "held" and (row["reason"] not in OURS or row["reason_params"]):
             continue  # somebody else holds it: ours say no particulars
-        wanted = judge(Waiting(row["iccid"], row["class"], row["batch_id"]))
+        wanted = judge(Waiting(row["iccid"], row["class"], row["batch_id"], row["pinned"]))
         next_at = None if wanted.next_at is None else to_us(wanted.next_at)
         moved_little = wanted.slug == "plan_minute" and row["next_at"] is not None  # its time passes all the while
         if wanted.slug != row["reason"] or (next_at != row["next_at"] and not moved_little):

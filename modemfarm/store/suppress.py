@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from modemfarm.model import digits_key
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.events import record
 from modemfarm.store.messages import refresh
@@ -15,26 +16,35 @@ EXEMPT = ("conversation", "emergency")  # classes that an opt-out does not stop
 
 
 def is_suppressed(tx: Tx, number: str) -> bool:
-    """Whether an opt-out of this number stands."""
-    return bool(tx.value("SELECT 1 FROM suppressions WHERE number = :number AND removed_at IS NULL", number=number))
+    """Whether an opt-out of this number stands, or one that came in another spelling of its line."""
+    return bool(suppressed_among(tx, [number]))
 
 
 _AT_ONCE = 200
 _AMONG = (
-    "SELECT number FROM suppressions WHERE removed_at IS NULL AND number IN ("  # noqa: S608 # names of binds
+    "SELECT number, digits FROM suppressions WHERE removed_at IS NULL AND digits IN ("  # noqa: S608 # names of binds
     + ", ".join(f":n{at}" for at in range(_AT_ONCE))
     + ")"
 )
 
 
 def suppressed_among(tx: Tx, numbers: Sequence[str]) -> set[str]:
-    """Those of the numbers whose opt-out stands."""
+    """Those of the numbers whose opt-out stands.
+
+    An opt-out that came without its country (a national spelling on a SIM whose country nobody knows) stands
+    for every number that ends in the same digits.
+    """
     found: set[str] = set()
     for start in range(0, len(numbers), _AT_ONCE):
         some = numbers[start : start + _AT_ONCE]
-        binds = dict.fromkeys((f"n{at}" for at in range(_AT_ONCE)), some[0])
-        binds.update((f"n{at}", number) for at, number in enumerate(some))
-        found.update(row["number"] for row in tx.all(_AMONG, **binds))
+        keys = {number: digits_key(number) for number in some}
+        binds = dict.fromkeys((f"n{at}" for at in range(_AT_ONCE)), keys[some[0]])
+        binds.update((f"n{at}", keys[number]) for at, number in enumerate(some))
+        for row in tx.all(_AMONG, **binds):
+            exact = row["number"].startswith("+")
+            found.update(
+                number for number in some if (number == row["number"] if exact else keys[number] == row["digits"])
+            )
     return found
 
 
@@ -73,11 +83,13 @@ def add(
         inbound=inbound_id,
     )
     first, second, third = (*exempt, "", "", "")[:3]
+    same_line = "m.recipient = :number" if number.startswith("+") else "m.recipient LIKE :tail"
     waiting = tx.all(
-        "SELECT p.id, p.message_id FROM parts p JOIN messages m ON m.id = p.message_id"
-        " WHERE m.recipient = :number AND m.final_at IS NULL AND p.state IN ('waiting', 'claimed')"
+        "SELECT p.id, p.message_id FROM parts p JOIN messages m ON m.id = p.message_id"  # noqa: S608 # our own words
+        f" WHERE {same_line} AND m.final_at IS NULL AND p.state IN ('waiting', 'claimed')"
         " AND p.class NOT IN (:first, :second, :third) ORDER BY p.message_id",
         number=number,
+        tail=f"%{digits}",
         first=first,
         second=second,
         third=third,

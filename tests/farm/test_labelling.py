@@ -37,3 +37,9 @@ def test_a_pause_of_everything_its_class_or_its_batch_is_said_first() -> None:
         assert judge(BOUND, {"A": LATE}, frozenset("A"), HERE, pauses={pause}) == Label("paused")
     for pause in (("class", "marketing"), ("batch", "8")):
         assert judge(BOUND, {"A": LATE}, frozenset("A"), HERE, pauses={pause}) == LATE
+
+
+def test_a_name_that_no_sim_has_is_told() -> None:
+    lost = Waiting(None, "transactional", None, pinned="front desc")
+    assert judge(lost, {}, frozenset({"A"}), {}, names=frozenset({"A", "front desk"})) == Label("no_sim")
+    assert judge(lost, {}, frozenset({"A"}), {}, names=frozenset({"A", "front desc"})) == Label(None)

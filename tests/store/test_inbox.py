@@ -258,9 +258,28 @@ def test_without_a_country_it_is_known_by_its_last_nine_digits(store: Store) -> 
         see(tx)
         add(tx)
         send(tx)
-        for by, who in (("13800138000", TO), ("13800138111", None), ("10086", None)):
+        for by, who in (("13800138000", TO), ("13800138111", "13800138111"), ("10086", None), ("1065512345", None)):
             pdu = deliver_pdu("STOP", by=by)
             assert receive(tx, Received(pdu, "", SIM, None, NOW), nowhere, NOW).opted_out == who
+        assert suppress.is_suppressed(tx, "+8613800138111")  # whatever its country is
+        assert not suppress.is_suppressed(tx, "+8613800138112")
+
+
+def test_without_a_country_a_sender_is_at_home_where_the_sim_is(store: Store) -> None:
+    nowhere = replace(INBOUND, country=None)
+    with store.write() as tx:
+        see(tx, imsi="460001234567890")
+        pdu = deliver_pdu("TD", by="13800138222")
+        assert receive(tx, Received(pdu, "", SIM, None, NOW), nowhere, NOW).opted_out == "+8613800138222"
+
+
+def test_an_opt_out_in_national_spelling_cancels_what_waits_for_the_line(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        number = add(tx, to="+8613800138333")
+        pdu = deliver_pdu("TD", by="13800138333")
+        receive(tx, Received(pdu, "", SIM, None, NOW), replace(INBOUND, country=None), NOW)
+        assert states(tx, number) == ["canceled"]
 
 
 def test_an_opt_out_from_what_lay_on_the_sim_counts_and_is_marked_old(store: Store) -> None:
