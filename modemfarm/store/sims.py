@@ -61,6 +61,12 @@ def seen(
     return str(known["iccid"])
 
 
+def imsi(tx: Tx, iccid: str) -> str | None:
+    """The subscription of a card; None where it was never read."""
+    found = tx.value("SELECT imsi FROM sims WHERE iccid = :iccid", iccid=iccid)
+    return None if found is None else str(found)
+
+
 def pinned_to(tx: Tx, normal: str, name: str) -> str:
     """The one SIM that a sender names by ICCID (`normal`, or as known) or own number; "" where it may be several."""
     found = tx.all(
