@@ -36,11 +36,14 @@ class OtherBody:
     """The key stands for another request."""
 
 
-def begin(tx: Tx, key: str, scope: str, body_hash: str, now: datetime) -> Fresh | Open | Replay | OtherBody:
+def begin(
+    tx: Tx, key: str, scope: str, body_hash: str, now: datetime, sender: str | None = None
+) -> Fresh | Open | Replay | OtherBody:
     """Take a key, or say what it stands for.
 
     Args:
         scope: whose key it is and for which route; the same word of two senders does not collide.
+        sender: how all scopes of this sender begin: the key stands for one body on all of them.
     """
     tx.run(
         "DELETE FROM idempotency WHERE key = :key AND scope = :scope AND created_at < :old",
@@ -48,6 +51,17 @@ def begin(tx: Tx, key: str, scope: str, body_hash: str, now: datetime) -> Fresh 
         scope=scope,
         old=to_us(now - KEPT),
     )
+    if sender is not None and tx.value(
+        "SELECT 1 FROM idempotency WHERE key = :key AND scope <> :scope AND substr(scope, 1, :n) = :sender"
+        " AND body_hash <> :body_hash AND created_at >= :old",
+        key=key,
+        scope=scope,
+        sender=sender,
+        n=len(sender),
+        body_hash=body_hash,
+        old=to_us(now - KEPT),
+    ):
+        return OtherBody()
     taken = tx.run(
         "INSERT INTO idempotency (key, scope, body_hash, created_at) VALUES (:key, :scope, :body_hash, :now)"
         " ON CONFLICT (key, scope) DO NOTHING",

@@ -20,7 +20,15 @@ from modemfarm.webapp.access import deps, needs
 from modemfarm.webapp.bodies import EmptyBody, body
 from modemfarm.webapp.problems import Problem, not_found
 from modemfarm.webapp.settings import MOST_BATCH_OCTETS
-from modemfarm.webapp.writing import fingerprint, key_of_request, other_body, reply, scope_of_request, still_running
+from modemfarm.webapp.writing import (
+    fingerprint,
+    key_of_request,
+    other_body,
+    reply,
+    scope_of_request,
+    sender_of_request,
+    still_running,
+)
 
 routes = Blueprint("batches", __name__, url_prefix="/v1/batches")
 
@@ -92,7 +100,7 @@ def _once(rows: Any, key: str, scope: str, body_hash: str) -> Response:
             raise still_running()
         _running.add((scope, key))
     try:
-        match farm.offload_call(idempotency.begin, key, scope, body_hash, farm.clock.now()):
+        match farm.offload_call(idempotency.begin, key, scope, body_hash, farm.clock.now(), sender_of_request()):
             case idempotency.OtherBody():
                 raise other_body()
             case idempotency.Replay(status, text):

@@ -36,7 +36,12 @@ def key_of_request() -> str | None:
 
 def scope_of_request() -> str:
     """Whose key it is and for what."""
-    return f"{g.key.id} {request.method} {request.path}"
+    return f"{sender_of_request()}{request.method} {request.path}"
+
+
+def sender_of_request() -> str:
+    """How the scopes of this API key begin."""
+    return f"{g.key.id} "
 
 
 def fingerprint() -> str:
@@ -80,7 +85,7 @@ def write(work: Callable[[Tx], Answer]) -> Answer:
     if key is None:
         answer: Answer = farm.offload_call(work)
     else:
-        name = _Name(key, scope_of_request(), fingerprint())
+        name = _Name(key, scope_of_request(), fingerprint(), sender_of_request())
         answer = farm.offload_call(_once, work, name, farm.clock.now())
     farm.wake()
     return answer
@@ -93,10 +98,11 @@ class _Name:
     key: str
     scope: str
     body_hash: str
+    sender: str
 
 
 def _once(tx: Tx, work: Callable[[Tx], Answer], name: _Name, now: datetime) -> Answer:
-    match idempotency.begin(tx, name.key, name.scope, name.body_hash, now):
+    match idempotency.begin(tx, name.key, name.scope, name.body_hash, now, name.sender):
         case idempotency.OtherBody():
             raise other_body()
         case idempotency.Open():

@@ -80,3 +80,12 @@ def test_an_idempotency_key_stands_for_one_body_in_its_scope(store: Store) -> No
     assert store.run(idempotency.begin, "k", "s", "other", NOW + timedelta(days=8)) == idempotency.Fresh()
     store.run(idempotency.drop, "k", "s")
     assert store.run(idempotency.begin, "k", "s", "third", NOW) == idempotency.Fresh()
+
+
+def test_a_senders_idempotency_key_stands_for_one_body_in_all_its_scopes(store: Store) -> None:
+    assert store.run(idempotency.begin, "k", "1 a", "body", NOW, "1 ") == idempotency.Fresh()
+    assert store.run(idempotency.begin, "k", "1 b", "other", NOW, "1 ") == idempotency.OtherBody()
+    assert store.run(idempotency.begin, "k", "1 b", "body", NOW, "1 ") == idempotency.Fresh()
+    assert store.run(idempotency.begin, "k", "11 b", "other", NOW, "11 ") == idempotency.Fresh()
+    later = NOW + idempotency.KEPT * 2
+    assert store.run(idempotency.begin, "k", "1 c", "other", later, "1 ") == idempotency.Fresh()

@@ -102,6 +102,16 @@ def test_a_time_far_off_is_422_and_a_message_taken_under_a_pause_is_held(farm: S
     assert (held["state"], held["reason"]) == ("held", "paused")
 
 
+def test_a_key_used_with_another_body_on_another_route_is_refused(farm: Sample) -> None:
+    client = farm.api()
+    key = {"Idempotency-Key": "k1"}
+    assert client.post("/v1/messages", json=OK, headers=key).status_code == 202
+    for path, sent in (("/v1/suppressions", {"json": {"number": OK["to"]}}), ("/v1/batches", {"data": b"to,text\n"})):
+        kind = {} if "json" in sent else {"content_type": "text/csv"}
+        answer = client.post(path, headers=key, **sent, **kind)
+        assert (answer.status_code, answer.get_json()["code"]) == (422, "idempotency_mismatch"), path
+
+
 def test_a_template_is_filled_from_vars(farm: Sample) -> None:
     answer = farm.api().post("/v1/messages", json={"to": OK["to"], "template": "您好{name}", "vars": {"name": "李"}})
     assert answer.get_json()["text"] == "您好李"
