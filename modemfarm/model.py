@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -143,6 +143,22 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class BalanceAsk:
+    """How the credit of a plan's SIMs is asked for.
+
+    Attributes:
+        ussd: a code, then the answers to its menus, with blanks between; None: not by USSD.
+        match: regular expression that finds the amount; None: the first that looks like one.
+        low: below this a person is told.
+    """
+
+    ussd: str | None = None
+    match: str | None = None
+    low: float | None = None
+    every: timedelta = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What one SIM, or all SIMs of an account together, may send.
 
@@ -160,6 +176,7 @@ class Plan:
     resets_day: int = 1
     resets_minute: int = 0
     zone: str = "UTC"
+    balance: BalanceAsk | None = None
 
 
 CAUTIOUS = Plan("cautious", per_minute=6, per_day=100)

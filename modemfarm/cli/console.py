@@ -21,7 +21,7 @@ from modemfarm.modem.masking import mask_command
 from modemfarm.modem.recordings import encode
 from modemfarm.store import views
 
-_EXITS = {
+EXITS = {
     "unreachable": Exit.UNREACHABLE,
     "store": Exit.UNREACHABLE,
     "stopping": Exit.UNREACHABLE,
@@ -59,7 +59,7 @@ def record_(farm: Farm, modem: str, last: timedelta | None, file: Path | None) -
         try:
             lines = line.ask("record", path=found["path"], last_s=None if last is None else last.total_seconds())
         except LineError as error:
-            raise CliError(str(error), _EXITS.get(error.code, Exit.FAILED)) from error
+            raise CliError(str(error), EXITS.get(error.code, Exit.FAILED)) from error
     text = encode(lines)
     if file is None or str(file) == "-":
         sys.stdout.write(text)
@@ -115,7 +115,7 @@ def _put(line: Line, modem: dict[str, Any], command: str, within_s: float, *, fo
             emit({"modem": modem["id"], "command": mask_command(command), "error": fault})
         else:
             print(f"modemfarm: {error}", file=sys.stderr)
-        return _EXITS.get(error.code, Exit.FAILED)
+        return EXITS.get(error.code, Exit.FAILED)
     if as_json:
         emit({"modem": modem["id"], **told})
     else:

@@ -7,7 +7,10 @@ from typing import Any
 
 import click
 
+from modemfarm.cli.cards import all_sims as _all
+from modemfarm.cli.cards import one_sim as _one
 from modemfarm.cli.context import Farm, now, pass_farm
+from modemfarm.cli.credit import balance, ussd
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
 from modemfarm.cli.output import emit, json_option, local, record, say, table, words
 from modemfarm.config import kinds
@@ -29,29 +32,11 @@ _FOR_NONE = ""  # what takes a word back
 
 @click.group()
 def sims() -> None:
-    """List, show, set, pause or resume SIM cards."""
+    """List, show, set, pause, resume or ask SIM cards."""
 
 
-def _all(farm: Farm) -> list[dict[str, Any]]:
-    with farm.store().read() as tx:
-        return views.sims(tx, terms=farm.config.terms, now=now())
-
-
-def _one(farm: Farm, name: str) -> dict[str, Any]:
-    """The SIM that an ICCID, label or number names.
-
-    Raises:
-        CliError: none, or several.
-    """
-    every = _all(farm)
-    normal = normal_iccid(name)
-    found = [item for item in every if name == item["iccid"] or (normal and normal == item["iccid"])]
-    found = found or [item for item in every if name in (item["label"], item["number"])]
-    if not found:
-        raise NotThereError(f"there is no SIM {name}")
-    if len(found) > 1:
-        raise CliError(f"{name} names {len(found)} SIMs: use the ICCID", Exit.USAGE)
-    return found[0]
+sims.add_command(ussd)
+sims.add_command(balance)
 
 
 @sims.command("list")

@@ -16,6 +16,7 @@ from pydantic import PlainSerializer, PlainValidator
 from modemfarm.config.document import Unquoted
 from modemfarm.intake.values import parse_span, span_text
 from modemfarm.model import normal_iccid
+from modemfarm.modem.ussd import MOST_STEPS, is_answer, is_code
 
 T = TypeVar("T")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
@@ -168,7 +169,24 @@ def _text(value: str) -> str:
     return str(value)
 
 
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"expected a regular expression, found {value!r}: {error}") from None
+    return str(value)
+
+
+def _ussd(value: str) -> str:
+    code, *answers = value.split() or [""]
+    if not is_code(code) or not all(map(is_answer, answers)) or len(answers) >= MOST_STEPS:
+        raise _wrong('a code like "*100#", with the answers to its menus after blanks', value)
+    return str(value)
+
+
 Text = Annotated[str, PlainValidator(_of(_text, "a text"))]
+Pattern = Annotated[str, PlainValidator(_of(_pattern, "a regular expression"))]
+UssdCode = Annotated[str, PlainValidator(_of(_ussd, "a USSD code"))]
 Pin = Annotated[str, PlainValidator(_pin)]
 Time = Annotated[str, PlainValidator(_time)]
 Number = Annotated[str, PlainValidator(number)]

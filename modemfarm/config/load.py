@@ -15,7 +15,7 @@ from modemfarm.config.document import Document, Path_, read_document
 from modemfarm.config.find import NoConfigError, find, shown
 from modemfarm.config.schema import File, PlanLimits
 from modemfarm.intake.draft import IntakeSettings
-from modemfarm.model import CAUTIOUS, UNLIMITED, MessageClass, Plan, SimSettings
+from modemfarm.model import CAUTIOUS, UNLIMITED, BalanceAsk, MessageClass, Plan, SimSettings
 from modemfarm.modem.settings import ModemSettings
 from modemfarm.store.shapes import Terms
 
@@ -131,6 +131,9 @@ def _plan(name: str, limits: PlanLimits, zone: str) -> Plan:
         resets_day=limits.resets.day,
         resets_minute=int(hours) * 60 + int(minutes),
         zone=limits.resets.timezone or zone,
+        balance=None
+        if (asked := limits.balance) is None
+        else BalanceAsk(ussd=asked.ussd, match=asked.match, low=asked.low, every=asked.every),
     )
 
 

@@ -14,10 +14,12 @@ from modemfarm.config.kinds import (
     Database,
     Day,
     Number,
+    Pattern,
     Pin,
     Span,
     Text,
     Time,
+    UssdCode,
     Web,
     Zone,
 )
@@ -89,7 +91,9 @@ class BalanceSms(_Section):
 class Balance(_Section):
     """`plans.*.balance`"""
 
-    ussd: Text | None = None
+    ussd: UssdCode | None = None
+    match: Pattern | None = None
+    low: Annotated[float, Field(ge=0)] | None = None
     sms: BalanceSms | None = None
     every: Span = timedelta(hours=24)
 

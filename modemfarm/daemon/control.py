@@ -8,7 +8,7 @@ import logging
 import pwd
 import socket
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from modemfarm.store.offload import Offload
 from modemfarm.store.wake import reachable
 
 log = logging.getLogger(__name__)
+
+Errand = Callable[[Mapping[str, Any], str], Awaitable[object]]
 
 ANSWER_WITHIN_S = 600.0  # no command of a modem takes longer; +COPS=? comes near
 
@@ -43,7 +45,11 @@ _FORCE = {
 
 
 class ControlServer:
-    """Answers commands of this host's users; only the daemon's own user and root can connect."""
+    """Answers commands of this host's users; only the daemon's own user and root can connect.
+
+    Args:
+        errands: further questions by name; each gets the question and who asks.
+    """
 
     def __init__(
         self,
@@ -51,7 +57,9 @@ class ControlServer:
         supervisors: Mapping[str, Supervisor],
         offload: Offload,
         now: Callable[[], datetime],
+        errands: Mapping[str, Errand] = {},
     ) -> None:
+        self._errands = errands
         self._folder, self._supervisors, self._offload, self._now = state_dir, supervisors, offload, now
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -97,6 +105,9 @@ class ControlServer:
         return result if isinstance(result, bytes) else _line({"ok": True, "result": result})
 
     async def _do(self, asked: Mapping[str, Any], who: str) -> object:
+        errand = self._errands.get(asked["do"])
+        if errand is not None:
+            return await errand(asked, who)
         supervisor = self._supervisors.get(str(asked["path"]))
         if supervisor is None:
             raise LineError("not_found", f"{asked['path']} is not served by the daemon of this host")

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -24,16 +25,19 @@ from modemfarm.config.load import Config
 from modemfarm.daemon.control import ControlServer
 from modemfarm.daemon.demo import SimulatedNetwork
 from modemfarm.daemon.devices import Devices
+from modemfarm.daemon.errands import Errands
 from modemfarm.daemon.lock import StateLock
 from modemfarm.daemon.notify import feed_watchdog, notify
 from modemfarm.daemon.simulated import SimulatorProcess
 from modemfarm.errors import ConfigError, StoreError
+from modemfarm.farm.balances import Balances
 from modemfarm.farm.clockguard import ClockGuard
 from modemfarm.farm.housekeeping import Housekeeping
 from modemfarm.farm.journal import FarmJournal
 from modemfarm.farm.labelling import Labeller
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.farm.settling import SettlingRules
+from modemfarm.farm.ussd import UssdDesk
 from modemfarm.inbound.receive import InboundSettings
 from modemfarm.modem.discovery import Discovery
 from modemfarm.modem.fleet import Fleet
@@ -153,7 +157,11 @@ class Daemon:
         )
         self._recordings = RecordingFolder(config.state_dir)
         self._fleet = self._make_fleet()
-        self._control = ControlServer(config.state_dir, self._fleet.supervisors, self._offload, now)
+        desk = UssdDesk(self._fleet.supervisors, self._offload, config.host, now)
+        self._balances = Balances(desk, self._offload, self._settings, now)
+        self._errands = Errands(desk, self._balances)
+        asked = {"ussd": self._errands.ussd, "balance": self._errands.balance}
+        self._control = ControlServer(config.state_dir, self._fleet.supervisors, self._offload, now, asked)
         self._demo = None if demo is None else SimulatedNetwork(demo / "control.sock", store)
         self._guard: ClockGuard | None = None
         self._stop = asyncio.Event()
@@ -216,6 +224,7 @@ class Daemon:
                         ("recordings", self._recordings.run()),
                         ("modems", self._fleet.run()),
                         ("devices", devices.run()),
+                        ("balances", self._balances.run()),
                         ("watchdog", feed_watchdog(self._alive)),
                     )
                 ]
@@ -309,6 +318,7 @@ class Daemon:
             terms=self._config.terms,
             zone=ZoneInfo(self._config.zone),
             trouble=self._trouble,
+            ussd=partial(self._errands.wait_ussd, loop),
         )
         return serve(create_app(deps), settings)
 

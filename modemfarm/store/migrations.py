@@ -24,7 +24,15 @@ def _allowed_devices(tx: Tx) -> None:
     )
 
 
-STEPS: tuple[Callable[[Tx], None], ...] = (_first, _allowed_devices)  # STEPS[n] leads from schema n to n + 1
+def _balances(tx: Tx) -> None:
+    real = "DOUBLE PRECISION" if tx.connection.dialect.name == "postgresql" else "FLOAT"
+    tx.run(
+        f"CREATE TABLE IF NOT EXISTS balances (iccid TEXT NOT NULL, at BIGINT NOT NULL, amount {real},"
+        " how TEXT NOT NULL, what TEXT NOT NULL DEFAULT '', PRIMARY KEY (iccid, at))"
+    )
+
+
+STEPS: tuple[Callable[[Tx], None], ...] = (_first, _allowed_devices, _balances)  # STEPS[n] leads from schema n to n + 1
 
 
 def found(store: Store) -> int:

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA = 2
+SCHEMA = 3
 
 meta = MetaData()
 _Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows itself only where the type is INTEGER
@@ -412,6 +412,17 @@ sims = Table(
     Column("uncertain_in_row", Integer, nullable=False, server_default="0"),
     Column("balance", Float),
     Index("sims_by_imsi", "imsi"),
+)
+
+balances = Table(
+    "balances",  # each question about credit and what came of it
+    meta,
+    Column("iccid", Text, nullable=False),
+    _us("at", null=False),
+    Column("amount", Float),  # null: not told
+    Column("how", Text, nullable=False),  # ussd
+    Column("what", Text, nullable=False, server_default=""),  # why no amount
+    PrimaryKeyConstraint("iccid", "at"),
 )
 
 modems = Table(

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 from werkzeug.routing import BaseConverter
 
 from modemfarm.model import normal_iccid
+from modemfarm.modem.ussd import UssdError
 from modemfarm.store import actions, devices, sim_facts, sims, suppress, views
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import asking, forecast
 from modemfarm.webapp.access import deps, needs
-from modemfarm.webapp.bodies import EmptyBody, PauseBody, SimBody, SuppressionBody, body
+from modemfarm.webapp.bodies import EmptyBody, PauseBody, SimBody, SuppressionBody, UssdBody, body
 from modemfarm.webapp.language import words
 from modemfarm.webapp.numbers import number_of, typed
 from modemfarm.webapp.problems import Problem, not_found
@@ -182,6 +183,24 @@ def sim_switch(iccid: str, what: str) -> Response:
         return 200, views.sim(tx, found, terms=farm.terms, now=farm.clock.now()) or {}
 
     return reply(*write(work))
+
+
+@routes.post("/sims/<iccid>/ussd")
+@needs("modems")
+def sim_ussd(iccid: str) -> Response:
+    wanted = body(UssdBody)
+    farm = deps()
+    with farm.store.read() as tx:
+        found = _farm_sim(tx, iccid)
+    try:
+        if farm.ussd is None:
+            raise UssdError("not_here", found)
+        return reply(200, farm.ussd(found, (wanted.code, *wanted.answers), f"key {g.key.id}"))
+    except UssdError as error:
+        if error.slug == "bad_code":
+            fault = {"pointer": "/code", "code": "bad_code", "detail": error.what}
+            raise Problem(422, "validation", str(error), code="bad_code", errors=[fault]) from error
+        raise Problem(409, "conflict", f"{error}.", code=f"ussd_{error.slug}") from error
 
 
 @routes.post("/pause")

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from modemfarm.intake.columns import MissingValue, Template, squeeze
 from modemfarm.intake.draft import Draft
+from modemfarm.modem.ussd import MOST_STEPS
 from modemfarm.webapp.problems import Problem, invalid
 from modemfarm.webapp.settings import MOST_BODY_OCTETS
 from modemfarm.webapp.strict import refuse_ambiguous
@@ -159,6 +160,13 @@ class SimBody(Body):
     number: Word | None = None
     tags: Annotated[list[Word], Field(max_length=50)] | None = None
     expires: Word | None = None
+
+
+class UssdBody(Body):
+    """`POST /v1/sims/{iccid}/ussd`."""
+
+    code: Word
+    answers: Annotated[list[Word], Field(max_length=MOST_STEPS - 1)] = []
 
 
 class SuppressionBody(Body):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -50,6 +50,7 @@ class WebDeps:
         demo: the simulated network of `make demo`; None on a real farm.
         terms: plans and SIM settings of config.yaml.
         zone: where the page's clock is.
+        ussd: says a code and answers to the network with a SIM: ``(iccid, steps, who)``; raises `UssdError`.
         trouble: slug of the section `trouble` in web/sentences while the daemon cannot work, else None.
     """
 
@@ -65,3 +66,4 @@ class WebDeps:
     terms: Terms = field(default_factory=Terms)
     zone: tzinfo = UTC
     trouble: Callable[[], str | None] = lambda: None
+    ussd: Callable[[str, Sequence[str], str], dict[str, Any]] | None = None

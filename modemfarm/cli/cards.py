@@ -1,0 +1,32 @@
+"""The SIMs that commands speak of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modemfarm.cli.context import Farm, now
+from modemfarm.cli.outcome import CliError, Exit, NotThereError
+from modemfarm.model import normal_iccid
+from modemfarm.store import views
+
+
+def all_sims(farm: Farm) -> list[dict[str, Any]]:
+    with farm.store().read() as tx:
+        return views.sims(tx, terms=farm.config.terms, now=now())
+
+
+def one_sim(farm: Farm, name: str) -> dict[str, Any]:
+    """The SIM that an ICCID, label or number names.
+
+    Raises:
+        CliError: none, or several.
+    """
+    every = all_sims(farm)
+    normal = normal_iccid(name)
+    found = [item for item in every if name == item["iccid"] or (normal and normal == item["iccid"])]
+    found = found or [item for item in every if name in (item["label"], item["number"])]
+    if not found:
+        raise NotThereError(f"there is no SIM {name}")
+    if len(found) > 1:
+        raise CliError(f"{name} names {len(found)} SIMs: use the ICCID", Exit.USAGE)
+    return found[0]

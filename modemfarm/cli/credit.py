@@ -1,0 +1,83 @@
+"""`modemfarm sims ussd` and `balance`: what a SIM's network says, asked through the daemon that holds the modem."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from modemfarm.cli.cards import one_sim
+from modemfarm.cli.console import EXITS
+from modemfarm.cli.context import Farm, pass_farm
+from modemfarm.cli.outcome import CliError, Exit
+from modemfarm.cli.output import emit, json_option, local, say, table
+from modemfarm.daemon.line import Line, LineError
+from modemfarm.store import balances
+from modemfarm.store.shapes import rfc3339
+
+_STEP_S = 360.0  # each waits for the modem and for the network, the first one perhaps twice
+_EXITS = EXITS | {
+    "bad_code": Exit.USAGE,
+    "not_configured": Exit.USAGE,
+    "not_here": Exit.UNREACHABLE,
+    "no_reply": Exit.TIMEOUT,
+}
+
+
+def _asked(farm: Farm, do: str, turns: int, **members: Any) -> dict[str, Any]:
+    try:
+        with Line(farm.config.state_dir) as line:
+            told: dict[str, Any] = line.ask(do, patience_s=turns * _STEP_S, **members)
+            return told
+    except LineError as error:
+        raise CliError(str(error), _EXITS.get(error.code, Exit.FAILED)) from error
+
+
+@click.command()
+@click.argument("sim")
+@click.argument("code")
+@click.argument("answers", nargs=-1, metavar="[ANSWER]...")
+@json_option
+@pass_farm
+def ussd(farm: Farm, sim: str, code: str, answers: tuple[str, ...], as_json: bool) -> int:
+    """Say a USSD CODE like "*100#" to a SIM's network, then an ANSWER to each menu.
+
+    A menu that no answer is left for is closed: start again with one answer more.
+    """
+    iccid = one_sim(farm, sim)["iccid"]
+    told = _asked(farm, "ussd", 1 + len(answers), iccid=iccid, steps=[code, *answers])
+    if as_json:
+        emit(told)
+    else:
+        for item in told["dialogue"]:
+            say(item["text"] or f"({item['status']})")
+    return Exit.DONE if told["status"] in {"done", "menu"} else Exit.FAILED
+
+
+@click.command()
+@click.argument("sim")
+@click.option("--history", is_flag=True, help="What was told before, newest first; asks nothing.")
+@json_option
+@pass_farm
+def balance(farm: Farm, sim: str, history: bool, as_json: bool) -> int:
+    """Ask a SIM's operator for its credit, by the code that its plan names."""
+    iccid = one_sim(farm, sim)["iccid"]
+    if history:
+        rows = farm.store().look(balances.history, iccid)
+        found = [
+            {"at": rfc3339(row["at"]), "balance": row["amount"], "how": row["how"], "what": row["what"]} for row in rows
+        ]
+        if as_json:
+            emit({"data": found, "next": None})
+        else:
+            columns = (("at", "AT"), ("balance", "BALANCE"), ("how", "HOW"), ("what", "WHAT"))
+            table(columns, [{**row, "at": local(row["at"])} for row in found])
+        return Exit.DONE
+    told = _asked(farm, "balance", 6, iccid=iccid)
+    if as_json:
+        emit(told)
+    elif told["balance"] is None:
+        say(f"no amount in: {told['text']}")
+    else:
+        say(f"{told['balance']:g} {told['currency'] or ''}".strip())
+    return Exit.DONE if told["balance"] is not None else Exit.FAILED

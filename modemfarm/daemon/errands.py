@@ -1,0 +1,82 @@
+"""USSD and balances as control.sock and the API ask for them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import CancelledError as Canceled
+from typing import Any
+
+from modemfarm.daemon.line import LineError
+from modemfarm.errors import StoreError
+from modemfarm.farm.balances import Balances
+from modemfarm.farm.ussd import UssdDesk
+from modemfarm.modem.ussd import Dialogue, UssdError
+
+_WORDS = {
+    "bad_code": "{what} is wanted",
+    "not_found": "there is no SIM {what}",
+    "not_here": "SIM {what} is in no modem of this host",
+    "not_configured": "the plan of SIM {what} names no code: set plans.*.balance.ussd in config.yaml",
+    "busy": "the modem had no hand free in time; nothing was asked",
+    "stopping": "the daemon is stopping; nothing was asked",
+    "refused": "the modem refuses it: {what}",
+    "no_reply": "the network did not answer in time",
+    "restarted": "the modem restarted before the answer came",
+    "lost": "the port was lost before the answer came",
+}
+
+
+def worded(error: UssdError) -> str:
+    """A sentence for a person."""
+    return _WORDS[error.slug].format(what=error.what)
+
+
+def shown(iccid: str, dialogue: Dialogue) -> dict[str, Any]:
+    """A dialogue as the API and the CLI print it."""
+    told = [{"status": item.status, "text": item.text} for item in dialogue.told]
+    return {"iccid": iccid, "status": told[-1]["status"], "text": told[-1]["text"], "dialogue": told}
+
+
+class Errands:
+    """What people ask of SIMs besides messages."""
+
+    def __init__(self, desk: UssdDesk, balances: Balances) -> None:
+        self._desk, self._balances = desk, balances
+
+    async def ussd(self, asked: Mapping[str, Any], who: str) -> object:
+        """`ussd` of control.sock: ``iccid`` and ``steps``."""
+        iccid = str(asked["iccid"])
+        try:
+            dialogue = await self._desk.ask(iccid, [str(step) for step in asked["steps"]], who)
+        except UssdError as error:
+            raise LineError(error.slug, worded(error)) from error
+        except StoreError as error:
+            raise LineError("store", f"the database cannot write down who asks what: {error}") from error
+        return shown(iccid, dialogue)
+
+    async def balance(self, asked: Mapping[str, Any], who: str) -> object:
+        """`balance` of control.sock: ``iccid``."""
+        iccid = str(asked["iccid"])
+        try:
+            credit = await self._balances.ask(iccid, who)
+        except UssdError as error:
+            raise LineError(error.slug, worded(error)) from error
+        except StoreError as error:
+            raise LineError("store", f"the database cannot keep the answer: {error}") from error
+        return {"iccid": iccid, "balance": credit.amount, "currency": credit.currency, "text": credit.text}
+
+    def wait_ussd(self, loop: asyncio.AbstractEventLoop, iccid: str, steps: Sequence[str], who: str) -> dict[str, Any]:
+        """The same for the API, which runs in threads of its own.
+
+        Args:
+            loop: where the modems' tasks run.
+
+        Raises:
+            UssdError, StoreError
+        """
+        try:
+            asked = asyncio.run_coroutine_threadsafe(self._desk.ask(iccid, steps, who), loop)
+            return shown(iccid, asked.result())
+        except (Canceled, RuntimeError) as error:
+            raise UssdError("stopping") from error

@@ -1,0 +1,115 @@
+"""Asks operators for the credit of SIMs: when a person wants to know, and on the schedule of each SIM's plan."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from modemfarm.errors import StoreError
+from modemfarm.farm.settings import FarmSettings
+from modemfarm.farm.ussd import UssdDesk
+from modemfarm.model import BalanceAsk
+from modemfarm.modem.ussd import UssdError
+from modemfarm.policy.balance import amount
+from modemfarm.store import balances
+from modemfarm.store.engine import Row, Tx, from_us
+from modemfarm.store.offload import Offload
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 60.0
+_AGAIN_AFTER = timedelta(hours=1)  # after a question that gave no amount
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """What the operator said.
+
+    Attributes:
+        amount: None when the text tells none.
+    """
+
+    amount: float | None
+    currency: str | None
+    text: str
+
+
+class Balances:
+    """The credit of one host's SIMs."""
+
+    def __init__(self, desk: UssdDesk, offload: Offload, settings: FarmSettings, now: Callable[[], datetime]) -> None:
+        self._desk, self._offload, self._settings, self._now = desk, offload, settings, now
+
+    async def run(self) -> None:
+        """Ask on schedule, until cancelled."""
+        while True:
+            try:
+                await self.turn()
+            except StoreError as error:
+                log.warning("balances wait for the store: %s", error)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def turn(self) -> None:
+        """Ask for every SIM whose time has come, one after the other."""
+        for row in await self._offload.run(balances.on_host, self._settings.host):
+            way = self._way(row)
+            if way is None or way.ussd is None or not _due(row, way.every, self._now()):
+                continue
+            try:
+                await self.ask(row["iccid"], "schedule")
+            except UssdError as error:
+                log.info("balance of %s: %s", row["iccid"], error)
+
+    async def ask(self, iccid: str, who: str) -> Credit:
+        """Ask now, and keep the answer.
+
+        Raises:
+            UssdError: as `UssdDesk.ask`; ``not_configured`` where the SIM's plan names no code.
+            StoreError: it cannot be written down.
+        """
+        row: Row | None = await self._offload.run(balances.one, iccid)
+        if row is None:
+            raise UssdError("not_found", iccid)
+        way = self._way(row)
+        if way is None or way.ussd is None:
+            raise UssdError("not_configured", iccid)
+        code, *answers = way.ussd.split()
+        try:
+            dialogue = await self._desk.ask(iccid, (code, *answers), who)
+        except UssdError as error:
+            if error.slug not in {"not_found", "not_here", "stopping"}:
+                await self._keep(iccid, None, error.slug, way)
+            raise
+        text = dialogue.told[-1].text
+        found = amount(text, way.match)
+        await self._keep(iccid, found, "" if found is not None else dialogue.told[-1].status, way)
+        return Credit(found, self._plan_currency(row), text)
+
+    async def _keep(self, iccid: str, found: float | None, what: str, way: BalanceAsk) -> None:
+        def work(tx: Tx) -> bool:
+            return balances.write(tx, iccid, found, self._now(), how="ussd", what=what, low=way.low)
+
+        if await self._offload.run(work):
+            log.warning("the credit of %s is low: %s", iccid, found)
+
+    def _plan_name(self, row: Row) -> str | None:
+        said = self._settings.sims.get(row["iccid"])
+        name: str | None = (said.plan if said is not None else None) or row["plan"]
+        return name
+
+    def _way(self, row: Row) -> BalanceAsk | None:
+        return self._settings.plan(self._plan_name(row)).balance
+
+    def _plan_currency(self, row: Row) -> str | None:
+        return self._settings.plan(self._plan_name(row)).currency
+
+
+def _due(row: Row, every: timedelta, now: datetime) -> bool:
+    """Neither told within `every` nor asked within the last hour (or `every`, where that is less)."""
+    told, asked = row["told_at"], row["asked_at"]
+    if told is not None and now - from_us(told) < every:
+        return False
+    return asked is None or now - from_us(asked) >= min(every, _AGAIN_AFTER)

@@ -1,0 +1,173 @@
+"""USSD and balances of a farm: who may be asked what, what is kept, and when the schedule asks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modemfarm.errors import NoAnswerError
+from modemfarm.farm.balances import Balances
+from modemfarm.farm.settings import FarmSettings
+from modemfarm.farm.ussd import UssdDesk
+from modemfarm.model import BalanceAsk, Plan, SimSettings
+from modemfarm.modem.asking import NotAskedError
+from modemfarm.modem.ussd import Dialogue, Told, UssdError
+from modemfarm.store import balances, migrations, sims
+from modemfarm.store.engine import Store, Tx
+from modemfarm.store.offload import Offload
+
+CARD, OTHER = "8986001234567890123", "8986001234567890131"
+
+
+class Modem:
+    """Answers as it is told to."""
+
+    path = "ttyV0"
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, ...]] = []
+        self.answer: Dialogue | Exception = Dialogue((Told("done", "Balance 12.34 CNY"),), "plain")
+
+    async def ussd(self, steps: Sequence[str]) -> Dialogue:
+        self.asked.append(tuple(steps))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def says(self, text: str) -> None:
+        self.answer = Dialogue((Told("done", text),), "plain")
+
+
+class Office:
+    """A farm's store with one SIM in a modem here and one elsewhere."""
+
+    def __init__(self, store: Store, offload: Offload) -> None:
+        self.store, self.modem = store, Modem()
+        self.at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+        way = BalanceAsk(ussd="*111# 1", low=5.0)
+        settings = FarmSettings(
+            host="shop",
+            plans={"paid": Plan("paid", currency="CNY", balance=way)},
+            sims={CARD: SimSettings(CARD, plan="paid")},
+        )
+        self.desk = UssdDesk({"ttyV0": self.modem}, offload, "shop", lambda: self.at)  # type: ignore[dict-item] # a double
+        self.balances = Balances(self.desk, offload, settings, lambda: self.at)
+        with store.write() as tx:
+            for iccid, path, host in ((CARD, "ttyV0", "shop"), (OTHER, "ttyV0", "cellar")):
+                sims.seen(tx, iccid, self.at, imsi=None, number=None, smsc=None, path=path, host=host)
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        with self.store.read() as tx:
+            return tx.all("SELECT subject, data FROM events WHERE kind = :kind ORDER BY id", kind=kind)
+
+    def history(self) -> list[float | None]:
+        return [row["amount"] for row in self.store.look(balances.history, CARD)]
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Office]:
+    store = Store("sqlite:///farm.db", tmp_path)
+    migrations.upgrade(store, datetime(2026, 3, 1, tzinfo=UTC))
+    offload = Offload(store)
+    offload.start()
+    yield Office(store, offload)
+    offload.stop()
+    store.close()
+
+
+async def test_a_dialogue_is_written_down_without_what_may_be_a_voucher(office: Office) -> None:
+    dialogue = await office.desk.ask(CARD, ("*104*1234567890#",), "anna")
+    assert dialogue.told[0].text == "Balance 12.34 CNY"
+    (event,) = office.events("sim.ussd")
+    assert event["subject"] == CARD
+    assert "anna" in event["data"]
+    assert "1234567890" not in event["data"]
+
+
+@pytest.mark.parametrize(
+    ("iccid", "steps", "slug"),
+    [
+        (CARD, ("**04*1234*1111*1111#",), "bad_code"),
+        (CARD, (), "bad_code"),
+        (CARD, ("*1#", 'a"b'), "bad_code"),
+        (CARD, ("*1#",) * 7, "bad_code"),
+        ("8986001234567890999", ("*100#",), "not_found"),
+        (OTHER, ("*100#",), "not_here"),
+    ],
+)
+async def test_what_cannot_be_asked_reaches_no_modem(
+    office: Office, iccid: str, steps: tuple[str, ...], slug: str
+) -> None:
+    with pytest.raises(UssdError) as caught:
+        await office.desk.ask(iccid, steps, "anna")
+    assert caught.value.slug == slug
+    assert office.modem.asked == []
+
+
+async def test_each_failure_of_a_modem_has_its_name(office: Office) -> None:
+    for error, slug in (
+        (NotAskedError("busy"), "busy"),
+        (NotAskedError("full"), "busy"),
+        (NotAskedError("stopping"), "stopping"),
+        (NoAnswerError("AT+CUSD", 90), "no_reply"),
+        (UssdError("refused", "ERROR"), "refused"),
+    ):
+        office.modem.answer = error
+        with pytest.raises(UssdError) as caught:
+            await office.desk.ask(CARD, ("*100#",), "anna")
+        assert caught.value.slug == slug
+
+
+async def test_a_balance_is_kept_and_low_credit_is_told_once(office: Office) -> None:
+    credit = await office.balances.ask(CARD, "anna")
+    assert (credit.amount, credit.currency) == (12.34, "CNY")
+    assert office.modem.asked == [("*111#", "1")]
+    for text in ("Balance 4.90", "Balance 4.80", "Balance 20.00", "Balance 1.00"):
+        office.at += timedelta(hours=1)
+        office.modem.says(text)
+        await office.balances.ask(CARD, "anna")
+    assert office.history() == [1.0, 20.0, 4.8, 4.9, 12.34]
+    assert len(office.events("sim.low_balance")) == 2
+
+    def known(tx: Tx) -> float | None:
+        row = balances.one(tx, CARD)
+        return None if row is None else row["balance"]
+
+    assert office.store.look(known) == 1.0
+
+
+async def test_a_sim_whose_plan_names_no_code_is_not_asked(office: Office) -> None:
+    with pytest.raises(UssdError, match="not_configured"):
+        await office.balances.ask(OTHER, "anna")
+
+
+async def test_the_schedule_asks_once_a_day_and_again_after_an_hour_when_it_failed(office: Office) -> None:
+    office.modem.answer = UssdError("no_reply")
+    await office.balances.turn()
+    await office.balances.turn()
+    assert len(office.modem.asked) == 1
+    office.at += timedelta(hours=1)
+    office.modem.says("Balance 12.34 CNY")
+    await office.balances.turn()
+    assert office.history() == [12.34, None]
+    office.at += timedelta(hours=23)
+    await office.balances.turn()
+    assert len(office.modem.asked) == 2
+    office.at += timedelta(hours=1)
+    await office.balances.turn()
+    assert len(office.modem.asked) == 3
+
+
+async def test_the_schedule_goes_on_while_it_runs(office: Office) -> None:
+    running = asyncio.ensure_future(office.balances.run())
+    async with asyncio.timeout(10):
+        while not office.history():
+            await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.wait({running})
+    assert office.modem.asked == [("*111#", "1")]

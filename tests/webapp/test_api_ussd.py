@@ -1,0 +1,54 @@
+"""`POST /v1/sims/{iccid}/ussd`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from modemfarm.modem.ussd import UssdError
+from modemfarm.webapp.app import create_app
+from tests.webapp.sample import Sample
+
+
+def _with(farm: Sample, answer: dict[str, Any] | UssdError) -> list[tuple[str, tuple[str, ...]]]:
+    asked: list[tuple[str, tuple[str, ...]]] = []
+
+    def ussd(iccid: str, steps: Sequence[str], who: str) -> dict[str, Any]:
+        asked.append((iccid, tuple(steps)))
+        assert who.startswith("key ")
+        if isinstance(answer, UssdError):
+            raise answer
+        return answer
+
+    farm.deps = replace(farm.deps, ussd=ussd)
+    farm.app = create_app(farm.deps)
+    return asked
+
+
+def test_a_code_and_answers_go_to_the_sim(farm: Sample) -> None:
+    farm.modem(1)
+    iccid = farm.api().get("/v1/sims").get_json()["data"][0]["iccid"]
+    asked = _with(farm, {"iccid": iccid, "status": "done", "text": "12.34", "dialogue": []})
+    answer = farm.api().post(f"/v1/sims/{iccid}/ussd", json={"code": "*111#", "answers": ["1"]})
+    assert (answer.status_code, answer.get_json()["text"]) == (200, "12.34")
+    assert asked == [(iccid, ("*111#", "1"))]
+
+
+@pytest.mark.parametrize(("slug", "status"), [("bad_code", 422), ("no_reply", 409), ("not_here", 409), ("busy", 409)])
+def test_what_went_wrong_has_its_code(farm: Sample, slug: str, status: int) -> None:
+    farm.modem(1)
+    iccid = farm.api().get("/v1/sims").get_json()["data"][0]["iccid"]
+    _with(farm, UssdError(slug))
+    answer = farm.api().post(f"/v1/sims/{iccid}/ussd", json={"code": "*100#"})
+    assert answer.status_code == status
+    assert answer.get_json()["code"] in {slug, f"ussd_{slug}"}
+
+
+def test_an_unknown_sim_and_a_farm_without_modems_are_told(farm: Sample) -> None:
+    farm.modem(1)
+    iccid = farm.api().get("/v1/sims").get_json()["data"][0]["iccid"]
+    assert farm.api().post("/v1/sims/8986009999999999999/ussd", json={"code": "*100#"}).status_code == 404
+    assert farm.api().post(f"/v1/sims/{iccid}/ussd", json={"code": "*100#"}).get_json()["code"] == "ussd_not_here"
