@@ -9,6 +9,7 @@ import os
 import re
 import sqlite3
 import stat
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,6 +29,8 @@ T = TypeVar("T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
 WAL_PAGES = 8192  # 32 MB: a commit moves the log only where the daemon's own checkpoints do not keep it shorter
+_DAMAGE = ("malformed", "file is not a database")  # SQLITE_CORRUPT, SQLITE_NOTADB
+_MADE_WITHIN_S = 1.0  # another process between making the file and its first page
 BUSY_WITHIN_MS = 10_000  # another process's short transaction; a longer wait is an error
 
 
@@ -54,12 +57,13 @@ class Tx:
     and 50 µs as a SQLAlchemy construct (docs/decisions/sqlalchemy.md).
     """
 
-    __slots__ = ("_cursor", "_error", "connection", "sqlite")
+    __slots__ = ("_cursor", "_error", "_file", "connection", "sqlite")
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.sqlite = connection.dialect.name == "sqlite"
         self._error = connection.dialect.loaded_dbapi.Error
+        self._file = connection.engine.url.database if self.sqlite else None
         self._cursor = connection.connection.cursor()
 
     def run(self, sql: str, **binds: object) -> int:
@@ -92,18 +96,21 @@ class Tx:
         try:
             self._cursor.executemany(sql if self.sqlite else _pyformat(sql), binds)
         except self._error as error:
-            raise _renamed(error) from error
+            raise _renamed(error, self._file) from error
         return int(self._cursor.rowcount)
 
     def _execute(self, sql: str, binds: Mapping[str, object]) -> None:
         try:
             self._cursor.execute(sql if self.sqlite else _pyformat(sql), binds)
         except self._error as error:
-            raise _renamed(error) from error
+            raise _renamed(error, self._file) from error
 
 
-def _renamed(error: Exception) -> StoreError:
+def _renamed(error: Exception, file: Path | str | None) -> StoreError:
     text = str(error).strip()
+    if file is not None and any(sign in text for sign in _DAMAGE):
+        what = f"{file} is damaged ({text}): look with `modemfarm db check`, stop the daemon and restore a backup"
+        return StoreError(what)
     if "locked" in text or "lock timeout" in text:
         return StoreBusyError(f"the database is busy: {text}")
     return StoreError(text or type(error).__name__)
@@ -132,6 +139,7 @@ class Store:
             self.file = base / (parsed.database or "modemfarm.db")
             parsed = parsed.set(database=str(self.file))
         self.url: URL = parsed
+        self._whole = False  # it has pages, or this process made it
         self._writer = self._engine("BEGIN IMMEDIATE")
         self._reader = self._engine("BEGIN")
 
@@ -195,6 +203,7 @@ class Store:
         try:
             self._base.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._whole = self._whole or not self.file.exists()
             os.close(os.open(self.file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         except OSError as error:
             raise StoreError(f"cannot create {self.file}: {error.strerror}") from error
@@ -202,6 +211,32 @@ class Store:
     def exists(self) -> bool:
         """Whether there is a database file (always true for a server)."""
         return self.file is None or self.file.exists()
+
+    def _refuse_emptied(self) -> None:
+        """Refuse a file that lost its pages, before SQLite throws away the log that may still hold some.
+
+        A database of no octets is a new one to SQLite; beside a log or a daemon's lock it was one in use.
+        """
+        if self._whole or self.file is None:
+            return
+        until = time.monotonic() + _MADE_WITHIN_S
+        while not self._has_pages(self.file):
+            signs = (Path(f"{self.file}-wal"), Path(f"{self.file}-shm"), self._base / "daemon.lock")
+            sign = next((sign for sign in signs if sign.exists()), None)
+            if sign is None:
+                return
+            if time.monotonic() > until:
+                what = f"{self.file} is empty, though {sign} says that it was in use: its contents may be lost"
+                raise StoreError(f"{what}; restore a backup, or move these files away to begin anew")
+            time.sleep(0.05)
+        self._whole = True
+
+    @staticmethod
+    def _has_pages(file: Path) -> bool:
+        try:
+            return file.stat().st_size > 0
+        except FileNotFoundError:
+            return True  # told as missing elsewhere
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Tx]:
@@ -219,20 +254,22 @@ class Store:
     def _transaction(self, engine: Engine) -> Iterator[Tx]:
         if not self.exists():
             raise StoreError(f"there is no database at {self.file}")
+        self._refuse_emptied()
         try:
             with engine.begin() as connection:
                 yield Tx(connection)
         except DBAPIError as error:
-            raise _renamed(error.orig if isinstance(error.orig, Exception) else error) from error
+            raise _renamed(error.orig if isinstance(error.orig, Exception) else error, self.file) from error
         except SQLAlchemyError as error:
             raise StoreError(str(error)) from error
 
     def connect(self) -> Connection:
         """A connection to keep: the writer thread's."""
+        self._refuse_emptied()
         try:
             return self._writer.connect()
         except DBAPIError as error:
-            raise _renamed(error.orig if isinstance(error.orig, Exception) else error) from error
+            raise _renamed(error.orig if isinstance(error.orig, Exception) else error, self.file) from error
 
     def run(self, work: Callable[..., T], *args: Any) -> T:
         """Call one store function in a write transaction of its own."""
@@ -259,6 +296,6 @@ def checkpoint(store: Store) -> None:
         with engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
     except DBAPIError as error:
-        raise _renamed(error.orig if isinstance(error.orig, Exception) else error) from error
+        raise _renamed(error.orig if isinstance(error.orig, Exception) else error, store.file) from error
     finally:
         engine.dispose()

@@ -115,6 +115,9 @@ def test_a_damaged_database_is_told_apart(farm: FarmAt) -> None:
     ran = farm("messages", "list")
     assert ran.code == 5
     assert "Traceback" not in ran.err
+    assert "modemfarm.db is damaged" in ran.err
+    assert "db check" in ran.err
+    assert "restore a backup" in ran.err
 
 
 def test_db_check_fails_when_it_finds_a_fault(farm: FarmAt) -> None:

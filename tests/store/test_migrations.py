@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from modemfarm.errors import SchemaOutdatedError, StoreError
-from modemfarm.store import hosts, migrations
+from modemfarm.store import engine, hosts, migrations
 from modemfarm.store.engine import Store
 from modemfarm.store.schema import SCHEMA, meta
 from tests.postgres import Cluster
@@ -90,9 +90,34 @@ def test_a_damaged_database_is_an_error_of_the_store(tmp_path: Path) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[:100] + b"\xff" * 4096 + whole[4196:])
     damaged = Store("sqlite:///farm.db", tmp_path)
-    with pytest.raises(StoreError, match="malformed"):
+    with pytest.raises(StoreError, match="malformed") as caught:
         migrations.found(damaged)
+    assert str(path) in str(caught.value)
+    assert "restore a backup" in str(caught.value)
     damaged.close()
+
+
+@pytest.mark.parametrize("sign", ["farm.db-wal", "farm.db-shm", "daemon.lock"])
+def test_an_emptied_database_is_not_a_new_one(tmp_path: Path, sign: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_MADE_WITHIN_S", 0.01)
+    for name in ("farm.db", sign):
+        (tmp_path / name).touch()
+    store = Store("sqlite:///farm.db", tmp_path)
+    for ask in (migrations.check, migrations.found, lambda store: migrations.upgrade(store, NOW)):
+        with pytest.raises(StoreError, match=r"is empty.*may be lost.*restore a backup"):
+            ask(store)
+    with pytest.raises(StoreError, match="is empty"):
+        store.connect()
+    assert (tmp_path / "farm.db").stat().st_size == 0
+    assert (tmp_path / sign).exists()
+    store.close()
+
+
+def test_a_database_is_made_where_none_was_although_a_daemon_holds_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "daemon.lock").touch()
+    store = Store("sqlite:///farm.db", tmp_path)
+    assert migrations.upgrade(store, NOW)
+    store.close()
 
 
 def test_somebody_elses_database_is_left_alone(tmp_path: Path) -> None:
