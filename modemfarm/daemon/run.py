@@ -7,7 +7,6 @@ import logging
 import os
 import resource
 import secrets
-import signal
 import socket
 import sys
 import tomllib
@@ -28,6 +27,7 @@ from modemfarm.daemon.devices import Devices
 from modemfarm.daemon.errands import Errands
 from modemfarm.daemon.lock import StateLock
 from modemfarm.daemon.notify import feed_watchdog, notify
+from modemfarm.daemon.signals import Signals
 from modemfarm.daemon.simulated import SimulatorProcess
 from modemfarm.errors import ConfigError, StoreError
 from modemfarm.farm.balances import Balances
@@ -165,7 +165,6 @@ class Daemon:
         self._demo = None if demo is None else SimulatedNetwork(demo / "control.sock", store)
         self._guard: ClockGuard | None = None
         self._stop = asyncio.Event()
-        self._signals = 0
 
     def _make_fleet(self) -> Fleet:
         folders = [shipped("drivers")]
@@ -192,8 +191,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         # ports open and close off the loop, and a stuck one may take its time
         loop.set_default_executor(ThreadPoolExecutor(PORT_THREADS, thread_name_prefix="port"))
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._signalled)
+        Signals(loop, self._stop.set).install()
         self._offload.start()
         guard = self._guard = await self._enter()
         housekeeping = Housekeeping(
@@ -272,12 +270,6 @@ class Daemon:
             log.error("stopping: %s", error)  # noqa: TRY400 # the store's words say it all
         self._offload.stop()
         self._store.close()
-
-    def _signalled(self) -> None:
-        self._signals += 1
-        if self._signals > 1:
-            os._exit(1)
-        self._stop.set()
 
     def _trouble(self) -> str | None:
         if self._journal.store_down_since is not None:
