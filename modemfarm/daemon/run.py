@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import resource
-import secrets
 import socket
 import sys
 import tomllib
@@ -25,6 +23,7 @@ from modemfarm.daemon.control import ControlServer
 from modemfarm.daemon.demo import SimulatedNetwork
 from modemfarm.daemon.devices import Devices
 from modemfarm.daemon.errands import Errands
+from modemfarm.daemon.lease import enter
 from modemfarm.daemon.lock import StateLock
 from modemfarm.daemon.notify import feed_watchdog, notify
 from modemfarm.daemon.signals import Signals
@@ -91,6 +90,7 @@ def run(config: Config, *, simulate: int | None = None, demo: Path | None = None
     try:
         store = Store(config.database, config.state_dir)
         migrations.upgrade(store, _now())
+        instance = enter(store, config.host, config.state_dir, VERSION, _now())
         with ExitStack() as stack:
             if simulate:
                 simulator = SimulatorProcess(config.state_dir / "sim", simulate)
@@ -101,7 +101,7 @@ def run(config: Config, *, simulate: int | None = None, demo: Path | None = None
                 # beside virtual modems no real one is opened unasked: a try must not send from somebody's SIM
                 virtual = replace(config.modem, ports=tuple(dict.fromkeys(ports)), discover=False)
                 config = replace(config, modem=virtual)
-            asyncio.run(Daemon(config, store, demo).run())
+            asyncio.run(Daemon(config, store, demo, instance).run())
     finally:
         lock.release()
     return 0
@@ -137,11 +137,13 @@ def farm_settings(config: Config) -> FarmSettings:
 class Daemon:
     """Everything that runs in one process, built once."""
 
-    def __init__(self, config: Config, store: Store, demo: Path | None, now: Callable[[], datetime] = _now) -> None:
+    def __init__(
+        self, config: Config, store: Store, demo: Path | None, instance: str, now: Callable[[], datetime] = _now
+    ) -> None:
         self._config = config
         self._store = store
         self._now = now
-        self._instance = secrets.token_hex(8)
+        self._instance = instance
         self._settings = farm_settings(config)
         errors = ErrorTable.from_mapping(_toml(shipped("drivers") / "errors.toml"))
         exempt = (*EXEMPT, "transactional") if config.intake.transactional_after_opt_out else EXEMPT
@@ -241,13 +243,12 @@ class Daemon:
             await self._leave()
 
     async def _enter(self) -> ClockGuard:
-        """Take the lease and settle what a dead instance left open."""
+        """Settle what a dead instance of this host left open; the lease is taken."""
         now = self._now()
         newest = await self._offload.run(hosts.newest_moment)
         back, unknown = await self._offload.run(hosts.recover, self._settings.host, now)
         if back or unknown:
             log.warning("after a crash: %d parts wait again, %d may have been sent", back, unknown)
-        await self._offload.run(hosts.take_lease, self._settings.host, self._instance, os.getpid(), VERSION, now)
         self._journal.refresh_sims(await self._offload.run(sims.all_sims))
         return ClockGuard(now, None if newest is None else from_us(newest))
 
@@ -264,7 +265,8 @@ class Daemon:
 
     async def _leave(self) -> None:
         try:
-            await self._offload.run(hosts.recover, self._settings.host, self._now())
+            if await self._offload.run(hosts.renew_lease, self._settings.host, self._instance, self._now()):
+                await self._offload.run(hosts.recover, self._settings.host, self._now())
             await self._offload.run(hosts.end_lease, self._settings.host, self._instance, self._now())
         except StoreError as error:
             log.error("stopping: %s", error)  # noqa: TRY400 # the store's words say it all

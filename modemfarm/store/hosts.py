@@ -11,22 +11,39 @@ from modemfarm.store.queue import give_back
 from modemfarm.store.reports import RESULT_WITHIN
 
 LEASE = timedelta(seconds=15)
+RUN = ":"  # in an instance: between the state directory's name and that of its run
 
 
-def take_lease(tx: Tx, host: str, instance: str, pid: int, version: str, now: datetime) -> None:
-    """Enter this daemon as the one that runs on `host`; the holder of the state directory's lock may always."""
-    tx.run(
+def take_lease(tx: Tx, host: str, instance: str, pid: int, version: str, now: datetime) -> bool:
+    """Enter this daemon as the one that runs on `host`.
+
+    Args:
+        instance: the name of its state directory, `RUN`, the name of this run. Who holds the state directory
+            has the lock of it, so its own lease never stands in its way.
+
+    Returns:
+        False where the lease of another one's still runs; nothing is changed then.
+    """
+    moved = tx.run(
         "INSERT INTO hosts (name, instance, pid, version, started_at, lease_until)"
         " VALUES (:name, :instance, :pid, :version, :now, :until) ON CONFLICT (name) DO UPDATE SET"
         " instance = excluded.instance, pid = excluded.pid, version = excluded.version,"
-        " started_at = excluded.started_at, lease_until = excluded.lease_until",
+        " started_at = excluded.started_at, lease_until = excluded.lease_until"
+        " WHERE hosts.lease_until <= excluded.started_at OR hosts.instance LIKE :own",
         name=host,
+        own=instance.partition(RUN)[0] + RUN + "%",
         instance=instance,
         pid=pid,
         version=version,
         now=to_us(now),
         until=to_us(now + LEASE),
     )
+    return bool(moved)
+
+
+def holder(tx: Tx, host: str) -> Row | None:
+    """Who took a host's name last: columns instance, pid, lease_until."""
+    return tx.one("SELECT instance, pid, lease_until FROM hosts WHERE name = :name", name=host)
 
 
 def renew_lease(tx: Tx, host: str, instance: str, now: datetime) -> bool:

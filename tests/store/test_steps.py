@@ -717,14 +717,24 @@ def test_what_ended_by_an_error_line_is_not_waited_for(store: Store) -> None:
         assert hosts.open_attempt(tx, "here", "/dev/23", after(1), None) is None
 
 
-def test_the_lease_of_a_name_belongs_to_the_last_who_took_it(store: Store) -> None:
+def test_the_lease_of_a_name_belongs_to_the_last_run_that_took_it(store: Store) -> None:
     with store.write() as tx:
-        hosts.take_lease(tx, "here", "a", 1, "0", NOW)
-        assert hosts.renew_lease(tx, "here", "a", after(5))
-        hosts.take_lease(tx, "here", "b", 2, "0", after(6))
-        assert not hosts.renew_lease(tx, "here", "a", after(7))
+        assert hosts.take_lease(tx, "here", "a:1", 1, "0", NOW)
+        assert hosts.renew_lease(tx, "here", "a:1", after(5))
+        assert hosts.take_lease(tx, "here", "a:2", 2, "0", after(6))
+        assert not hosts.renew_lease(tx, "here", "a:1", after(7))
         assert [row["pid"] for row in hosts.alive(tx, after(20))] == [2]
         assert hosts.alive(tx, after(22)) == []
+
+
+def test_a_living_lease_is_not_taken_by_another_state_directory(store: Store) -> None:
+    with store.write() as tx:
+        assert hosts.take_lease(tx, "here", "a:1", 1, "0", NOW)
+        assert not hosts.take_lease(tx, "here", "b:1", 2, "0", after(14))
+        assert hosts.take_lease(tx, "there", "b:1", 2, "0", after(14))
+        assert hosts.renew_lease(tx, "here", "a:1", after(14))
+        hosts.end_lease(tx, "here", "a:1", after(15))
+        assert hosts.take_lease(tx, "here", "b:1", 2, "0", after(15))
 
 
 def test_intake_settings_of_the_suite_are_the_defaults() -> None:
