@@ -18,7 +18,7 @@ from modemfarm.store.engine import Tx
 from modemfarm.webapp import asking, forecast
 from modemfarm.webapp.access import deps
 from modemfarm.webapp.language import words
-from modemfarm.webapp.page import back, person, seen_farm, show, write
+from modemfarm.webapp.page import back, fragment, person, seen_farm, show, write
 from modemfarm.webapp.problems import not_found
 from modemfarm.webapp.settings import WebDeps
 
@@ -45,9 +45,20 @@ def _frame() -> dict[str, Any]:
 @routes.get("/messages/<int:message_id>")
 @person
 def message(message_id: int) -> Response:
+    return show("message.html", mark="", **_story(message_id), **_frame())
+
+
+@routes.get("/fragment/messages/<int:message_id>")
+@person
+def story(message_id: int) -> Response:
+    return fragment("_story.html", **_story(message_id))
+
+
+def _story(message_id: int) -> dict[str, Any]:
+    """A message, what became of it, and what a person can do about it."""
     with deps().store.read() as tx:
         found = views.message(tx, min(message_id, 2**62))
-        story = views.explain(tx, min(message_id, 2**62))
+        told = views.explain(tx, min(message_id, 2**62))
     if found is None:
         raise not_found(f"message {message_id}")
     can = {
@@ -55,7 +66,7 @@ def message(message_id: int) -> Response:
         "retry": found["state"] in {"failed", "undelivered", "expired", "canceled"},
         "resolve": found["state"] == MessageState.UNKNOWN,
     }
-    return show("message.html", mark="", m=found, story=story, can=can, **_frame())
+    return {"m": found, "story": told, "can": can}
 
 
 @routes.post("/messages/<int:message_id>/cancel")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import socket
 import threading
 from typing import Any
@@ -31,7 +30,8 @@ class Server:
         try:
             listener = socket.create_server((settings.host, settings.port), family=family, backlog=256)
         except OSError as error:
-            what = f"cannot listen on {settings.host}:{settings.port}: {os.strerror(error.errno or 0)}"
+            why = str(error.strerror or error).partition(" (while")[0]  # socket repeats the address there
+            what = f"cannot listen on {settings.host}:{settings.port}: {why}"
             raise ConfigError("", "http.listen", what) from error
         self.port: int = listener.getsockname()[1]
         self._map: dict[int, Any] = {}

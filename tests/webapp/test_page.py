@@ -9,7 +9,7 @@ import pytest
 from modemfarm import wording
 from modemfarm.errors import StoreError
 from modemfarm.model import PartState
-from modemfarm.store import devices, keys, views
+from modemfarm.store import devices, keys, suppress, views
 from modemfarm.webapp.server import serve
 from modemfarm.webapp.settings import WebSettings
 from tests.webapp.sample import ICCID, NOW, Sample
@@ -149,6 +149,20 @@ def test_a_story_is_told_and_a_person_decides(farm: Sample) -> None:
     assert client.get("/messages/999").status_code == 404
 
 
+def test_a_story_goes_on_while_one_looks_at_it(farm: Sample) -> None:
+    message = farm.take()
+    client = farm.person()
+    path = f"/fragment/messages/{message}"
+    assert f'hx-get="{path}?seen="' in client.get(f"/messages/{message}").get_data(as_text=True)
+    before = client.get(path).get_data(as_text=True)
+    mark = re.search(r"seen=([0-9a-f]{16})", before)
+    assert mark is not None
+    assert client.get(f"{path}?seen={mark[1]}").status_code == 204
+    farm.left(message, PartState.SENT)
+    after = client.get(f"{path}?seen={mark[1]}").get_data(as_text=True)
+    assert ("The network took a part" in before, "The network took a part" in after) == (False, True)
+
+
 def test_a_message_is_cancelled_and_sent_again(farm: Sample) -> None:
     waits = farm.take()
     client = farm.person()
@@ -179,6 +193,15 @@ def test_the_counter_counts_while_one_types(farm: Sample) -> None:
     assert "2 parts · 145 left · GSM-7" in said.get_data(as_text=True)
     said = client.post("/send/measure?lang=zh", data={"csrf": token, "to": "", "text": "您好"})
     assert "1 条 · 还可写 68 字 · UCS-2" in said.get_data(as_text=True)
+
+
+def test_the_counter_says_in_words_that_a_message_would_be_refused(farm: Sample) -> None:
+    with farm.store.write() as tx:
+        suppress.add(tx, "+8613800138000", "13800138000"[-9:], "person", NOW)
+    client = farm.person()
+    token = form_token(client.get("/send").get_data(as_text=True))
+    said = client.post("/send/measure", data={"csrf": token, "to": "13800138000", "text": "Hello"})
+    assert "Would be refused: this person asked for no more messages." in said.get_data(as_text=True)
 
 
 def test_the_inbox_marks_where_someone_opted_out_and_counts_what_is_new(farm: Sample) -> None:

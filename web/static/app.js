@@ -1,11 +1,18 @@
 // The page without this file works by plain forms and links; this adds what htmx does not say by itself.
 (function () {
   "use strict";
-  var banner = null;
+  var title = "";  // the last one that the farm itself gave
+  // The title tells of it too: in a background tab it is all that is seen.
   function offline(on) {
-    banner = document.querySelector(".offline");
+    var banner = document.querySelector(".offline");
     document.documentElement.classList.toggle("is-offline", on);
-    if (banner) banner.hidden = !on;
+    if (!banner) return;
+    banner.hidden = !on;
+    var words = banner.textContent;
+    if (on && document.title !== words) {
+      title = document.title;
+      document.title = words;
+    } else if (!on && document.title === words) document.title = title;
   }
   document.addEventListener("htmx:sendError", function () { offline(true); });
   document.addEventListener("htmx:timeout", function () { offline(true); });

@@ -1,0 +1,180 @@
+"""A real Chromium, and what a page must keep in any of its languages and widths."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver import Chrome
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.remote.webelement import WebElement
+
+from tests.e2e.farm import until
+from tests.needs import require
+
+WHY = "the page is looked at in a real browser (Debian: apt-get install chromium chromium-driver)"
+PATIENCE_S = 30.0
+OPTIONS = (
+    "--headless=new",
+    "--no-sandbox",  # Chromium's sandbox does not run as root, as in containers
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--force-color-profile=srgb",
+    "--hide-scrollbars",
+    "--lang=en",
+)
+# What is seen of the page's text: pieces smaller than 16 px.
+_SMALL = """
+const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (walk.nextNode()) {
+  const text = walk.currentNode.textContent.trim(), element = walk.currentNode.parentElement;
+  if (!text || !element.checkVisibility()) continue;
+  const size = parseFloat(getComputedStyle(element).fontSize);
+  if (size < 16) found.push(`${size} px: ${text.slice(0, 40)}`);
+}
+for (const field of document.querySelectorAll("input:not([type=hidden]), textarea, select"))
+  if (parseFloat(getComputedStyle(field).fontSize) < 16) found.push(`field ${field.name}`);
+return found;
+"""
+# Whatever a finger is to hit, except links inside a sentence.
+_TIGHT = """
+const found = [];
+for (const target of document.querySelectorAll(
+    "button, [role=button], nav a, .langs a, .brand, .queue a, .rows a, .card > header a, .reply, summary, textarea,"
+    + "input:not([type=hidden]), table.list a")) {
+  if (!target.checkVisibility()) continue;
+  const box = target.getBoundingClientRect();
+  if (box.height < 43.9 || box.width < 43.9)
+    found.push(`${target.tagName} ${target.innerText || target.name}: ${box.width} x ${box.height}`);
+}
+return found;
+"""
+_WIDE = """
+const limit = window.innerWidth, found = [];
+if (document.documentElement.scrollWidth > limit) {
+  found.push(`page ${document.documentElement.scrollWidth}`);
+  for (const element of document.body.querySelectorAll("*"))
+    if (element.getBoundingClientRect().right > limit + .5)
+      found.push(`${element.tagName}.${element.className}: ${element.getBoundingClientRect().right}`);
+}
+return found.slice(0, 6);
+"""
+
+
+class Browser:
+    """One window of Chromium."""
+
+    def __init__(self, driver: Chrome) -> None:
+        self.driver = driver
+        self.base = ""
+
+    def width(self, pixels: int, height: int = 900) -> None:
+        """Make the window so wide; under 600 px it is a phone's."""
+        shape = {"width": pixels, "height": height, "deviceScaleFactor": 1, "mobile": pixels < 600}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", shape)
+
+    def open(self, path: str) -> None:
+        """Load a page of ours."""
+        self.driver.get(self.base + path)
+
+    @property
+    def path(self) -> str:
+        """Where the window is now."""
+        return urlsplit(self.driver.current_url).path
+
+    @property
+    def title(self) -> str:
+        """The document's title, of which a background tab tells."""
+        return self.driver.title
+
+    def run(self, script: str, *args: object) -> Any:
+        """What a script in the page returns."""
+        return self.driver.execute_script(script, *args)
+
+    def all(self, css: str) -> list[WebElement]:
+        """Every element that fits."""
+        return list(self.driver.find_elements("css selector", css))
+
+    def text(self, css: str) -> str:
+        """What is to be read in all elements that fit; pieces that were swapped meanwhile are read again."""
+        said = self.run(
+            "return [...document.querySelectorAll(arguments[0])].filter(e => e.checkVisibility()).map(e => e.innerText)",
+            css,
+        )
+        return "\n".join(said)
+
+    def press(self, word: str, css: str = "button, [role=button], nav a") -> None:
+        """Click what bears this word, once it is there."""
+
+        def pressed() -> bool:
+            try:
+                for element in self.all(css):
+                    if word in element.text and element.is_displayed():
+                        element.click()
+                        return True
+            except StaleElementReferenceException:
+                return False  # the page refreshed itself under our finger
+            return False
+
+        until(pressed, PATIENCE_S, lambda: f"no {word!r} to press on {self.path}: {self.text('body')[:800]}")
+
+    def write(self, css: str, text: str) -> None:
+        """Type into a field, in place of what it holds; by script, as the driver knows no emoji."""
+        self.run(
+            "const e = document.querySelector(arguments[0]); e.value = arguments[1];"
+            "e.dispatchEvent(new Event('input', {bubbles: true}));",
+            css,
+            text,
+        )
+
+    def wait_text(self, css: str, wanted: str, within_s: float = PATIENCE_S) -> str:
+        """Wait until something that fits says `wanted`; all that is said there."""
+        until(lambda: wanted in self.text(css), within_s, lambda: f"{wanted!r} in {css}: {self.text(css)[:1500]}")
+        return self.text(css)
+
+    def faults(self, *, targets: bool) -> list[str]:
+        """What is wrong with the page as it stands: too wide, too small."""
+        wrong = [*self.run(_WIDE), *self.run(_SMALL)]
+        return wrong + (self.run(_TIGHT) if targets else [])
+
+    def console(self) -> list[str]:
+        """What the console said since it was last asked, warnings and errors."""
+        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] != "INFO"]
+
+    def hosts(self) -> set[str]:
+        """Every host that was asked for something since this was last asked."""
+        found = set()
+        for entry in self.driver.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent":
+                parts = urlsplit(message["params"]["request"]["url"])
+                if parts.scheme != "data":
+                    found.add(parts.netloc)
+        return found
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium of the test's own, or no test."""
+    program, driver = require("chromium", WHY), require("chromedriver", WHY)
+    options = Options()
+    options.binary_location = program
+    for option in OPTIONS:
+        options.add_argument(option)
+    options.add_experimental_option("prefs", {"intl.accept_languages": "en"})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    window = Chrome(options=options, service=Service(driver))
+    try:
+        yield Browser(window)
+    finally:
+        window.quit()
