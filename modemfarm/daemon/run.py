@@ -249,6 +249,7 @@ class Daemon:
         back, unknown = await self._offload.run(hosts.recover, self._settings.host, now)
         if back or unknown:
             log.warning("after a crash: %d parts wait again, %d may have been sent", back, unknown)
+        await self._offload.run(sims.nowhere, self._settings.host, now)
         self._journal.refresh_sims(await self._offload.run(sims.all_sims))
         return ClockGuard(now, None if newest is None else from_us(newest))
 

@@ -112,6 +112,7 @@ class Housekeeping:
                 tick.moved += queue.unbind(tx, iccid)
             if how is Presence.AWAY:
                 queue.give_up_started(tx, iccid, now)
+                sims.stays_away(tx, iccid, now)
         tick.leased = hosts.renew_lease(tx, self._host, self._instance, now)
         tick.wishes = sims.take_wishes(tx, self._host)
         tick.confirmed = self._guard.doubt is not None and hosts.clock_confirmed(tx)

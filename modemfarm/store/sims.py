@@ -24,6 +24,8 @@ def seen(
 ) -> str:
     """A card was read in a modem. The same card under its IMSI alone, or its ICCID alone, is the same row.
 
+    Another card that was in this modem is absent from now on.
+
     Returns:
         The ICCID under which this card is known from now on.
     """
@@ -43,7 +45,9 @@ def seen(
             now=to_us(now),
         )
         record(tx, "sim.new", now, subject=iccid, path=path)
+        _replaced(tx, iccid, path, host, now)
         return iccid
+    _replaced(tx, known["iccid"], path, host, now)
     tx.run(
         "UPDATE sims SET imsi = coalesce(:imsi, imsi), number = coalesce(:number, number),"
         " smsc = coalesce(:smsc, smsc), path = :path, host = :host, seen_at = :now,"
@@ -65,6 +69,34 @@ def imsi(tx: Tx, iccid: str) -> str | None:
     """The subscription of a card; None where it was never read."""
     found = tx.value("SELECT imsi FROM sims WHERE iccid = :iccid", iccid=iccid)
     return None if found is None else str(found)
+
+
+def _replaced(tx: Tx, iccid: str, path: str, host: str, now: datetime) -> None:
+    """What was in this modem before this card is in none now."""
+    for row in tx.all(
+        "SELECT iccid FROM sims WHERE path = :path AND host = :host AND iccid <> :iccid",
+        path=path,
+        host=host,
+        iccid=iccid,
+    ):
+        gone(tx, row["iccid"], path, now)
+        stays_away(tx, row["iccid"], now)
+
+
+def stays_away(tx: Tx, iccid: str, now: datetime) -> None:
+    """Call a SIM absent that is in no modem; one that is parked or paused stays so."""
+    away = tx.value("SELECT 1 FROM sims WHERE iccid = :iccid AND path IS NULL AND state = 'active'", iccid=iccid)
+    if away:
+        set_state(tx, iccid, SimState.ABSENT, now)
+
+
+def nowhere(tx: Tx, host: str, now: datetime) -> None:
+    """A daemon starts: no SIM of its host is known to be in a modem yet; each has its grace from now on."""
+    tx.run(
+        "UPDATE sims SET path = NULL, seen_at = :now WHERE host = :host AND path IS NOT NULL",
+        host=host,
+        now=to_us(now),
+    )
 
 
 def pinned_to(tx: Tx, normal: str, name: str) -> str:

@@ -111,6 +111,7 @@ async def farm(
     keeping = Housekeeping(offload, journal, INBOUND, clock.now, settings.host, "run", guard, lambda _path: None)
     await offload.run(hosts.recover, settings.host, clock.now())
     await offload.run(hosts.take_lease, settings.host, "run", 1, "0", clock.now())
+    await offload.run(sims.nowhere, settings.host, clock.now())
     journal.refresh_sims(await offload.run(sims.all_sims))
     profiles, limits, modem_settings = (
         load_profiles(shipped("drivers")),

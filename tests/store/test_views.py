@@ -116,3 +116,20 @@ def test_pauses_batches_events_and_suppressions_are_listed(store: Store) -> None
         assert kinds == ["farm.paused", *["contact.opted_out"] * 3]
         assert views.batch(tx, 1) is None
         assert views.can_send(tx) is False
+
+
+def test_a_sim_that_was_taken_out_for_another_is_absent_at_once(store: Store) -> None:
+    other = CARD[:-1] + "2"
+    with store.write() as tx:
+        facts = dict.fromkeys(
+            ("imei", "usb_path", "family", "manufacturer", "model", "firmware", "signal_dbm", "operator", "technology")
+        ) | {"path": "/dev/ttyV1", "state": "working", "sentence": "ready", "params": "{}", "next_action": ""}
+        facts |= {"iccid": other, "since": to_us(NOW), "registration": "home", "last_success_at": None}
+        facts |= {"temperature_c": None, "voltage_v": None}
+        sims.write_modem(tx, "a", facts, NOW)
+        card(tx)
+        sims.seen(tx, other, NOW, imsi=None, number=None, smsc=None, path="/dev/ttyV1", host="a")
+        shown = {one["iccid"]: (one["state"], one["modem"]) for one in views.sims(tx, now=NOW)}
+        assert shown == {CARD: ("absent", None), other: ("active", "/dev/ttyV1")}
+        card(tx, 2)
+        assert {one["state"] for one in views.sims(tx, now=NOW)} == {"active"}
