@@ -32,6 +32,8 @@ _ENHANCED = re.compile(r"[0-9A-Fa-f]{14}", re.ASCII)
 _OCTET = re.compile(r"[0-9]{1,3}", re.ASCII)
 _ENCODINGS = {"auto": None, "gsm7": Encoding.GSM7, "ucs2": Encoding.UCS2}
 _BAD_INPUT = 2
+_CODES = ("tr", "es", "pt", "bn", "gu", "hi", "kn", "ml", "or", "pa", "ta", "te", "ur")
+_ISO_639 = dict(zip(LANGUAGES, _CODES, strict=True))
 
 
 @click.group()
@@ -45,7 +47,7 @@ def pdu() -> None:
 @click.option("--no-smsc", is_flag=True, help="The PDUs are bare TPDUs, without an SMSC address in front.")
 @click.pass_context
 def decode(context: click.Context, hexes: tuple[str, ...], as_json: bool, no_smsc: bool) -> None:
-    """Show what PDUs say; "-" reads a PDU a line from standard input and passes over empty lines.
+    """Show what PDUs say; "-" reads a PDU a line from standard input, and answers every line, an empty one too.
 
     TP-MTI 0 is read as SMS-DELIVER, 1 as SMS-SUBMIT, 2 as SMS-STATUS-REPORT. Octets behind the end of a TPDU are
     passed over, as SIMs pad. A malformed PDU gives an error in its place; the others are shown all the same, and the
@@ -84,13 +86,14 @@ def _validity(_context: click.Context, _parameter: click.Parameter, value: str |
 
 
 def _language(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int:
-    """The id of a national language, from its id or its English name."""
+    """The id of a national language, from its id, its English name or its ISO 639 code."""
     if value is None:
         return 0
     for language, name in LANGUAGES.items():
-        if value.casefold() in {str(language), name}:
+        if value.casefold() in {str(language), name, _ISO_639[language]}:
             return language
-    raise click.BadParameter("one of " + ", ".join(f"{language} {name}" for language, name in LANGUAGES.items()))
+    known = ", ".join(f"{language} {name} {_ISO_639[language]}" for language, name in LANGUAGES.items())
+    raise click.BadParameter(f"one of {known}")
 
 
 @pdu.command()
@@ -115,8 +118,8 @@ def _language(_context: click.Context, _parameter: click.Parameter, value: str |
 @click.option(
     "--language",
     callback=_language,
-    help="National tables of this language (1–13 or its English name) may be used: where the text needs them and "
-    "they take no more parts than UCS-2.",
+    help="National tables of this language (1–13, its English name or ISO 639 code) may be used: where the text "
+    "needs them and they take no more parts than UCS-2.",
 )
 @click.option("--smsc", help="Number of the service centre. Default: the SIM's.")
 def encode(
@@ -180,8 +183,7 @@ def _lines(hexes: Iterable[str]) -> Iterator[str]:
             yield item
             continue
         for octets in sys.stdin.buffer:
-            if line := octets.decode("utf-8", "replace").strip():
-                yield line
+            yield octets.decode("utf-8", "replace").strip()
 
 
 def _octets(text: str) -> bytes:
