@@ -33,6 +33,8 @@ def _number(farm: Farm, raw: str) -> str:
 @click.argument("numbers", metavar="NUMBER…", nargs=-1, required=True)
 @click.option(
     "--source",
+    "--channel",
+    "source",
     type=click.Choice(["phone", "counter", "web", "import"]),
     default="counter",
     show_default=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -21,9 +20,14 @@ def shipped_keywords() -> Keywords:
 
 
 def _country(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not re.fullmatch(r"[A-Za-z]{2}", value):
-        raise click.BadParameter("expected a two-letter ISO 3166 code such as CN")
-    return value.upper() if value else None
+    if value is None:
+        return None
+    from modemfarm.config.kinds import country  # noqa: PLC0415 # what reads configurations is slow to load
+
+    try:
+        return country(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.command("test")

@@ -295,3 +295,9 @@ def test_while_the_farm_is_paused_send_says_so(farm: FarmAt) -> None:
     assert farm("pause").code == 0
     (item,) = farm("send", "13800138000", "--text", "x", "--json").json
     assert (item["state"], item["reason"]) == ("held", "paused")
+
+
+def test_how_a_person_opted_out_is_also_called_the_channel(farm: FarmAt) -> None:
+    assert farm("suppress", "add", "13800138000", "--channel", "phone").code == 0
+    assert farm("suppress", "list", "--json").json["data"][0]["source"] == "phone"
+    assert farm("suppress", "add", "13800138000", "--channel", "pigeon").code == 2
