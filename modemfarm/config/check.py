@@ -33,7 +33,7 @@ def check(document: Document) -> File:
         ConfigError: the first fault by line; further ones are its notes.
     """
     # a section whose keys are all switched off reads as null
-    empty = {name for name, field in File.model_fields.items() if field.default is not None}
+    empty = {name for name, field in File.model_fields.items() if isinstance(field.default, BaseModel | dict | list)}
     values = {key: value for key, value in document.values.items() if value is not None or key not in empty}
     try:
         file = File.model_validate(values)

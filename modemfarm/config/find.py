@@ -25,6 +25,10 @@ def find(named: Path | None, environ: Mapping[str, str], cwd: Path) -> Path:
         path = cwd / asked
         if _is_file(path):
             return path
+        if path.is_dir():
+            inside = asked / "config.yaml"
+            hint = f"; is {inside} meant?" if _is_file(cwd / inside) else f"; `modemfarm init {asked}` makes one in it"
+            raise NoConfigError(str(asked), "", f"is a directory, not a configuration file{hint}")
         raise NoConfigError(str(asked), "", f"there is no such file; `modemfarm init {asked.parent}` makes one")
     for path in _places(cwd):
         if _is_file(path):

@@ -19,6 +19,7 @@ from modemfarm.model import normal_iccid
 from modemfarm.modem.ussd import MOST_STEPS, is_answer, is_code
 
 T = TypeVar("T")
+PROFILES = ("unknown", "CN", "RU", "FR", "IN", "UK", "US", "EU")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
@@ -163,6 +164,12 @@ def _web(value: str) -> str:
     return str(value)
 
 
+def _profile(value: str) -> str:
+    if value not in PROFILES:
+        raise _wrong(f"one of {', '.join(PROFILES)}", value)
+    return value
+
+
 def _text(value: str) -> str:
     if not value.strip():
         raise _wrong("some text", value)
@@ -187,6 +194,7 @@ def _ussd(value: str) -> str:
 Text = Annotated[str, PlainValidator(_of(_text, "a text"))]
 Pattern = Annotated[str, PlainValidator(_of(_pattern, "a regular expression"))]
 UssdCode = Annotated[str, PlainValidator(_of(_ussd, "a USSD code"))]
+Profile = Annotated[str, PlainValidator(_of(_profile, f"one of {', '.join(PROFILES)}"))]
 Pin = Annotated[str, PlainValidator(_pin)]
 Time = Annotated[str, PlainValidator(_time)]
 Number = Annotated[str, PlainValidator(number)]

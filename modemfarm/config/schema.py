@@ -16,6 +16,7 @@ from modemfarm.config.kinds import (
     Number,
     Pattern,
     Pin,
+    Profile,
     Span,
     Text,
     Time,
@@ -141,7 +142,7 @@ class Sending(_Section):
 class Policy(_Section):
     """`policy`"""
 
-    profile: Text = "unknown"
+    profile: Profile = "unknown"
     brand: Text | None = None
     signature: Text | None = None
     opt_out_line: Text | None = None

@@ -69,6 +69,11 @@ default_plan: prepaid
         pytest.param("sending: {reports: yes}\n", "sending.reports", 1, "true or false", id="yes-is-text"),
         pytest.param("sending: {sim_grace: 15}\n", "sending.sim_grace", 1, "15m", id="span-without-unit"),
         pytest.param("sending: {country: XX}\n", "sending.country", 1, "ISO 3166", id="no-country"),
+        pytest.param(
+            "policy: {profile: XX}\n", "policy.profile", 1, "unknown, CN, RU, FR, IN, UK, US, EU", id="profile"
+        ),
+        pytest.param("state_dir: null\n", "state_dir", 1, "expected a text", id="no-state-dir"),
+        pytest.param("default_plan:\n", "default_plan", 1, "expected a text", id="no-plan"),
         pytest.param("sending: {timezone: Asia/Beijing}\n", "sending.timezone", 1, "time zone", id="no-zone"),
         pytest.param(
             'modems: {pins: {"356938035643809": 1234}}\n', "modems.pins.356938035643809", 1, "quotes", id="pin"
@@ -141,6 +146,15 @@ def test_the_file_is_found_in_the_promised_order(tmp_path: Path) -> None:
     assert find(farm, {"MODEMFARM_CONFIG": "other.yaml"}, tmp_path) == farm
     with pytest.raises(NoConfigError, match="no such file"):
         find(Path("gone.yaml"), {}, tmp_path)
+
+
+def test_a_directory_is_no_configuration_and_the_file_in_it_is_hinted_at(tmp_path: Path) -> None:
+    (tmp_path / "farm").mkdir()
+    with pytest.raises(ConfigError, match=r"farm: is a directory.*init farm"):
+        load(Path("farm"), {}, tmp_path)
+    (tmp_path / "farm" / "config.yaml").touch()
+    with pytest.raises(ConfigError, match=r"farm: is a directory.*is farm/config.yaml meant"):
+        load(Path("farm"), {}, tmp_path)
 
 
 def test_state_dir_is_relative_to_the_file_that_names_it(tmp_path: Path) -> None:
