@@ -20,6 +20,10 @@ _LONGEST_EXACT = 64  # characters without spaces; more is a text, not a keyword
 _STEPS = 6  # polite words taken off one message
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 
+_LATIN, _CYRILLIC = "abcehkmoptxy", "авсенкмортху"  # letters whose capitals look alike, in one order
+_TO_CYRILLIC = str.maketrans(_LATIN, _CYRILLIC)
+_TO_LATIN = str.maketrans(_CYRILLIC, _LATIN)
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -40,7 +44,8 @@ def normalise(text: str) -> str:
     """A text as keywords are compared: folded, without accents on Latin letters, words between single blanks.
 
     Full-width forms become ASCII (NFKC), invisible characters vanish, punctuation and emoji separate words;
-    й keeps its breve, since only Latin letters lose their marks.
+    й keeps its breve, since only Latin letters lose their marks. A word of Latin and Cyrillic letters that look alike,
+    as a phone that lacks some of either writes it, becomes one of a single script.
     """
     kept: list[str] = []
     latin = False
@@ -58,7 +63,20 @@ def normalise(text: str) -> str:
             kept.append(char)
     folded = unicodedata.normalize("NFC", "".join(kept)).casefold()
     # Folding can bring marks back: Turkish dotted I becomes i and a dot above.
-    return " ".join(folded.replace("i\u0307", "i").split())
+    return " ".join(_one_script(word) for word in folded.replace("i\u0307", "i").split())
+
+
+def _one_script(word: str) -> str:
+    """A folded word whose Latin and Cyrillic letters are one script's, where their capitals look alike."""
+    latin = {char for char in word if "a" <= char <= "z"}
+    cyrillic = {char for char in word if "\u0400" <= char <= "\u04ff"}
+    if not latin or not cyrillic or not word.isalnum():
+        return word
+    if latin <= set(_LATIN):
+        return word.translate(_TO_CYRILLIC)
+    if cyrillic <= set(_CYRILLIC):
+        return word.translate(_TO_LATIN)
+    return word
 
 
 def _squeeze(text: str) -> str:

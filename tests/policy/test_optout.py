@@ -28,6 +28,7 @@ EXACT = [
     "STOP\r\n", "STOP ALL", "stopall", "Please stop", "Stop. Thank you", "退订，谢谢", "пожалуйста, стоп", "opt out",
     "unsubscribe", "QUIT", "end", "Revoke", "Cancel", "remove", "baja", "CANCELAR", "İPTAL", "iptal", "BERHENTI",
     "отписка", "Отмена", "STOPP", "TD 🛑", "🛑❤️STOP❤️", "回覆TD", "arrêté", "ＳＴＯＰ", "S.T.O.P",
+    "ОТПИСАТЬСЯ", "Отписаться!", "CTOП", "ctoп", "СTОП, пожалуйста", "STОP", "ТD", "OТMEHA", "ОТПИCATЬCЯ",
 ]  # fmt: skip
 PROBABLE = [
     "Please stop texting me", "STOP 12345", "cancel my order", "the end", "don't stop the music", "Stpo", "STOPPPP",
@@ -108,6 +109,9 @@ def test_the_verdict_says_which_keyword_and_why(text: str, found: Verdict) -> No
         ("OPT-OUT", "opt out"),
         ("İPTAL", "iptal"),
         ("한국어", "한국어"),
+        ("CTOП", "стоп"),
+        ("STОP", "stop"),
+        ("wифи CAT кот", "wифи cat кот"),
     ],
 )
 def test_text_is_normalised(text: str, plain: str) -> None:
