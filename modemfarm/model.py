@@ -281,6 +281,19 @@ class Received:
     status_report: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class MissedCall:
+    """A call to a SIM: nobody answers there.
+
+    Attributes:
+        number: as the network told it; "" when withheld.
+    """
+
+    iccid: str | None
+    number: str
+    at: datetime
+
+
 def normal_iccid(raw: str) -> str:
     """An ICCID as we compare it: digits, padding F dropped, nibble swap undone, the check digit dropped.
 

@@ -166,6 +166,7 @@ def _modem(file: File) -> ModemSettings:
         discover=file.modems.discover,
         ignore=tuple(file.modems.ignore),
         result_within_s=None if within is None else within.total_seconds(),
+        reject_calls=file.modems.reject_calls,
     )
 
 

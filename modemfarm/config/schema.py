@@ -57,6 +57,7 @@ class Modems(_Section):
     serial: Literal["serialx", "pyserial"] = "serialx"
     drivers: Text = "drivers"
     result_within: Span | None = None
+    reject_calls: bool = False
     pins: dict[str, Pin] = {}
 
 

@@ -15,8 +15,9 @@ from modemfarm.farm.choosing import Presence
 from modemfarm.farm.dispatcher import Dispatcher, SimFacts, sim_facts
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.farm.settling import SettlingRules, settle
+from modemfarm.inbound.calls import called
 from modemfarm.inbound.receive import InboundSettings, Understood, receive
-from modemfarm.model import ClaimedPart, ModemState, Outcome, Received, mask
+from modemfarm.model import ClaimedPart, MissedCall, ModemState, Outcome, Received, mask
 from modemfarm.modem.journal import After, Go, ModemStatus, NoPin, Pending, SimSeen, Stop
 from modemfarm.store import counters, hosts, inbox, pins, queue, sims, steps
 from modemfarm.store.engine import Row, Tx, from_us, to_us
@@ -225,6 +226,11 @@ class FarmJournal:
         understood: Understood = await self._until_stored(receive, received, self._inbound, self._now())
         if understood.opted_out:
             log.info("opt-out of %s", mask(understood.opted_out))
+
+    async def called(self, call: MissedCall) -> None:
+        """Commit one missed call."""
+        iccid = self._alias.get(call.iccid or "", call.iccid)
+        await self._until_stored(called, replace(call, iccid=iccid), self._inbound.country, self._now())
 
     async def emptied(self, iccid: str, memory: str, index: int) -> None:
         """A slot was deleted: what lies in it later is a new message, however alike."""

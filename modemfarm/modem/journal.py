@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from modemfarm.model import ClaimedPart, ModemState, Outcome, Received
+from modemfarm.model import ClaimedPart, MissedCall, ModemState, Outcome, Received
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +164,9 @@ class Journal(Protocol):
 
     async def received(self, received: Received) -> None:
         """Commit one PDU and all that follows from it; only then may its slot be deleted."""
+
+    async def called(self, call: MissedCall) -> None:
+        """Commit one missed call."""
 
     async def emptied(self, iccid: str, memory: str, index: int) -> None:
         """A slot was deleted: what lies in it later is a new message, however alike."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from modemfarm.errors import LinkLostError, ModemError
-from modemfarm.model import ClaimedPart, Evidence, Outcome, Received
+from modemfarm.model import ClaimedPart, Evidence, MissedCall, Outcome, Received
 from modemfarm.modem.asking import Asking
 from modemfarm.modem.family import Profiles
 from modemfarm.modem.journal import After, Go, GoOn, ModemStatus, Pending, Resync, SimSeen, Stop
@@ -244,6 +244,9 @@ class _Journal:
         return Resync() if outcome.evidence is Evidence.UNCERTAIN else GoOn()
 
     async def received(self, received: Received) -> None:
+        pass
+
+    async def called(self, call: MissedCall) -> None:
         pass
 
     async def emptied(self, iccid: str, memory: str, index: int) -> None:

@@ -12,6 +12,7 @@ from modemfarm.errors import CommandError, LinkLostError, ModemError, NoAnswerEr
 from modemfarm.modem import bringup
 from modemfarm.modem.asking import Asking
 from modemfarm.modem.bringup import FaultError, optional
+from modemfarm.modem.calls import Calls
 from modemfarm.modem.family import Profiles, says
 from modemfarm.modem.journal import Journal, Pending, SimSeen
 from modemfarm.modem.ladder import Limits, Rung
@@ -67,6 +68,7 @@ class Session:
         self._machine.urcs = self._machine.urcs.adding(self._urcs.all)
         self._inbox = Inbox(self._link, journal, clock, self._news.wake)
         self._sender = Sender(self._link, journal, self._profile, clock, settings.result_within_s)
+        self._calls = Calls(asking, journal, clock, lambda: self._inbox.iccid, reject=settings.reject_calls)
         self._card: str | None = None
         self._waking = False
         self.worked = False
@@ -96,6 +98,7 @@ class Session:
             helpers = [
                 group.create_task(self._read(), name=f"read {self._port.path}"),
                 group.create_task(self._inbox.keep_direct(), name=f"keep {self._port.path}"),
+                group.create_task(self._calls.keep(), name=f"calls {self._port.path}"),
             ]
             try:
                 await self._live(rung, group, pending)
@@ -107,6 +110,7 @@ class Session:
                 if self._card is not None:
                     self._limits.served.pop(self._card, None)
                 await self._inbox.drain_direct()
+                await self._calls.drain()
         if ended is not None:
             raise ended
 
@@ -141,6 +145,7 @@ class Session:
         self._inbox.memories = await choose_memories(self._link, self._profile)
         cnmi = await announce(self._link, self._profile)
         await turn_on(self._link, self._profile)
+        await optional(self._link, "+CLIP=1", self._profile.timeouts.command)
         if self._news.restarted:
             raise FaultError("restarted")
         if self._news.stopping:
@@ -293,7 +298,7 @@ class Session:
         """Whether somebody waited for this line."""
         ear = self._asking.ear
         heard = ear is not None and ear.hear(event.line, known=self._machine.urcs.has(event.line))
-        return heard or self._inbox.take(event)
+        return heard or self._calls.take(event.line) or self._inbox.take(event)
 
     def _on_event(self, event: Unsolicited | Late) -> None:
         """Called by the reader: note, never wait."""

@@ -35,6 +35,7 @@ class ModemSettings:
         wake_within_s: how long AT is repeated until the modem answers.
         searching_s: how long a modem may look for a network before its radio is restarted.
         scan_s: how often the configured ports are looked for.
+        reject_calls: hang up on whoever calls (`modems.reject_calls`); a call is kept as missed either way.
     """
 
     ports: tuple[str, ...] = ()
@@ -46,3 +47,4 @@ class ModemSettings:
     wake_within_s: float = 12.0
     searching_s: float = 300.0
     scan_s: float = 0.25
+    reject_calls: bool = False

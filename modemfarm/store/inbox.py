@@ -177,6 +177,19 @@ def _open_message(tx: Tx, raw: Raw, *, old: bool, judge_at: datetime) -> int:
     )
 
 
+def missed_call(tx: Tx, iccid: str | None, number: str, at: datetime) -> int:
+    """Write a call that nobody took; its id."""
+    return int(
+        tx.value(
+            "INSERT INTO inbound (iccid, originator, text, received_at, kind, verdict)"
+            " VALUES (:iccid, :number, '', :at, 'missed_call', 'none') RETURNING id",
+            iccid=iccid,
+            number=number,
+            at=to_us(at),
+        )
+    )
+
+
 def pdus(tx: Tx, inbound_id: int) -> list[bytes]:
     """The PDUs that make up a message, in the order of their parts."""
     rows = tx.all("SELECT pdu FROM received WHERE inbound_id = :id ORDER BY concat_number", id=inbound_id)

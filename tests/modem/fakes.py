@@ -14,7 +14,7 @@ from typing import ClassVar, TypeVar
 from modemfarm.errors import LinkLostError
 from modemfarm.gsm.splitting import split
 from modemfarm.gsm.tpdu import encode_submit
-from modemfarm.model import ClaimedPart, Evidence, Outcome, Received
+from modemfarm.model import ClaimedPart, Evidence, MissedCall, Outcome, Received
 from modemfarm.modem.family import Profiles
 from modemfarm.modem.journal import After, Go, GoOn, ModemStatus, NoPin, Pending, Resync, SimSeen, Stop
 from modemfarm.modem.profile import load_profiles
@@ -88,6 +88,7 @@ class FakeJournal:
     rechecked: list[int] = field(default_factory=list)
     outcomes: list[tuple[int, Outcome]] = field(default_factory=list)
     inbound: list[Received] = field(default_factory=list)
+    calls: list[MissedCall] = field(default_factory=list)
     statuses: list[ModemStatus] = field(default_factory=list)
     cards: list[SimSeen] = field(default_factory=list)
     swept_cards: list[str] = field(default_factory=list)
@@ -146,6 +147,9 @@ class FakeJournal:
         part = self.queue.popleft()
         self.claimed.append(part)
         return part
+
+    async def called(self, call: MissedCall) -> None:
+        self.calls.append(call)
 
     async def release(self, part: ClaimedPart) -> None:
         self.released.append(part.attempt_id)
