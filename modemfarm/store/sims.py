@@ -91,9 +91,18 @@ def stays_away(tx: Tx, iccid: str, now: datetime) -> None:
 
 
 def nowhere(tx: Tx, host: str, now: datetime) -> None:
-    """A daemon starts: no SIM of its host is known to be in a modem yet; each has its grace from now on."""
+    """A daemon starts: no SIM of its host is known to be in a modem yet, and no modem to work.
+
+    Each SIM has its grace from now on.
+    """
     tx.run(
         "UPDATE sims SET path = NULL, seen_at = :now WHERE host = :host AND path IS NOT NULL",
+        host=host,
+        now=to_us(now),
+    )
+    tx.run(
+        "UPDATE modems SET state = 'gone', sentence = 'gone', params = '{}', next_action = '', since = :now"
+        " WHERE host = :host AND state <> 'gone' AND path NOT LIKE 'usb:%'",
         host=host,
         now=to_us(now),
     )

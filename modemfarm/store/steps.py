@@ -18,6 +18,7 @@ _STANDS = (
     "  AND parts.class NOT IN ('conversation', 'emergency') AND :exempt = 0)"
     " AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = 'all' OR (scope = 'class' AND value = parts.class)"
     "  OR (scope = 'batch' AND value = CAST(parts.batch_id AS TEXT)))"
+    " AND NOT EXISTS (SELECT 1 FROM sims WHERE sims.iccid = parts.iccid AND sims.state IN ('paused', 'parked'))"
 )
 
 
@@ -127,6 +128,10 @@ def _stop(tx: Tx, permit: Permit, now: datetime, exempt: int) -> str:
     if out:
         _end_unsent(tx, permit, "canceled", now, reason="opted_out")
         return "opted_out"
+    sim = tx.value("SELECT s.state FROM sims s JOIN parts p ON p.iccid = s.iccid WHERE p.id = :id", id=permit.part_id)
+    if sim in ("paused", "parked"):
+        give_back(tx, permit.part_id, permit.attempt_id, now, reason=f"sim_{sim}")
+        return f"sim_{sim}"
     give_back(tx, permit.part_id, permit.attempt_id, now, reason="paused")
     tx.run(  # a pause of its class or batch hides it from the next claim; a farm-wide one stops claiming
         "UPDATE parts SET gate = 1 WHERE message_id = (SELECT message_id FROM parts WHERE id = :id)"

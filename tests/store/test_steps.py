@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from modemfarm.model import CAUTIOUS, Evidence, Outcome, Plan
+from modemfarm.model import CAUTIOUS, Evidence, Outcome, Plan, SimState
 from modemfarm.modem.journal import GoOn, Parked, Repair, Resync
-from modemfarm.store import actions, counters, hosts, queue, steps, suppress
+from modemfarm.store import actions, counters, hosts, queue, sims, steps, suppress, views
 from modemfarm.store.engine import Store, Tx
 from tests.store.tools import (
     INTAKE,
@@ -739,3 +739,29 @@ def test_a_living_lease_is_not_taken_by_another_state_directory(store: Store) ->
 
 def test_intake_settings_of_the_suite_are_the_defaults() -> None:
     assert INTAKE.max_parts == 10
+
+
+@pytest.mark.parametrize("state", [SimState.PAUSED, SimState.PARKED])
+def test_a_part_claimed_ahead_does_not_leave_a_sim_that_was_stopped(store: Store, state: SimState) -> None:
+    with store.write() as tx:
+        see(tx)
+        number = add(tx)
+        part, attempt = take(tx)
+        sims.set_state(tx, SIM, state, NOW)
+        assert steps.submitting(tx, permit(part.part_id, attempt), NOW) == f"sim_{state}"
+        assert states(tx, number) == ["waiting"]
+        assert message(tx, number)["reason"] == f"sim_{state}"
+
+
+def test_after_a_crash_no_modem_is_said_to_work(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        facts = dict.fromkeys(
+            ("imei", "usb_path", "family", "manufacturer", "model", "firmware", "since", "signal_dbm", "operator",
+             "technology", "last_success_at")
+        )  # fmt: skip
+        shown = {"path": "/dev/x", "state": "working", "sentence": "ready", "params": "{}", "next_action": ""}
+        sims.write_modem(tx, "here", {**facts, **shown, "iccid": SIM, "registration": "home"}, NOW)
+        assert views.can_send(tx)
+        sims.nowhere(tx, "here", NOW)
+        assert not views.can_send(tx)
