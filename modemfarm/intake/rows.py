@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
@@ -18,6 +19,7 @@ from modemfarm.intake.members import MemberTwiceError, single_members
 from modemfarm.intake.values import parse_flag, parse_moment, parse_span
 
 MOST_CELL = 1_000_000  # characters; csv's own limit of 131,072 would end the file
+_NUMBER = re.compile(r"\+?[\d\s().-]{7,}")
 _SEPARATORS = ",;\t"
 _FLAGS = frozenset({"flash", "report", "resend_unknown", "fixed_line"})
 _TEXTS = {"to": "to", "text": "text", "class": "message_class", "purpose": "purpose", "from": "pinned"}
@@ -251,6 +253,11 @@ def _csv_rows(lines: _Lines, header: list[str], names: Mapping[str, int], maker:
             continue
         if not any(cell.strip() for cell in line):
             continue
+        if any(_is_row(lines.loose(inner), header, names["to"]) for inner in lines.taken[1:]):
+            for row in _unreadable(lines, header, number, "the cell holds whole rows"):
+                number = row.number
+                yield row
+            continue
         number += 1
         cells = dict(zip(header, line, strict=False))
 
@@ -266,6 +273,11 @@ def _csv_rows(lines: _Lines, header: list[str], names: Mapping[str, int], maker:
             return maker.draft(given, called, values)
 
         yield maker.row(number, cells, make)
+
+
+def _is_row(cells: list[str], header: list[str], to: int) -> bool:
+    """Whether a line inside a cell looks like a row of its own: as many cells, and a number where one belongs."""
+    return len(cells) == len(header) > 1 and _NUMBER.fullmatch(cells[to].strip()) is not None
 
 
 def _unreadable(lines: _Lines, header: list[str], before: int, what: str) -> Iterator[Row]:

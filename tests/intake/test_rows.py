@@ -213,6 +213,12 @@ def test_a_quote_that_another_row_closes_costs_these_rows_only() -> None:
     assert [row.number for row in found] == [1, 2, 3]
 
 
+def test_a_cell_that_holds_whole_rows_is_not_sent() -> None:
+    found = rows('to,text\n13800138701,"hi Anna\n13800138702,hello"\n13800138703,"line one\nline, two"\n')
+    assert pairs(found) == [("13800138703", "line one\nline, two")]
+    assert [row.error.column for row in found if row.error is not None] == ["text", ""]
+
+
 def test_a_member_that_stands_twice_is_a_fault_of_its_row() -> None:
     found = rows('{"to": "1", "to": "2", "text": "x"}\n{"to": "3", "text": "y"}\n', format="ndjson")
     assert pairs(found) == [("3", "y")]
