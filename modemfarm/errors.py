@@ -150,6 +150,10 @@ class StoreError(ModemfarmError):
     """The database did not do what it promised: unreachable, full, read-only, damaged."""
 
 
+class DamagedStoreError(StoreError):
+    """The database's file is damaged, or is no database."""
+
+
 class SchemaOutdatedError(StoreError):
     """The database's schema is not the one of this version.
 

@@ -7,6 +7,7 @@ import click
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import Exit
 from modemfarm.cli.output import emit, json_option, say
+from modemfarm.errors import DamagedStoreError
 from modemfarm.store import admin, migrations
 from modemfarm.store.engine import Store
 from modemfarm.store.schema import SCHEMA
@@ -35,8 +36,10 @@ def upgrade(farm: Farm, as_json: bool) -> None:
 @pass_farm
 def check(farm: Farm, as_json: bool) -> int:
     """Say whether the database is whole and of this version's schema; exits 1 when it is damaged."""
-    store = farm.store()
-    faults = store.look(admin.damage)
+    try:
+        faults = farm.store().look(admin.damage)
+    except DamagedStoreError as error:
+        faults = [str(error)]
     if as_json:
         emit({"schema": SCHEMA, "faults": faults})
     else:

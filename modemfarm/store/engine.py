@@ -19,7 +19,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
-from modemfarm.errors import StoreBusyError, StoreError
+from modemfarm.errors import DamagedStoreError, StoreBusyError, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -109,8 +109,8 @@ class Tx:
 def _renamed(error: Exception, file: Path | str | None) -> StoreError:
     text = str(error).strip()
     if file is not None and any(sign in text for sign in _DAMAGE):
-        what = f"{file} is damaged ({text}): look with `modemfarm db check`, stop the daemon and restore a backup"
-        return StoreError(what)
+        what = f"{file} is damaged ({text}): stop the daemon and restore a backup"
+        return DamagedStoreError(f"{what}; `modemfarm db check` says whether a file is whole")
     if "locked" in text or "lock timeout" in text:
         return StoreBusyError(f"the database is busy: {text}")
     return StoreError(text or type(error).__name__)

@@ -118,6 +118,9 @@ def test_a_damaged_database_is_told_apart(farm: FarmAt) -> None:
     assert "modemfarm.db is damaged" in ran.err
     assert "db check" in ran.err
     assert "restore a backup" in ran.err
+    checked = farm("db", "check", "--json")
+    assert checked.code == 1
+    assert "modemfarm.db is damaged" in checked.json["faults"][0]
 
 
 def test_db_check_fails_when_it_finds_a_fault(farm: FarmAt) -> None:
