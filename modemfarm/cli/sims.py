@@ -13,6 +13,7 @@ from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.credit import balance, ussd
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
 from modemfarm.cli.output import emit, json_option, local, record, say, table, words
+from modemfarm.cli.trials import identify, test_
 from modemfarm.config import kinds
 from modemfarm.model import normal_iccid
 from modemfarm.store import actions, admin, views
@@ -37,6 +38,8 @@ def sims() -> None:
 
 sims.add_command(ussd)
 sims.add_command(balance)
+sims.add_command(identify)
+sims.add_command(test_)
 
 
 @sims.command("list")

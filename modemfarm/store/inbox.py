@@ -190,6 +190,18 @@ def missed_call(tx: Tx, iccid: str | None, number: str, at: datetime) -> int:
     )
 
 
+def came_back(tx: Tx, iccid: str, text: str, since: int) -> bool:
+    """Whether a SIM received this very text since then (microseconds)."""
+    return bool(
+        tx.value(
+            "SELECT 1 FROM inbound WHERE iccid = :iccid AND text = :text AND received_at >= :since LIMIT 1",
+            iccid=iccid,
+            text=text,
+            since=since,
+        )
+    )
+
+
 def pdus(tx: Tx, inbound_id: int) -> list[bytes]:
     """The PDUs that make up a message, in the order of their parts."""
     rows = tx.all("SELECT pdu FROM received WHERE inbound_id = :id ORDER BY concat_number", id=inbound_id)

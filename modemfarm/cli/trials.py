@@ -1,0 +1,94 @@
+"""`modemfarm sims identify` and `test`: which card this is, and whether it sends and receives."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from modemfarm.cli.cards import one_sim
+from modemfarm.cli.context import Farm, now, pass_farm
+from modemfarm.cli.doors import Here, Item
+from modemfarm.cli.outcome import CliError, Exit
+from modemfarm.cli.output import emit, json_option, say
+from modemfarm.cli.send import span
+from modemfarm.intake.draft import Draft
+from modemfarm.store import inbox
+from modemfarm.store.engine import to_us
+
+_BAD = ("undelivered", "failed", "expired", "canceled", "refused")
+_VALID_FOR = timedelta(minutes=30)  # a trial that comes hours later tells nobody anything
+
+
+def _take(farm: Farm, sim: dict[str, Any], to: str, text: str, what: str) -> tuple[Here, Item]:
+    door = Here(farm, None, dry_run=False)
+    draft = Draft(to=to, text=text, pinned=sim["iccid"], reference=what, valid_for=_VALID_FOR, priority=9)
+    message = door.take(draft)
+    door.done()
+    return door, message
+
+
+@click.command()
+@click.argument("sim")
+@click.option("--to", metavar="NUMBER", required=True, help="A phone at hand: it shows the SIM's number as the sender.")
+@json_option
+@pass_farm
+def identify(farm: Farm, sim: str, to: str, as_json: bool) -> int:
+    """Send a message with a SIM to a phone at hand, so that its number is seen there; `sims set --number` keeps it.
+
+    It counts on the SIM's plan like any message.
+    """
+    found = one_sim(farm, sim)
+    name = " ".join(item for item in ("modemfarm:", found["label"], found["iccid"]) if item)
+    _, message = _take(farm, found, to, name, "sims identify")
+    if as_json:
+        emit(message)
+    else:
+        why = f" ({message['reason']})" if message["reason"] else ""
+        say(f"{message['id']}  {message['to']}  {message['state']}{why}")
+    return Exit.REFUSED if message["state"] == "refused" else Exit.DONE
+
+
+@click.command("test")
+@click.argument("sim")
+@click.option("--timeout", metavar="SPAN", callback=span, default="3m", show_default=True, help="How long to wait.")
+@json_option
+@pass_farm
+def test_(farm: Farm, sim: str, timeout: timedelta, as_json: bool) -> int:
+    """Send a message with a SIM to its own number and wait until it comes back.
+
+    It counts on the SIM's plan like any message.
+    """
+    found = one_sim(farm, sim)
+    if not found["number"]:
+        what = f"the number of {found['iccid']} is not known: `sims identify` shows it, `sims set --number` keeps it"
+        raise CliError(what, Exit.USAGE)
+    text = f"modemfarm test {secrets.token_hex(4)}"
+    began, began_s = to_us(now()), time.monotonic()
+    door, message = _take(farm, found, found["number"], text, "sims test")
+    sent_s: float | None = None
+    back_s: float | None = None
+    while (past_s := time.monotonic() - began_s) < timeout.total_seconds() and message["state"] not in _BAD:
+        message = door.look(message["id"]) or message
+        if sent_s is None and message["state"] in {"sent", "delivered"}:
+            sent_s = round(past_s, 1)
+        if farm.store().look(inbox.came_back, found["iccid"], text, began):
+            back_s = round(past_s, 1)
+            break
+        time.sleep(door.every_s)
+    if as_json:
+        emit({"iccid": found["iccid"], "message": message["id"], "state": message["state"], "reason": message["reason"],
+              "sent_s": sent_s, "back_s": back_s})  # fmt: skip
+    elif back_s is not None:
+        say(f"{found['iccid']}  sends and receives: back after {back_s:g} s")
+    else:
+        why = f" ({message['reason']})" if message["reason"] else ""
+        say(f"{found['iccid']}  did not come back; message {message['id']} is {message['state']}{why}")
+    if back_s is not None:
+        return Exit.DONE
+    if message["state"] == "refused":
+        return Exit.REFUSED
+    return Exit.FAILED if message["state"] in _BAD else Exit.TIMEOUT
