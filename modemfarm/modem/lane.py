@@ -30,6 +30,7 @@ _SEARCH_EVERY_S = 2.0  # +CREG? while there is no network
 _SWEEP_RETRY_S = 30.0  # after a sweep that could not be finished
 _POLL_SWEEP_S = 10.0  # sweeps of a modem that announces nothing
 _HOLD_CLAIM_S = 5.0  # a claimed part waits this long for its time; a longer wait gives it back
+_AHEAD_S = 15.0  # the air takes 3 to 8 s; a part claimed behind a longer wait is another modem's chance
 _DENIED_FIRST_S = 15 * 60.0
 _DENIED_MOST_S = 24 * 3600.0
 _SELECT_WITHIN_S = 120.0  # AT+COPS=0 searches all bands
@@ -197,11 +198,20 @@ class Lane:
             self._parked = None
             await self._board.say(self._ready)
         before = self._sender.accepted
-        after = await self._sender.send(part)
+        hung = self._loop.call_later(_AHEAD_S, self._let_go)
+        try:
+            after = await self._sender.send(part)
+        finally:
+            hung.cancel()
         if self._sender.accepted != before:
             self._board.succeeded()
             await self._board.flush(busy=True)
         await self._obey(after)
+
+    def _let_go(self) -> None:
+        """This modem takes long: what was claimed ahead may go out by another one."""
+        if not self._news.stopping:
+            self._group.create_task(self._give_back(), name=f"give back {self._path}")
 
     async def _obey(self, after: After | None) -> None:
         match after:

@@ -322,6 +322,31 @@ def test_a_modem_that_restarts_on_the_air_leaves_the_part_uncertain_at_once() ->
     assert (outcome.at - outcome.ctrl_z_at).total_seconds() < 2
 
 
+def test_a_hung_modem_lets_go_of_the_part_claimed_ahead() -> None:
+    class Farm(FakeJournal):
+        async def release(self, part: ClaimedPart) -> None:
+            self.released.append(part.attempt_id)  # for another SIM
+
+    port, journal = ScriptedPort(), Farm()
+    port.result_s = 50
+    journal.add(make_part(1), make_part(2))
+
+    async def script(journal: FakeJournal, supervisor: Supervisor) -> None:
+        while not port.bodies:
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(10)
+        assert journal.released == []
+        await asyncio.sleep(10)
+        assert journal.released == [2]
+        assert journal.outcomes == []
+        journal.add(make_part(3))
+        while len(journal.outcomes) < 2:
+            await asyncio.sleep(0.1)
+
+    play(port, journal, script)
+    assert [attempt for attempt, _ in journal.outcomes] == [1, 3]
+
+
 def test_draining_waits_for_the_result_and_gives_the_next_part_back() -> None:
     port, journal = ScriptedPort(), FakeJournal()
     port.result_s = 20
