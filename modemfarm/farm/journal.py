@@ -18,7 +18,7 @@ from modemfarm.farm.settling import SettlingRules, settle
 from modemfarm.inbound.calls import called
 from modemfarm.inbound.receive import InboundSettings, Understood, receive
 from modemfarm.model import ClaimedPart, MissedCall, ModemState, Outcome, Received, mask
-from modemfarm.modem.journal import After, Go, ModemStatus, NoPin, Pending, SimSeen, Stop
+from modemfarm.modem.journal import After, Go, GoOn, ModemStatus, NoPin, Pending, SimSeen, Stop
 from modemfarm.store import counters, hosts, inbox, pins, queue, sims, steps
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
@@ -59,6 +59,7 @@ class FarmJournal:
         self._alias: dict[str, str] = {}  # a card as a session calls it -> as it was known before
         self._facts: dict[str, SimFacts] = {}
         self._unsettled: set[tuple[int, int]] = set()  # (part, attempt) whose step 3 may be committed, not sent
+        self.resting: dict[str, datetime] = {}  # SIMs that were refused, until when they rest
         self.store_down_since: datetime | None = None
         self.dispatcher = Dispatcher(offload, settings, now, self.presence, self.facts, instance)
 
@@ -217,6 +218,9 @@ class FarmJournal:
             self.refresh_sims(await self._until_stored(sims.all_sims))
         self.dispatcher.failures[iccid] = 0 if settled.worked else self.dispatcher.failures.get(iccid, 0) + 1
         self.dispatcher.ended(attempt_id)
+        self.resting.pop(iccid, None)
+        if isinstance(settled.after, GoOn) and settled.after.refusals and settled.after.not_before is not None:
+            self.resting[iccid] = settled.after.not_before
         return settled.after
 
     async def received(self, received: Received) -> None:

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
 CHUNKS_A_TURN = 5
+RESTS_LONG = timedelta(seconds=10)  # a shorter rest is over before its label is read
 PACING_STAYS = timedelta(seconds=30)  # between two parts of a paced farm everything is free for a moment
 
 
@@ -55,6 +56,11 @@ def judge(
     return min((blocked[iccid] for iccid in ready), key=lambda label: (label.next_at is None, label.next_at or 0))
 
 
+def _said_of(label: Label) -> object:
+    """What of a label's change is worth labelling anew: a rest that grew, but no step of pacing."""
+    return label if label.slug == "sim_rests" else label.slug
+
+
 class Labeller:
     """Writes labels in small chunks behind everything else."""
 
@@ -85,7 +91,7 @@ class Labeller:
         pauses = frozenset((row["scope"], row["value"]) for row in rows)
         stands = {iccid: how for iccid, how in presence.items() if how in (Presence.PARKED, Presence.PAUSED)}
         names = self._journal.names()
-        says = (pauses, ready, names, {iccid: label.slug for iccid, label in blocked.items()}, stands)
+        says = (pauses, ready, names, {iccid: _said_of(label) for iccid, label in blocked.items()}, stands)
         if says != self._said:
             self._said = says
             self._after = 0
@@ -107,6 +113,9 @@ class Labeller:
         """What blocks each lane; pacing is remembered over the short moments between two parts."""
         now = self._now()
         fresh = dict(self._journal.dispatcher.blocked)
+        for iccid, until in self._journal.resting.items():
+            if until - now > RESTS_LONG:
+                fresh[iccid] = Label("sim_rests", until)
         for iccid, label in fresh.items():
             self._kept[iccid] = (label, now)
         for iccid, (label, at) in list(self._kept.items()):

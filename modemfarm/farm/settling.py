@@ -157,10 +157,12 @@ def _sim_side(
     in_a_row = len(history.sim_recent_failures) + 1
     rest = LANE_RESTS_S[min(in_a_row, len(LANE_RESTS_S)) - 1]
     until = now + timedelta(seconds=decisions.spread(one.iccid, in_a_row, rest))
+    code = str(facts["kind"] or "error").upper() + ("" if facts["code"] is None else f" {facts['code']}")
+    rests = GoOn(until, in_a_row, code)
     if in_a_row < SAYS_FAILING_AT:
-        return Settled(GoOn(until), worked=False)
+        return Settled(rests, worked=False)
     histories.starts_failing(tx, one.iccid, {**facts, "count": in_a_row, "until": until.isoformat()})
-    return Settled(GoOn(until), worked=False, sim_changed=True)
+    return Settled(rests, worked=False, sim_changed=True)
 
 
 def _history(tx: Tx, one: Attempt) -> History:

@@ -33,9 +33,16 @@ class After:
 
 @dataclass(frozen=True, slots=True)
 class GoOn(After):
-    """The lane takes its next part; not before `not_before` where set."""
+    """The lane takes its next part; not before `not_before` where set.
+
+    Attributes:
+        refusals: how many in a row the lane rests for; 0 where it waits for something else.
+        code: of the last of them, as ``CMS 302``.
+    """
 
     not_before: datetime | None = None
+    refusals: int = 0
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,7 @@ class Lane:
         self._send_not_before = now
         self._out_of_step = False
         self._parked: str | None = None
+        self._rest: GoOn | None = None  # after refusals
         self._open = False  # registered, or a modem that cannot tell
         self._lost_network_at = now
         self._next_registration = now
@@ -149,8 +150,7 @@ class Lane:
         if inbox.waiting:
             await inbox.fetch(self._profile)
         now = self._loop.time()
-        if news.network or now >= self._next_registration:
-            await self._check_registration()
+        await self._look_around(now)
         if inbox.sweep_due or now >= self._next_sweep:
             await self._sweep()
             return False
@@ -218,6 +218,8 @@ class Lane:
             case GoOn(not_before=datetime() as when):
                 wait_s = (when - self._clock.now()).total_seconds()
                 self._send_not_before = self._loop.time() + max(wait_s, 0.0)
+                self._rest = after if after.refusals else None
+                await self._say_how_it_stands()
                 if wait_s > _HOLD_CLAIM_S:
                     self._claim_not_before = self._send_not_before
                     await self._give_back()
@@ -286,6 +288,14 @@ class Lane:
             raise FaultError("sim_changed")
         self._next_registration = self._loop.time()
 
+    async def _look_around(self, now: float) -> None:
+        """The network where it is time to ask; a rest that is over is no longer said."""
+        if self._news.network or now >= self._next_registration:
+            await self._check_registration()
+        if self._rest is not None and now >= self._send_not_before:
+            self._rest = None
+            await self._say_how_it_stands()
+
     async def _check_registration(self) -> None:
         self._news.network = False
         state = await registration(self._link, self._profile)
@@ -296,8 +306,7 @@ class Lane:
             self._next_registration = now + self._settings.poll_s
             self._lost_network_at, self._denied_retry_at = now, None
             self._denied_retry_s = _DENIED_FIRST_S
-            if self._swept and self._parked is None:
-                await self._board.say(self._ready)
+            await self._say_how_it_stands()
             return
         if was_open:
             self._news.card = True  # no network: the card may be another one when it comes back
@@ -310,6 +319,16 @@ class Lane:
         if searching_s > self._settings.searching_s:
             raise FaultError("no_network", seconds=int(searching_s))
         await self._board.say("searching", seconds=int(searching_s // 30 * 30))
+
+    async def _say_how_it_stands(self) -> None:
+        """Ready, or resting; what is said of a parked SIM, or where there is no network, stays."""
+        if not self._open or not self._swept or self._parked is not None:
+            return
+        if self._rest is None or self._rest.not_before is None:
+            await self._board.say(self._ready)
+            return
+        until = self._rest.not_before.isoformat(timespec="seconds").replace("+00:00", "Z")
+        await self._board.say("resting", count=self._rest.refusals, code=self._rest.code, until=until)
 
     async def _denied(self, now: float) -> None:
         """Refused by the network: no reset; ask it again after 15 minutes, doubling to a day."""
@@ -334,8 +353,7 @@ class Lane:
             self._swept_whole = True
         if not self._swept:
             self._swept = True
-            if self._open:
-                await self._board.say(self._ready)
+            await self._say_how_it_stands()
 
     async def _poll(self) -> None:
         """Signal and operator of an idle modem; also the sign of life that nothing else asks for."""
@@ -358,6 +376,8 @@ class Lane:
         await self._board.flush(busy=False)
         now = self._loop.time()
         until = min(self._next_registration, self._next_sweep, self._next_poll)
+        if self._rest is not None:
+            until = min(until, self._send_not_before)
         if self._claim is None and self._open:
             until = min(until, max(self._claim_not_before, now))
         elif self._claim is not None and self._claim.done():

@@ -72,6 +72,9 @@ SENTENCES: Mapping[str, Sentence] = {
     "searching": Sentence(_S, "Looking for the network.", "", ("seconds",)),
     "ready": Sentence(_W, "Ready."),
     "ready_without_reports": Sentence(_W, "Ready; this modem brings no delivery reports."),
+    "resting": Sentence(
+        _R, "Sending is refused ({code}, in a row: {count}); resting until {until}.", "", ("code", "count", "until")
+    ),
     "resyncing": Sentence(_R, "An answer was missing; getting in step with the modem again."),
     "repairing_reinit": Sentence(_R, "Starting over with the modem ({cause}).", "", ("cause",)),
     "repairing_radio": Sentence(_R, "Switching the radio off and on ({cause}).", "", ("cause",)),

@@ -9,7 +9,17 @@ from datetime import datetime
 
 from modemfarm.store.engine import Tx, from_us, to_us
 
-OURS = ("plan_minute", "plan_hour", "plan_day", "plan_month", "sim_parked", "sim_paused", "paused", "no_sim")
+OURS = (
+    "plan_minute",
+    "plan_hour",
+    "plan_day",
+    "plan_month",
+    "sim_parked",
+    "sim_paused",
+    "sim_rests",
+    "paused",
+    "no_sim",
+)
 
 
 @dataclass(frozen=True, slots=True)

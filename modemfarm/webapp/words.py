@@ -38,6 +38,8 @@ class Words:
         for name, value in params.items():
             if name == "encoding" and isinstance(value, str):
                 spoken[name] = _ENCODINGS.get(value, value)
+            if name == "until" and isinstance(value, str):
+                spoken[name] = self.exact(value)
             for section in _SLUGS.get(name, ()):
                 if isinstance(value, str) and wording.known(f"{section}.{value}"):
                     spoken[name] = wording.say(f"{section}.{value}", params, self.lang)

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from modemfarm.errors import StoreError
-from modemfarm.model import ClaimedPart, Evidence, Outcome
+from modemfarm.model import ClaimedPart, Evidence, ModemState, Outcome
 from modemfarm.modem.journal import Go, GoOn, Parked, Pending, Repair, Stop
 from modemfarm.modem.settings import ModemSettings
 from modemfarm.modem.supervisor import Supervisor
@@ -529,6 +529,33 @@ def test_not_before_is_kept() -> None:
     first, second = (outcome for _, outcome in journal.outcomes)
     assert second.ctrl_z_at is not None
     assert (second.ctrl_z_at - first.at).total_seconds() >= 30
+
+
+def test_a_rest_after_refusals_is_said_until_it_is_over() -> None:
+    port, journal = ScriptedPort(), FakeJournal()
+
+    def after(outcome: Outcome) -> GoOn:
+        if len(journal.outcomes) > 1:
+            return GoOn()
+        return GoOn(journal.clock.now() + timedelta(seconds=180), 3, "CMS 302")
+
+    journal.after = after
+    journal.add(make_part(1))
+
+    async def script(journal: FakeJournal, supervisor: Supervisor) -> None:
+        while supervisor.status.sentence != "resting":
+            await asyncio.sleep(0.1)
+        told = supervisor.status
+        assert told.state is ModemState.RECOVERING
+        assert (told.params["count"], told.params["code"]) == (3, "CMS 302")
+        await asyncio.sleep(150)
+        assert supervisor.status.sentence == "resting"
+        await asyncio.sleep(60)
+        assert supervisor.status.sentence == "ready"
+        journal.add(make_part(2))
+        await wait_for(2)(journal, supervisor)
+
+    play(port, journal, script)
 
 
 @pytest.mark.parametrize("pieces", [1, 3, 4096])

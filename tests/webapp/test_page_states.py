@@ -24,6 +24,9 @@ PARAMS = {
     "reason": "operator_refusal",
     "name": "FT4232",
     "id": "0403:6011",
+    "code": "CMS 302",
+    "count": 3,
+    "until": "2026-03-14T09:31:30Z",
     "ports": "ttyUSB0 ttyUSB1",
 }
 SIM_SLUGS = ["active", "paused", "parked", "absent", *(slug for slug in SIM_ACTIONS if slug != "absent")]
@@ -105,9 +108,10 @@ def test_every_published_reason_is_said(slug: str) -> None:
 
 @pytest.mark.parametrize("lang", wording.LANGUAGES)
 def test_the_farm_shows_each_modem_sentence(farm: Sample, lang: str) -> None:
-    params = '{"other": "tty4", "cause": "no_answer", "seconds": 30, "minutes": 15, "what": "tty3", "reason": "operator_refusal", "name": "FT4232", "id": "0403:6011", "ports": "ttyUSB0 ttyUSB1"}'
+    params = '{"other": "tty4", "cause": "no_answer", "seconds": 30, "minutes": 15, "what": "tty3", "reason": "operator_refusal", "name": "FT4232", "id": "0403:6011", "ports": "ttyUSB0 ttyUSB1", "code": "CMS 302", "count": 3, "until": "2026-03-14T09:31:30Z"}'
     spoken = PARAMS | {
         "what": "tty3",
+        "until": "09:31:30",
         "cause": wording.say("cause.no_answer", lang=lang),
         "reason": wording.say("reason.operator_refusal", lang=lang),
     }
