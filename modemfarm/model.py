@@ -148,11 +148,14 @@ class BalanceAsk:
 
     Attributes:
         ussd: a code, then the answers to its menus, with blanks between; None: not by USSD.
+        to, text: by message: the operator's number and what to write; only where `ussd` is None.
         match: regular expression that finds the amount; None: the first that looks like one.
         low: below this a person is told.
     """
 
     ussd: str | None = None
+    to: str | None = None
+    text: str = ""
     match: str | None = None
     low: float | None = None
     every: timedelta = timedelta(hours=24)

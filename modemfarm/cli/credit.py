@@ -60,7 +60,7 @@ def ussd(farm: Farm, sim: str, code: str, answers: tuple[str, ...], as_json: boo
 @json_option
 @pass_farm
 def balance(farm: Farm, sim: str, history: bool, as_json: bool) -> int:
-    """Ask a SIM's operator for its credit, by the code that its plan names."""
+    """Ask a SIM's operator for its credit, by the code or the message that its plan names."""
     iccid = one_sim(farm, sim)["iccid"]
     if history:
         rows = farm.store().look(balances.history, iccid)

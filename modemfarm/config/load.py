@@ -13,7 +13,7 @@ from modemfarm.config import kinds
 from modemfarm.config.check import check, dotted
 from modemfarm.config.document import Document, Path_, read_document
 from modemfarm.config.find import NoConfigError, find, shown
-from modemfarm.config.schema import File, PlanLimits
+from modemfarm.config.schema import Balance, File, PlanLimits
 from modemfarm.intake.draft import IntakeSettings
 from modemfarm.model import CAUTIOUS, UNLIMITED, BalanceAsk, MessageClass, Plan, SimSettings
 from modemfarm.modem.settings import ModemSettings
@@ -131,10 +131,15 @@ def _plan(name: str, limits: PlanLimits, zone: str) -> Plan:
         resets_day=limits.resets.day,
         resets_minute=int(hours) * 60 + int(minutes),
         zone=limits.resets.timezone or zone,
-        balance=None
-        if (asked := limits.balance) is None
-        else BalanceAsk(ussd=asked.ussd, match=asked.match, low=asked.low, every=asked.every),
+        balance=None if limits.balance is None else _balance(limits.balance),
     )
+
+
+def _balance(asked: Balance) -> BalanceAsk:
+    common = BalanceAsk(low=asked.low, every=asked.every)
+    if asked.ussd is None and asked.sms is not None:
+        return replace(common, to=asked.sms.to, text=asked.sms.text, match=asked.sms.match)
+    return replace(common, ussd=asked.ussd, match=asked.match)
 
 
 def _intake(file: File, plans: Mapping[str, Plan], sims: Mapping[str, SimSettings]) -> IntakeSettings:

@@ -87,7 +87,7 @@ class BalanceSms(_Section):
 
     to: Number
     text: Text
-    match: Text
+    match: Pattern
 
 
 class Balance(_Section):

@@ -17,7 +17,7 @@ _WORDS = {
     "bad_code": "{what} is wanted",
     "not_found": "there is no SIM {what}",
     "not_here": "SIM {what} is in no modem of this host",
-    "not_configured": "the plan of SIM {what} names no code: set plans.*.balance.ussd in config.yaml",
+    "not_configured": "the plan of SIM {what} names no way to ask: set plans.*.balance in config.yaml",
     "busy": "the modem had no hand free in time; nothing was asked",
     "stopping": "the daemon is stopping; nothing was asked",
     "refused": "the modem refuses it: {what}",

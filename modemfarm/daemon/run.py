@@ -160,7 +160,9 @@ class Daemon:
         self._recordings = RecordingFolder(config.state_dir)
         self._fleet = self._make_fleet()
         desk = UssdDesk(self._fleet.supervisors, self._offload, config.host, now)
-        self._balances = Balances(desk, self._offload, self._settings, now)
+        self._balances = Balances(
+            desk, self._offload, self._settings, config.intake, now, self._journal.dispatcher.wake
+        )
         self._errands = Errands(desk, self._balances)
         asked = {"ussd": self._errands.ussd, "balance": self._errands.balance}
         self._control = ControlServer(config.state_dir, self._fleet.supervisors, self._offload, now, asked)

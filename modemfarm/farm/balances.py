@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from modemfarm.errors import StoreError
+from modemfarm.errors import StoreError, SubmitError
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.farm.ussd import UssdDesk
-from modemfarm.model import BalanceAsk
+from modemfarm.intake.accept import accept
+from modemfarm.intake.draft import Draft, IntakeSettings
+from modemfarm.model import BalanceAsk, MessageState
 from modemfarm.modem.ussd import UssdError
 from modemfarm.policy.balance import amount
 from modemfarm.store import balances
@@ -21,6 +23,8 @@ from modemfarm.store.offload import Offload
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 60.0
+ANSWER_WITHIN_S = 120
+_VALID_FOR = timedelta(hours=1)
 _AGAIN_AFTER = timedelta(hours=1)  # after a question that gave no amount
 
 
@@ -40,8 +44,17 @@ class Credit:
 class Balances:
     """The credit of one host's SIMs."""
 
-    def __init__(self, desk: UssdDesk, offload: Offload, settings: FarmSettings, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        desk: UssdDesk,
+        offload: Offload,
+        settings: FarmSettings,
+        intake: IntakeSettings,
+        now: Callable[[], datetime],
+        wake: Callable[[], object],
+    ) -> None:
         self._desk, self._offload, self._settings, self._now = desk, offload, settings, now
+        self._intake, self._wake = intake, wake
 
     async def run(self) -> None:
         """Ask on schedule, until cancelled."""
@@ -56,10 +69,17 @@ class Balances:
         """Ask for every SIM whose time has come, one after the other."""
         for row in await self._offload.run(balances.on_host, self._settings.host):
             way = self._way(row)
-            if way is None or way.ussd is None or not _due(row, way.every, self._now()):
+            if way is None:
+                continue
+            if way.to is not None and await self._read(row, way) is not None:
+                continue
+            if not _due(row, way, self._now()):
                 continue
             try:
-                await self.ask(row["iccid"], "schedule")
+                if way.to is not None:
+                    await self._write_to(row["iccid"], way.to, way)
+                elif way.ussd is not None:
+                    await self.ask(row["iccid"], "schedule")
             except UssdError as error:
                 log.info("balance of %s: %s", row["iccid"], error)
 
@@ -74,6 +94,8 @@ class Balances:
         if row is None:
             raise UssdError("not_found", iccid)
         way = self._way(row)
+        if way is not None and way.to is not None:
+            return await self._by_message(row, way.to, way)
         if way is None or way.ussd is None:
             raise UssdError("not_configured", iccid)
         code, *answers = way.ussd.split()
@@ -88,9 +110,49 @@ class Balances:
         await self._keep(iccid, found, "" if found is not None else dialogue.told[-1].status, way)
         return Credit(found, self._plan_currency(row), text)
 
+    async def _by_message(self, row: Row, to: str, way: BalanceAsk) -> Credit:
+        """Write to the operator's number and wait for what it answers."""
+        await self._write_to(row["iccid"], to, way)
+        for _ in range(ANSWER_WITHIN_S):
+            await asyncio.sleep(1)
+            credit = await self._read(row, way)
+            if credit is not None:
+                return credit
+        raise UssdError("no_reply")
+
+    async def _write_to(self, iccid: str, to: str, way: BalanceAsk) -> None:
+        draft = Draft(to=to, text=way.text, pinned=iccid, reference="balance", report=False, valid_for=_VALID_FOR)
+        settings = replace(self._intake, short_codes=(*self._intake.short_codes, to))
+
+        def work(tx: Tx) -> str:
+            accepted = accept(tx, draft, settings, self._now())
+            refused = accepted is not None and accepted.state is MessageState.REFUSED
+            balances.write(tx, iccid, None, self._now(), how="sms", what="refused" if refused else "asked")
+            return accepted.reason.slug if accepted is not None and refused and accepted.reason else ""
+
+        try:
+            refused = await self._offload.run(work)
+        except SubmitError as error:
+            raise UssdError("refused", str(error)) from error
+        if refused:
+            raise UssdError("refused", refused)
+        self._wake()
+
+    async def _read(self, row: Row, way: BalanceAsk) -> Credit | None:
+        """The operator's answer, kept; None while there is none."""
+        iccid = row["iccid"]
+        for text in await self._offload.run(balances.said, iccid, way.to):
+            found = amount(text, way.match)
+            if found is not None:
+                await self._keep(iccid, found, "", way)
+                return Credit(found, self._plan_currency(row), text)
+        return None
+
     async def _keep(self, iccid: str, found: float | None, what: str, way: BalanceAsk) -> None:
         def work(tx: Tx) -> bool:
-            return balances.write(tx, iccid, found, self._now(), how="ussd", what=what, low=way.low)
+            return balances.write(
+                tx, iccid, found, self._now(), how="ussd" if way.to is None else "sms", what=what, low=way.low
+            )
 
         if await self._offload.run(work):
             log.warning("the credit of %s is low: %s", iccid, found)
@@ -107,9 +169,10 @@ class Balances:
         return self._settings.plan(self._plan_name(row)).currency
 
 
-def _due(row: Row, every: timedelta, now: datetime) -> bool:
-    """Neither told within `every` nor asked within the last hour (or `every`, where that is less)."""
+def _due(row: Row, way: BalanceAsk, now: datetime) -> bool:
+    """Neither told within its time nor, by USSD, asked within the last hour; a message costs, and is not repeated."""
+    every = way.every
     told, asked = row["told_at"], row["asked_at"]
     if told is not None and now - from_us(told) < every:
         return False
-    return asked is None or now - from_us(asked) >= min(every, _AGAIN_AFTER)
+    return asked is None or now - from_us(asked) >= (min(every, _AGAIN_AFTER) if way.to is None else every)

@@ -59,6 +59,17 @@ def write(
     return True
 
 
+def said(tx: Tx, iccid: str, originator: str) -> list[str]:
+    """What a number wrote to a SIM since the last row about its credit, newest first."""
+    rows = tx.all(
+        "SELECT text FROM inbound WHERE iccid = :iccid AND originator = :from AND complete = 1 AND received_at >"
+        " (SELECT max(at) FROM balances WHERE iccid = :iccid) ORDER BY id DESC LIMIT 5",
+        **{"from": originator},
+        iccid=iccid,
+    )
+    return [row["text"] for row in rows]
+
+
 def history(tx: Tx, iccid: str, most: int = 100) -> list[Row]:
     """The newest first: at (microseconds), amount, how, what."""
     return tx.all(

@@ -420,7 +420,7 @@ balances = Table(
     Column("iccid", Text, nullable=False),
     _us("at", null=False),
     Column("amount", Float),  # null: not told
-    Column("how", Text, nullable=False),  # ussd
+    Column("how", Text, nullable=False),  # ussd sms
     Column("what", Text, nullable=False, server_default=""),  # why no amount
     PrimaryKeyConstraint("iccid", "at"),
 )

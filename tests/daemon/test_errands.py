@@ -13,6 +13,7 @@ from modemfarm.daemon.errands import Errands
 from modemfarm.farm.balances import Balances
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.farm.ussd import UssdDesk
+from modemfarm.intake.draft import IntakeSettings
 from modemfarm.model import BalanceAsk, Plan
 from modemfarm.modem.ussd import Dialogue, Told, UssdError
 from modemfarm.store import sims
@@ -49,7 +50,9 @@ async def _running(farm: FarmAt) -> AsyncIterator[Errands]:
     plan = Plan("cautious", currency="CNY", balance=BalanceAsk(ussd="*111# 1"))
     desk = UssdDesk({"ttyV0": _Modem()}, offload, "shop", lambda: datetime.now(UTC))  # type: ignore[dict-item] # a double
     settings = FarmSettings(host="shop", plans={"cautious": plan})
-    errands = Errands(desk, Balances(desk, offload, settings, lambda: datetime.now(UTC)))
+    errands = Errands(
+        desk, Balances(desk, offload, settings, IntakeSettings(), lambda: datetime.now(UTC), lambda: None)
+    )
     known = {"ussd": errands.ussd, "balance": errands.balance}
     control = ControlServer(farm.folder / "farm", {}, offload, lambda: datetime.now(UTC), known)
     await control.start()

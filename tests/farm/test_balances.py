@@ -14,14 +14,15 @@ from modemfarm.errors import NoAnswerError
 from modemfarm.farm.balances import Balances
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.farm.ussd import UssdDesk
+from modemfarm.intake.draft import IntakeSettings
 from modemfarm.model import BalanceAsk, Plan, SimSettings
 from modemfarm.modem.asking import NotAskedError
 from modemfarm.modem.ussd import Dialogue, Told, UssdError
 from modemfarm.store import balances, migrations, sims
-from modemfarm.store.engine import Store, Tx
+from modemfarm.store.engine import Store, Tx, to_us
 from modemfarm.store.offload import Offload
 
-CARD, OTHER = "8986001234567890123", "8986001234567890131"
+CARD, OTHER, WRITES = "8986001234567890123", "8986001234567890131", "8986001234567890149"
 
 
 class Modem:
@@ -48,18 +49,28 @@ class Office:
 
     def __init__(self, store: Store, offload: Offload) -> None:
         self.store, self.modem = store, Modem()
+        self.woken = 0
         self.at = datetime(2026, 3, 1, 12, tzinfo=UTC)
         way = BalanceAsk(ussd="*111# 1", low=5.0)
         settings = FarmSettings(
             host="shop",
-            plans={"paid": Plan("paid", currency="CNY", balance=way)},
-            sims={CARD: SimSettings(CARD, plan="paid")},
+            plans={
+                "paid": Plan("paid", currency="CNY", balance=way),
+                "written": Plan("written", balance=BalanceAsk(to="10086", text="YE", match="余额([0-9.]+)", low=5.0)),
+            },
+            sims={CARD: SimSettings(CARD, plan="paid"), WRITES: SimSettings(WRITES, plan="written")},
         )
         self.desk = UssdDesk({"ttyV0": self.modem}, offload, "shop", lambda: self.at)  # type: ignore[dict-item] # a double
-        self.balances = Balances(self.desk, offload, settings, lambda: self.at)
+        self.balances = Balances(
+            self.desk, offload, settings, IntakeSettings(country="CN"), lambda: self.at, self._wake
+        )
         with store.write() as tx:
-            for iccid, path, host in ((CARD, "ttyV0", "shop"), (OTHER, "ttyV0", "cellar")):
+            places = ((CARD, "ttyV0", "shop"), (OTHER, "ttyV0", "cellar"), (WRITES, "ttyV1", "shop"))
+            for iccid, path, host in places:
                 sims.seen(tx, iccid, self.at, imsi=None, number=None, smsc=None, path=path, host=host)
+
+    def _wake(self) -> None:
+        self.woken += 1
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         with self.store.read() as tx:
@@ -171,3 +182,55 @@ async def test_the_schedule_goes_on_while_it_runs(office: Office) -> None:
     running.cancel()
     await asyncio.wait({running})
     assert office.modem.asked == [("*111#", "1")]
+
+
+def writes(office: Office, text: str) -> None:
+    """The operator writes to the SIM that asks by message."""
+
+    def work(tx: Tx) -> None:
+        tx.run(
+            "INSERT INTO inbound (iccid, originator, text, received_at) VALUES (:iccid, '10086', :text, :at)",
+            iccid=WRITES,
+            text=text,
+            at=to_us(office.at),
+        )
+
+    office.store.run(work)
+
+
+def written(office: Office) -> list[dict[str, Any]]:
+    with office.store.read() as tx:
+        return tx.all("SELECT recipient, text, pinned, reference FROM messages ORDER BY id")
+
+
+async def test_an_operator_is_asked_by_message_once_in_its_time_and_its_answer_is_kept(office: Office) -> None:
+    await office.balances.turn()
+    assert [(row["recipient"], row["text"], row["reference"]) for row in written(office)] == [
+        ("10086", "YE", "balance")
+    ]
+    assert office.woken == 1
+    office.at += timedelta(minutes=2)
+    await office.balances.turn()
+    writes(office, "谢谢")
+    await office.balances.turn()
+    assert [row["amount"] for row in office.store.look(balances.history, WRITES)] == [None]
+    writes(office, "您的余额4.20元")
+    await office.balances.turn()
+    office.at += timedelta(minutes=2)
+    await office.balances.turn()
+    found = office.store.look(balances.history, WRITES)
+    assert [(row["amount"], row["how"]) for row in found] == [(4.2, "sms"), (None, "sms")]
+    assert len(office.events("sim.low_balance")) == 1
+    assert len(written(office)) == 1
+    office.at += timedelta(hours=24)
+    await office.balances.turn()
+    assert len(written(office)) == 2
+
+
+async def test_a_person_who_asks_waits_for_the_message(office: Office) -> None:
+    asked = asyncio.ensure_future(office.balances.ask(WRITES, "anna"))
+    while not written(office):
+        await asyncio.sleep(0.01)
+    office.at += timedelta(seconds=5)
+    writes(office, "您的余额8.00元")
+    assert (await asked).amount == 8.0
