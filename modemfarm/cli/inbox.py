@@ -11,7 +11,7 @@ import click
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.messages import MESSAGE_ID, since
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
-from modemfarm.cli.output import emit, json_option, local, say, table
+from modemfarm.cli.output import emit, json_option, local, say, table, words
 from modemfarm.intake.accept import accept
 from modemfarm.intake.draft import Draft
 from modemfarm.model import MessageClass, MessageState
@@ -20,6 +20,11 @@ from modemfarm.store.engine import Tx
 
 _COLUMNS = (("id", "ID"), ("received", "RECEIVED"), ("from", "FROM"), ("verdict", "VERDICT"), ("text", "TEXT"))
 _LOOK_EVERY_S = 0.25
+
+
+def _said(farm: Farm, item: dict[str, Any]) -> str:
+    """The text of a reply; of a call, that it was missed."""
+    return words(farm.environ).say("page.missed_call") if item["kind"] == "missed_call" else str(item["text"])
 
 
 @click.group()
@@ -48,7 +53,8 @@ def list_(farm: Farm, /, since: datetime | None, from_number: str | None, as_jso
     if as_json:
         emit(found)
         return
-    table(_COLUMNS, [{**item, "received": local(item["received_at"])} for item in found["data"]], wide="text")
+    rows = [{**item, "received": local(item["received_at"]), "text": _said(farm, item)} for item in found["data"]]
+    table(_COLUMNS, rows, wide="text")
     if found["next"]:
         say(f"more with --cursor {found['next']}")
 
@@ -71,7 +77,7 @@ def follow(farm: Farm, from_start: bool, as_json: bool) -> int:
                 if as_json:
                     emit(item)
                 else:
-                    say(f"{local(item['received_at'])}  {item['from']}  {item['text']}")
+                    say(f"{local(item['received_at'])}  {item['from']}  {_said(farm, item)}")
             cursor = found["next"] or cursor
             if not found["data"]:
                 time.sleep(_LOOK_EVERY_S)
