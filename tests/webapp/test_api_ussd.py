@@ -1,4 +1,4 @@
-"""`POST /v1/sims/{iccid}/ussd`."""
+"""`POST /v1/sims/{iccid}/ussd` and `/test`."""
 
 from __future__ import annotations
 
@@ -52,3 +52,15 @@ def test_an_unknown_sim_and_a_farm_without_modems_are_told(farm: Sample) -> None
     iccid = farm.api().get("/v1/sims").get_json()["data"][0]["iccid"]
     assert farm.api().post("/v1/sims/8986009999999999999/ussd", json={"code": "*100#"}).status_code == 404
     assert farm.api().post(f"/v1/sims/{iccid}/ussd", json={"code": "*100#"}).get_json()["code"] == "ussd_not_here"
+
+
+def test_a_sim_writes_to_its_own_number_where_it_is_known(farm: Sample) -> None:
+    farm.modem(1)
+    found = farm.api().get("/v1/sims").get_json()["data"][0]
+    farm.api().patch(f"/v1/sims/{found['iccid']}", json={"number": "+8613800138000"})
+    answer = farm.api().post(f"/v1/sims/{found['iccid']}/test")
+    assert answer.status_code == 202
+    assert answer.get_json()["to"] == "+8613800138000"
+    assert answer.get_json()["text"].startswith("modemfarm test ")
+    farm.api().patch(f"/v1/sims/{found['iccid']}", json={"number": None})
+    assert farm.api().post(f"/v1/sims/{found['iccid']}/test").get_json()["code"] == "number_unknown"
