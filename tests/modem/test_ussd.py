@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modemfarm.at.replies import UssdReply
+from modemfarm.errors import NoAnswerError
 from modemfarm.modem.ussd import Dialogue, Ear, Told, UssdError, decode, encode, is_answer, is_code
 from modemfarm.simulator.personality import FAMILIES
 from tests.modem.fakes import run
@@ -116,3 +117,22 @@ async def test_a_reply_of_several_lines_is_heard_between_other_urcs() -> None:
     with pytest.raises(UssdError):
         async with asyncio.timeout(1):
             await ear.reply(1)
+
+
+def test_a_stop_does_not_wait_for_the_network(tmp_path: Path) -> None:
+    async def main() -> None:
+        bench = Bench(tmp_path, "huawei")
+
+        async def script() -> None:
+            await bench.ready()
+            asked = asyncio.ensure_future(bench.supervisors[0].ussd(("*555#",)))
+            await asyncio.sleep(5)
+            began = asyncio.get_running_loop().time()
+            await bench.supervisors[0].drain()
+            assert asyncio.get_running_loop().time() - began < 20
+            with pytest.raises(NoAnswerError):
+                await asked
+
+        await bench.serve(script)
+
+    run(main())
