@@ -46,14 +46,20 @@ for (const field of document.querySelectorAll("input:not([type=hidden]), textare
   if (parseFloat(getComputedStyle(field).fontSize) < 16) found.push(`field ${field.name}`);
 return found;
 """
-# Whatever a finger is to hit, except links inside a sentence.
+# Whatever a finger is to hit, except links inside a sentence: large enough, and covered or cut by nothing.
 _TIGHT = """
 const found = [];
 for (const target of document.querySelectorAll(
     "button, [role=button], nav a, .langs a, .brand, .queue a, .rows a, .card > header a, .reply, summary, textarea,"
     + "input:not([type=hidden]), table.list a")) {
   if (!target.checkVisibility()) continue;
-  const box = target.getBoundingClientRect();
+  target.scrollIntoView({block: "center", inline: "center"});
+  const box = target.getBoundingClientRect(), middle = (box.left + box.right) / 2;
+  for (const y of [box.top + 4, box.bottom - 4]) {
+    const hit = document.elementFromPoint(middle, y);
+    if (!hit || !(target.contains(hit) || hit.contains(target) && hit.closest("label")))
+      found.push(`${target.tagName} ${target.innerText || target.name}: cut or covered by ${hit && hit.className}`);
+  }
   if (box.height < 43.9 || box.width < 43.9)
     found.push(`${target.tagName} ${target.innerText || target.name}: ${box.width} x ${box.height}`);
 }

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from modemfarm.simulator.control import ask
 from tests.e2e.farm import PROGRAM, free_port, until
 
 READY_WITHIN_S = 90.0
@@ -65,6 +69,24 @@ class Demo:
     def curl(self) -> str:
         """The ready command it printed, word by word with its line breaks."""
         return re.findall(r"curl .*?/v1/messages$", self.said, re.DOTALL | re.MULTILINE)[0]
+
+    def api(self, path: str, body: object = None) -> Any:
+        """What the API answers with the printed key: to a GET, or to a POST of `body`."""
+        request = urllib.request.Request(
+            self.base + path,
+            None if body is None else json.dumps(body).encode(),
+            {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read())
+
+    def state_of(self, message: int) -> str:
+        """A message's state."""
+        return str(self.api(f"/v1/messages/{message}")["state"])
+
+    def control(self, verb: str, *args: object) -> Any:
+        """`modemfarm simulate ctl`, by its socket."""
+        return ask(self.folder / "sim" / "control.sock", verb, *(str(arg) for arg in args))
 
     def processes(self) -> list[str]:
         """The command lines of all processes of its session that still live."""

@@ -5,32 +5,15 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import urllib.request
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from modemfarm.simulator.control import ask
 from tests.e2e.demo import Demo, demo
 from tests.e2e.farm import free_port, until
 from tests.needs import require
 
 PERSON = "+8613800138000"
-
-
-def api(running: Demo, path: str) -> Any:
-    request = urllib.request.Request(running.base + path, headers={"Authorization": f"Bearer {running.key}"})
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return json.loads(answer.read())
-
-
-def control(running: Demo, verb: str, *args: object) -> Any:
-    return ask(running.folder / "sim" / "control.sock", verb, *(str(arg) for arg in args))
-
-
-def state_of(running: Demo, message: int) -> str:
-    return str(api(running, f"/v1/messages/{message}")["state"])
 
 
 @pytest.mark.parametrize(
@@ -51,11 +34,11 @@ def test_what_the_demo_prints_works_verbatim_and_no_process_is_left(
         assert done.returncode == 0, done
         taken = json.loads(done.stdout)
         assert (taken["to"], taken["text"]) == (PERSON, "Hello from modemfarm 👋")
-        until(lambda: state_of(running, taken["id"]) == "delivered", 60, lambda: api(running, "/v1/messages"))
-        got = control(running, "phone", PERSON)
+        until(lambda: running.state_of(taken["id"]) == "delivered", 60, lambda: running.api("/v1/messages"))
+        got = running.control("phone", PERSON)
         assert [text["text"] for text in got].count("Hello from modemfarm 👋") == 1
-        control(running, "deliver", got[-1]["modem"], PERSON, "谢谢 👍")
-        (reply,) = until(lambda: api(running, "/v1/inbound")["data"], 30, "the reply came")
+        running.control("deliver", got[-1]["modem"], PERSON, "谢谢 👍")
+        (reply,) = until(lambda: running.api("/v1/inbound")["data"], 30, "the reply came")
         assert (reply["from"], reply["text"]) == (PERSON, "谢谢 👍")
         assert f"serial: {serial}" in (running.folder / "config.yaml").read_text("utf-8")
         assert len(running.processes()) == 3, running.processes()  # demo, simulator, daemon
@@ -98,7 +81,7 @@ def test_one_demo_runs_in_a_folder_and_on_a_port_and_says_so_and_the_next_begins
         assert (code, said) == (
             1, f"modemfarm: cannot listen on 127.0.0.1:{running.port}: Address already in use; choose another --port\n"
         )  # fmt: skip
-        until(lambda: state_of(running, 3) == "delivered", 60, lambda: api(running, "/v1/messages"))
+        until(lambda: running.state_of(3) == "delivered", 60, lambda: running.api("/v1/messages"))
     with demo(running.folder, "--modems", "1") as anew:
-        assert sorted(message["id"] for message in api(anew, "/v1/messages")["data"]) == [1, 2, 3]
-        assert api(anew, "/v1/messages/3")["state"] in {"queued", "sending"}
+        assert sorted(message["id"] for message in anew.api("/v1/messages")["data"]) == [1, 2, 3]
+        assert anew.api("/v1/messages/3")["state"] in {"queued", "sending"}

@@ -23,14 +23,14 @@ CODE = {".py", ".toml", ".yaml", ".js", ".css", ".html"}
 
 
 def tracked() -> list[Path]:
-    """The repository's own files; in an unpacked archive, every file that is not made by tools."""
+    """The repository's own text files; in an unpacked archive, every file that is not made by tools."""
     if (ROOT / ".git").exists():
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
         found = [ROOT / name for name in listed.split("\0") if name]
     else:
         skipped = {".venv", "build", "dist", "farm", "__pycache__"}
         found = [path for path in ROOT.rglob("*") if not skipped & set(path.relative_to(ROOT).parts)]
-    return sorted(path for path in found if path.is_file() and VENDOR not in path.parents)
+    return sorted(path for path in found if path.is_file() and VENDOR not in path.parents and path.suffix != ".png")
 
 
 FILES = tracked()

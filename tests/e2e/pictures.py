@@ -1,0 +1,90 @@
+"""Takes the pictures in docs/pictures from a running demo: `python -m tests.e2e.pictures FOLDER`."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.e2e.browser import Browser, chromium
+from tests.e2e.demo import Demo, demo
+from tests.e2e.farm import until
+from tests.e2e.png import smaller
+
+BUYER, OTHER, FAR = "+8613800138000", "+8613800138001", "+79161234567"
+LOST = "您好李女士,您预订的蛋糕已做好,今天20点前可到店自取。"
+AFTERNOON = (
+    "您好王先生,包裹已到驿站,取件码 4471",
+    "Your table for four is booked for 19:00",
+    "陈老师,明天十点的课改到十一点",
+)
+HEIGHTS = {"farm-1440": 1000, "farm-390": 1250, "message-390": 1010}
+
+
+class Scene:
+    """A farm on a busy afternoon: talk, an opt-out, a lost answer, a modem that was pulled."""
+
+    def __init__(self, running: Demo) -> None:
+        self._demo = running
+
+    def send(self, to: str, text: str) -> int:
+        """Send, and wait for its end."""
+        number = int(self._demo.api("/v1/messages", {"to": to, "text": text})["id"])
+        settled = {"delivered", "unknown"}
+        until(lambda: self._demo.state_of(number) in settled, 90, f"message {number} ends")
+        return number
+
+    def answer(self, number: str, text: str) -> None:
+        """That phone answers whoever wrote to it last."""
+        before = len(self._demo.api("/v1/inbound")["data"])
+        self._demo.control("deliver", self._demo.control("phone", number)[-1]["modem"], number, text)
+        until(lambda: len(self._demo.api("/v1/inbound")["data"]) > before, 30, "the answer came")
+
+    def play(self) -> int:
+        """Make it so; the message whose answer got lost."""
+        until(lambda: {self._demo.state_of(first) for first in (1, 2, 3)} == {"delivered"}, 60, "the first texts")
+        for number, text in enumerate(AFTERNOON, 10):
+            self._demo.api("/v1/messages", {"to": f"+86138001381{number}", "text": text})
+        self.answer(BUYER, "几点关门？")
+        self.send(BUYER, "晚上九点。欢迎光临！")
+        self.answer(FAR, "Спасибо, заберу вечером")
+        self.send(OTHER, "新品八折,本周末有效。回复TD退订")
+        self.answer(OTHER, "TD")
+        for modem in range(4):
+            self._demo.control("fault", modem, "lost-result", "", 1)
+        lost = self.send("+8613800138005", LOST)
+        self._demo.control("unplug", 2)
+        return lost
+
+
+def take(browser: Browser, name: str, path: str, ready: str, into: Path) -> None:
+    """One picture of a page."""
+    browser.width(int(name.rpartition("-")[2]), HEIGHTS[name])
+    browser.open(path)
+    until(lambda: browser.all(ready), 30, lambda: browser.text("body"))
+    (into / f"{name}.png").write_bytes(smaller(browser.driver.get_screenshot_as_png()))
+
+
+@contextmanager
+def stage() -> Iterator[tuple[Demo, Browser]]:
+    """A demo and a window on it."""
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser, demo(Path(folder) / "demo") as running:
+        browser.base = running.base
+        browser.driver.get(running.login_link)
+        yield running, browser
+
+
+def main(into: Path) -> None:
+    """Take them all."""
+    into.mkdir(parents=True, exist_ok=True)
+    with stage() as (running, browser):
+        lost = Scene(running).play()
+        take(browser, "farm-1440", "/", ".tile.is-gone", into)
+        take(browser, "farm-390", "/", ".tile.is-gone", into)
+        take(browser, "message-390", f"/messages/{lost}", "#story .timeline li", into)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
