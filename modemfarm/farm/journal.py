@@ -187,6 +187,7 @@ class FarmJournal:
             per_minute=facts.plan.per_minute,
             day=counters.day_start(facts.plan, self._now()),
             transactional_after_opt_out=self._settings.transactional_after_opt_out,
+            clock_trusted=self.dispatcher.clock_trusted,
         )
 
     async def submitting(self, part: ClaimedPart) -> Go | Stop:

@@ -30,6 +30,7 @@ class Permit:
         per_minute: the plan's limit for any 60 s, or None.
         day: when the plan's current day began; a part charged to another day goes back.
         transactional_after_opt_out: the owner's setting.
+        clock_trusted: a clock in doubt ends no validity.
     """
 
     part_id: int
@@ -38,6 +39,7 @@ class Permit:
     per_minute: int | None
     day: datetime
     transactional_after_opt_out: bool = False
+    clock_trusted: bool = True
 
 
 def submitting(tx: Tx, permit: Permit, now: datetime) -> str | None:
@@ -64,7 +66,8 @@ def submitting(tx: Tx, permit: Permit, now: datetime) -> str | None:
         if free_at is not None:
             give_back(tx, permit.part_id, permit.attempt_id, now, unbind=False)
             return "plan_minute"
-    if row["valid_until"] is not None and row["valid_until"] <= to_us(now) and not _started(tx, permit):
+    over = row["valid_until"] is not None and row["valid_until"] <= to_us(now)
+    if over and permit.clock_trusted and not _started(tx, permit):
         _end_unsent(tx, permit, "expired", now)
         return "validity_expired"
     exempt = int(row["class"] == "transactional" and permit.transactional_after_opt_out)

@@ -765,3 +765,14 @@ def test_after_a_crash_no_modem_is_said_to_work(store: Store) -> None:
         assert views.can_send(tx)
         sims.nowhere(tx, "here", NOW)
         assert not views.can_send(tx)
+
+
+@pytest.mark.parametrize(("trusted", "said"), [(True, "validity_expired"), (False, None)])
+def test_a_clock_in_doubt_ends_no_validity_at_step_3(store: Store, trusted: bool, said: str | None) -> None:
+    with store.write() as tx:
+        see(tx)
+        add(tx, valid_for=timedelta(hours=1))
+        part, attempt = take(tx)
+        late = after(7200)
+        asked = replace(permit(part.part_id, attempt, at=NOW), clock_trusted=trusted)
+        assert steps.submitting(tx, asked, late) == said

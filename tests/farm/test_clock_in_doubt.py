@@ -1,0 +1,46 @@
+"""While the clock is in doubt nothing starts or ends by it; when it is trusted again everything goes on."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from modemfarm.farm.clockguard import ClockGuard
+from modemfarm.farm.housekeeping import Housekeeping
+from modemfarm.store import hosts
+from tests.farm.test_journal import bench
+from tests.store.tools import INBOUND
+from tests.virtualtime import VirtualLoop, run
+
+AHEAD = timedelta(days=3)
+
+
+def test_a_clock_that_jumps_ahead_starts_no_schedule_and_ends_no_validity(tmp_path: Path) -> None:
+    async def main(loop: VirtualLoop) -> None:
+        async with bench(loop, tmp_path) as farm:
+            jump = timedelta(0)
+            now = farm.clock.now
+            guard = ClockGuard(now(), None)
+            keeping = Housekeeping(
+                farm.offload, farm.journal, INBOUND, lambda: now() + jump, "here", "run", guard, lambda path: None
+            )
+            await farm.offload.run(hosts.take_lease, "here", "run", 1, "test", now())
+            waits = await farm.add(valid_for=timedelta(hours=1))
+            later = await farm.add(to="+8613800138001", send_at=now() + timedelta(hours=2), valid_for=timedelta(days=9))
+
+            async def states() -> list[str]:
+                return [
+                    await farm.value("SELECT state FROM messages WHERE id = :id", id=number)
+                    for number in (waits, later)
+                ]
+
+            jump = AHEAD
+            guard.look = lambda moment: False  # type: ignore[method-assign] # doubted, whatever this machine's clock says
+            await keeping.turn()
+            assert await states() == ["queued", "scheduled"]
+            assert not farm.journal.dispatcher.clock_trusted
+            guard.look = lambda moment: True  # type: ignore[method-assign] # a person confirmed it
+            await keeping.turn()
+            assert await states() == ["expired", "queued"]
+
+    run(main)
