@@ -20,7 +20,7 @@ PERSON = "+8613800138000"
     ("serial", "number", "group"),
     [
         pytest.param("serialx", signal.SIGINT, True, id="serialx, ended by Ctrl-C in a terminal"),
-        pytest.param("pyserial", signal.SIGTERM, False, id="pyserial, ended by SIGTERM"),
+        pytest.param("pyserial", signal.SIGTERM, False, id="pyserial, ended by SIGTERM", marks=pytest.mark.slow),
     ],
 )
 def test_what_the_demo_prints_works_verbatim_and_no_process_is_left(
@@ -69,6 +69,7 @@ def refused(folder: Path, port: int) -> tuple[int, str]:
         other.clear()
 
 
+@pytest.mark.slow
 def test_one_demo_runs_in_a_folder_and_on_a_port_and_says_so_and_the_next_begins_anew(tmp_path: Path) -> None:
     with demo(tmp_path / "demo", "--modems", "1") as running:
         code, said = refused(running.folder, free_port())
