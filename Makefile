@@ -44,7 +44,13 @@ test: check
 matrix: .venv/dev
 	$(BIN)/pytest -m slow
 
-soak: .venv/dev
+# The coverage-guided fuzzer, for the soak alone; where it cannot be had the soak says so and goes on without guidance.
+.venv/fuzz: .venv/dev requirements-fuzz.lock
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.lock \
+	  || echo "atheris cannot be installed here"
+	@touch $@
+
+soak: .venv/fuzz
 	$(BIN)/python -m bench.soak
 
 bench: .venv/dev

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TARGETS = ("demo", "run", "test", "check", "bench", "soak", "matrix")
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-fuzz.lock")
 
 
 def project() -> dict[str, object]:
@@ -65,7 +65,7 @@ def test_a_lock_file_pins_every_package_by_version_and_hash_and_names_no_address
     assert "://" not in text
     assert not re.search(r"^\s*-(?!-hash=)", text, re.MULTILINE)
     entries = re.split(r"\n(?=[a-z0-9])", re.sub(r"^\s*#.*\n?", "", text, flags=re.MULTILINE).strip())
-    assert len(entries) > 10
+    assert len(entries) > (0 if lock == "requirements-fuzz.lock" else 10)
     for entry in entries:
         assert re.match(r"[a-z0-9][\w.-]*(?:\[[\w,-]+\])?==\S+", entry), entry[:80]
         assert "--hash=sha256:" in entry, entry[:80]
@@ -77,7 +77,7 @@ def locked(lock: str) -> dict[str, str]:
 
 
 def test_both_lock_files_agree() -> None:
-    run, dev = (locked(lock) for lock in LOCKS)
+    run, dev = (locked(lock) for lock in LOCKS[:2])
     assert {package: dev[package] for package in run.keys() & dev.keys()} == {
         package: run[package] for package in run.keys() & dev.keys()
     }
