@@ -56,10 +56,12 @@ def normalise(text: str) -> str:
                 continue
             kept.append(char)
             continue
+        if category[0] == "C" and not char.isspace():
+            continue  # it vanishes: what stands before it and behind it are neighbours
         latin = category[0] == "L" and unicodedata.name(char, "").startswith("LATIN ")
         if char.isspace() or category[0] in "PSZ":
             kept.append(" ")
-        elif category[0] != "C":
+        else:
             kept.append(char)
     folded = unicodedata.normalize("NFC", "".join(kept)).casefold()
     # Folding can bring marks back: Turkish dotted I becomes i and a dot above.

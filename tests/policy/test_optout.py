@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modemfarm.cli.suppress_test import test as suppress_test
@@ -119,6 +119,7 @@ def test_text_is_normalised(text: str, plain: str) -> None:
 
 
 @given(st.text())
+@example("A\ud7fc\U0001da3b")
 def test_normalising_twice_changes_nothing(text: str) -> None:
     once = normalise(text)
     assert normalise(once) == once

@@ -1,0 +1,12 @@
+"""What every room's tests share: property tests try the same examples each time, unless they are asked to explore."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+# A change is judged by what it changed, not by the luck of the draw; `HYPOTHESIS_PROFILE=explore` draws anew.
+settings.register_profile("steady", derandomize=True)
+settings.register_profile("explore")
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
