@@ -93,9 +93,6 @@ class MessageState(StrEnum):
     UNKNOWN = "unknown"  # a part may have been sent
 
 
-WAITS = frozenset({MessageState.SCHEDULED, MessageState.HELD, MessageState.QUEUED})
-
-
 def derive(parts: Collection[PartState], waits_as: MessageState) -> MessageState:
     """A message's state from the states of its parts, first rule that fits.
 

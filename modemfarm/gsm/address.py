@@ -38,10 +38,6 @@ class Address:
     def is_name(self) -> bool:
         return _is_name(self.type_octet)
 
-    @property
-    def is_international(self) -> bool:
-        return _is_international(self.type_octet)
-
 
 @lru_cache(maxsize=1024)
 def address_of(text: str) -> Address:

@@ -41,9 +41,6 @@ class UserData:
     data: bytes | None = None
 
 
-EMPTY = UserData(Encoding.GSM7, "", b"", 0)
-
-
 def header_septets(header_octets: int) -> int:
     """Septets that a header of so many octets takes, its fill bits included."""
     return -(-8 * header_octets // 7)
