@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+# One process more than cores: the tests of whole farms often wait.
+WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 
 .PHONY: help demo run test check bench soak matrix clean
 
@@ -39,7 +41,7 @@ check: .venv/dev
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow" -n $(WORKERS) --dist worksteal
 
 matrix: .venv/dev
 	$(BIN)/pytest -m slow
