@@ -32,7 +32,23 @@ def _balances(tx: Tx) -> None:
     )
 
 
-STEPS: tuple[Callable[[Tx], None], ...] = (_first, _allowed_devices, _balances)  # STEPS[n] leads from schema n to n + 1
+def _fourth(tx: Tx) -> None:
+    tx.run(
+        "CREATE TABLE IF NOT EXISTS alert_facts (cause TEXT NOT NULL, subject TEXT NOT NULL, since BIGINT NOT NULL,"
+        " told_at BIGINT, PRIMARY KEY (cause, subject))"
+    )
+    tx.run(
+        "CREATE TABLE IF NOT EXISTS alert_causes (cause TEXT NOT NULL, told_at BIGINT NOT NULL,"
+        " times INTEGER NOT NULL, PRIMARY KEY (cause))"
+    )
+    tx.run(
+        "CREATE TABLE IF NOT EXISTS alert_ways (way TEXT NOT NULL, at BIGINT NOT NULL, what TEXT NOT NULL,"
+        " PRIMARY KEY (way))"
+    )
+
+
+# STEPS[n] leads from schema n to n + 1
+STEPS: tuple[Callable[[Tx], None], ...] = (_first, _allowed_devices, _balances, _fourth)
 
 
 def found(store: Store) -> int:

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA = 3
+SCHEMA = 4
 
 meta = MetaData()
 _Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows itself only where the type is INTEGER
@@ -469,6 +469,32 @@ pins = Table(
     Column("digest", Text, nullable=False),
     Column("state", Text, nullable=False),  # tried worked failed
     _us("at", null=False),
+)
+
+alert_facts = Table(
+    "alert_facts",  # what stands now that a person should know
+    meta,
+    Column("cause", Text, nullable=False),
+    Column("subject", Text, nullable=False),  # ICCID, modem path; "" where it is the whole farm
+    _us("since", null=False),
+    _us("told_at"),
+    PrimaryKeyConstraint("cause", "subject"),
+)
+
+alert_causes = Table(
+    "alert_causes",  # at most one an hour
+    meta,
+    Column("cause", Text, primary_key=True),
+    _us("told_at", null=False),
+    Column("times", Integer, nullable=False),  # in a row, of the same facts
+)
+
+alert_ways = Table(
+    "alert_ways",  # what came last of each way to tell
+    meta,
+    Column("way", Text, primary_key=True),
+    _us("at", null=False),
+    Column("what", Text, nullable=False),  # why it failed; "" when it worked
 )
 
 pauses = Table(

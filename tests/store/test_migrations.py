@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,29 @@ def test_a_database_without_its_number_is_not_guessed_at(store: Store) -> None:
         migrations.check(store)
     with store.write() as tx:
         tx.run("INSERT INTO farm (key, value) VALUES ('schema', :n)", n=number)
+
+
+def _columns(file: Path) -> dict[str, dict[str, tuple[object, ...]]]:
+    with closing(sqlite3.connect(file)) as raw:
+        names = [name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {
+            table: {row[1]: tuple(row[2:]) for row in raw.execute(f"PRAGMA table_info({table})")}
+            for table in names
+            if not table.startswith("sqlite_")
+        }
+
+
+@pytest.mark.parametrize("number", [3])
+def test_an_upgraded_database_has_the_tables_of_a_fresh_one(tmp_path: Path, number: int) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir(0o700)
+    with closing(sqlite3.connect(old / "farm.db")) as raw:
+        raw.executescript((Path(__file__).parent / "schemas" / f"{number}.sql").read_text("utf-8"))
+        raw.execute("INSERT INTO farm (key, value) VALUES ('schema', ?)", (str(number),))
+        raw.commit()
+    for folder in (old, new):
+        store = Store("sqlite:///farm.db", folder)
+        assert migrations.upgrade(store, NOW)
+        migrations.check(store)
+        store.close()
+    assert _columns(old / "farm.db") == _columns(new / "farm.db")
