@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from modemfarm.errors import DamagedStoreError, StoreBusyError, StoreError
+from modemfarm.store.sealing import Secret
 
 log = logging.getLogger(__name__)
 
@@ -142,6 +143,11 @@ class Store:
         self._whole = False  # it has pages, or this process made it
         self._writer = self._engine("BEGIN IMMEDIATE")
         self._reader = self._engine("BEGIN")
+
+    @property
+    def secret(self) -> Secret:
+        """What seals the secrets of this database: a key in the state directory."""
+        return Secret(self._base)
 
     @property
     def sqlite(self) -> bool:
