@@ -32,6 +32,12 @@ def _balances(tx: Tx) -> None:
     )
 
 
+def _add_column(tx: Tx, table: str, column: str, kind: str) -> None:
+    """A column that is there already stays as it is."""
+    if column not in {found["name"] for found in inspect(tx.connection).get_columns(table)}:
+        tx.run(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+
+
 def _fourth(tx: Tx) -> None:
     tx.run(
         "CREATE TABLE IF NOT EXISTS alert_facts (cause TEXT NOT NULL, subject TEXT NOT NULL, since BIGINT NOT NULL,"
@@ -44,6 +50,11 @@ def _fourth(tx: Tx) -> None:
     tx.run(
         "CREATE TABLE IF NOT EXISTS alert_ways (way TEXT NOT NULL, at BIGINT NOT NULL, what TEXT NOT NULL,"
         " PRIMARY KEY (way))"
+    )
+    _add_column(tx, "parts", "charged_month", "BIGINT")
+    tx.run(
+        "CREATE TABLE IF NOT EXISTS plan_recipients (owner TEXT NOT NULL, month BIGINT NOT NULL,"
+        " recipient TEXT NOT NULL, parts BIGINT NOT NULL, PRIMARY KEY (owner, month, recipient))"
     )
 
 

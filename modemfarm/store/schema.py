@@ -184,6 +184,7 @@ parts = Table(
     # which day's limit it is charged to
     _text("charged_to"),
     _us("charged_day"),
+    _us("charged_month"),  # whose people it is counted among; null where the plan does not count them
     UniqueConstraint("message_id", "part_number", name="parts_of_message"),
     Index(
         "parts_waiting",
@@ -262,6 +263,16 @@ counters = Table(
     _us("starts_at", null=False),
     Column("used", BigInteger, nullable=False),
     PrimaryKeyConstraint("owner", "period", "starts_at"),
+)
+
+plan_recipients = Table(
+    "plan_recipients",  # whom an owner wrote to in a month of its plan
+    meta,
+    Column("owner", Text, nullable=False),
+    Column("month", BigInteger, nullable=False),  # when it began
+    Column("recipient", Text, nullable=False),
+    Column("parts", BigInteger, nullable=False),  # charged ones; none left: the person is not counted
+    PrimaryKeyConstraint("owner", "month", "recipient"),
 )
 
 people = Table(
