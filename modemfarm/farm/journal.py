@@ -19,7 +19,8 @@ from modemfarm.inbound.calls import called
 from modemfarm.inbound.receive import InboundSettings, Understood, receive
 from modemfarm.model import ClaimedPart, MissedCall, ModemState, Outcome, Received, mask
 from modemfarm.modem.journal import After, Go, GoOn, ModemStatus, NoPin, Pending, SimSeen, Stop
-from modemfarm.store import counters, hosts, inbox, pins, queue, sims, steps
+from modemfarm.modem.ladder import RESETS_A_DAY
+from modemfarm.store import counters, hosts, inbox, pins, queue, remembered, sims, steps
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
 from modemfarm.store.offload import Offload
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 STORE_AGAIN_S = 1.0
 STATUS_EVERY_S = 0.5
+_LASTING = frozenset({ModemState.WORKING, ModemState.NEEDS_YOU, ModemState.GONE})
 
 
 class FarmJournal:
@@ -54,7 +56,8 @@ class FarmJournal:
         self._statuses: dict[str, ModemStatus] = {}  # to be written
         self._families: dict[str, str] = {}  # by path
         self._sims: dict[str, Row] = {}  # as the database has them
-        self._repairs: dict[str, datetime] = {}  # by path: since when the repair that was recorded last
+        self._places: dict[str, str] = {}  # path -> USB path
+        self._recorded: dict[tuple[str, str], object] = {}  # by path and sort of event: what was recorded last
         self._here: dict[str, str] = {}  # path -> ICCID
         self._alias: dict[str, str] = {}  # a card as a session calls it -> as it was known before
         self._facts: dict[str, SimFacts] = {}
@@ -125,23 +128,26 @@ class FarmJournal:
         self._statuses[status.path] = status
         if status.family:
             self._families[status.path] = status.family
+        if status.usb_path:
+            self._places[status.path] = status.usb_path
         if status.state is ModemState.GONE or (status.iccid is None and status.path in self._here):
             iccid = self._here.pop(status.path, None)
             if iccid is not None:
                 await self._until_stored(sims.gone, iccid, status.path, self._now())
 
-    async def sim_seen(self, path: str, imei: str | None, sim: SimSeen) -> None:  # noqa: ARG002 - for the ledger of moves
+    async def sim_seen(self, path: str, imei: str | None, sim: SimSeen) -> bool:
         """Enter a card; one that was known by its IMSI alone keeps the name that it has."""
-        iccid = await self._until_stored(self._enter_sim, path, sim)
+        iccid, swapped = await self._until_stored(self._enter_sim, path, imei, sim)
         if iccid != sim.iccid:
             self._alias[sim.iccid] = iccid
         self._here[path] = iccid
         self._facts.pop(iccid, None)
         self.refresh_sims(await self._until_stored(sims.all_sims))
         log.info("%s: SIM %s", path, iccid)
+        return swapped
 
-    def _enter_sim(self, tx: Tx, path: str, sim: SimSeen) -> str:
-        return sims.seen(
+    def _enter_sim(self, tx: Tx, path: str, imei: str | None, sim: SimSeen) -> tuple[str, bool]:
+        iccid = sims.seen(
             tx,
             sim.iccid,
             self._now(),
@@ -151,6 +157,16 @@ class FarmJournal:
             path=path,
             host=self._settings.host,
         )
+        if imei is None:
+            return iccid, False
+        place = remembered.Place(self._settings.host, path, self._places.get(path))
+        return iccid, remembered.card(tx, imei, place, iccid, self._now())
+
+    async def may_reset(self, sim: str) -> bool:
+        """Whether the modem with this SIM may be restarted once more today; counts it durably."""
+        sim = self._alias.get(sim, sim)
+        may: bool = await self._until_stored(remembered.may_reset, sim, RESETS_A_DAY, self._now())
+        return may
 
     async def pin_allowed(self, iccid: str | None, imei: str | None, path: str) -> str | NoPin:
         """The PIN to try once, with its ledger row committed; or why none is tried."""
@@ -295,14 +311,27 @@ class FarmJournal:
             facts = {name: getattr(status, name) for name in ModemStatus.__slots__}
             facts["params"] = json.dumps(status.params, ensure_ascii=False)
             facts["state"] = status.state.value
-            for name in ("since", "last_success_at"):
+            for name in ("since", "last_success_at", "warned_at"):
                 moment = facts[name]
                 facts[name] = None if moment is None else to_us(moment)
             sims.write_modem(tx, self._settings.host, facts, self._now())
             step = status.sentence.removeprefix("repairing_")
-            if step != status.sentence and self._repairs.get(status.path) != status.since:
-                self._repairs[status.path] = status.since
-                record(tx, "modem.reset", self._now(), subject=status.path, step=step)
+            if step != status.sentence:
+                self._record(tx, status, "reset", status.since, step=step)
+            if status.state in _LASTING:
+                # a port that flaps passes through other states; those that last are told once each
+                why = status.sentence if status.state is ModemState.NEEDS_YOU else ""
+                told = {"sentence": status.sentence, "params": status.params}
+                self._record(tx, status, status.state.value, (status.state, why), sort="state", **told)
+            if status.warned_at is not None:
+                self._record(tx, status, "warned", status.warned_at, warning=status.warning)
+
+    def _record(self, tx: Tx, status: ModemStatus, what: str, mark: object, *, sort: str = "", **told: Any) -> None:
+        """One event of a modem, unless the last one of its sort bore the same mark."""
+        key = (status.path, sort or what)
+        if self._recorded.get(key) != mark:
+            self._recorded[key] = mark
+            record(tx, f"modem.{what}", self._now(), subject=status.path, imei=status.imei, **told)
 
 
 def _card(iccid: str | None, imei: str | None, path: str) -> str:

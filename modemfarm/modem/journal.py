@@ -112,6 +112,7 @@ class ModemStatus:
         sentence: slug of the one sentence the page shows (web/sentences), with `params`.
         next_action: slug of what a person should do; "" when nothing.
         registration: ``home roaming searching denied none unknown``.
+        warning: the last warning of its power supply or temperature (see `power`), of `warned_at`; "" for none yet.
     """
 
     path: str
@@ -131,7 +132,9 @@ class ModemStatus:
     operator: str | None = None
     technology: str | None = None
     temperature_c: int | None = None
-    voltage_v: float | None = None
+    voltage_mv: int | None = None
+    warning: str = ""
+    warned_at: datetime | None = None
     registration: str = "unknown"
     last_success_at: datetime | None = None
 
@@ -145,14 +148,21 @@ class Journal(Protocol):
     async def status(self, status: ModemStatus) -> None:
         """Tell what the modem is doing; never waits for the wire, may be batched."""
 
-    async def sim_seen(self, path: str, imei: str | None, sim: SimSeen) -> None:
-        """A card was read; from here on `received` and `claim` speak of it."""
+    async def sim_seen(self, path: str, imei: str | None, sim: SimSeen) -> bool:
+        """A card was read; from here on `received` and `claim` speak of it.
+
+        Returns:
+            Whether another card was in this modem before, as far as anybody remembers.
+        """
 
     async def pin_allowed(self, iccid: str | None, imei: str | None, path: str) -> str | NoPin:
         """The PIN to enter, its ledger row committed as tried; or why none is."""
 
     async def pin_worked(self, iccid: str | None, imei: str | None, path: str, worked: bool) -> None:
         """How that PIN did."""
+
+    async def may_reset(self, sim: str) -> bool:
+        """Whether the modem with this SIM (its ICCID, else the port) may be restarted once more today; counts it."""
 
     async def claim(self, iccid: str, path: str) -> ClaimedPart:
         """Wait for this SIM's next part and claim it. Cancelling the wait claims nothing."""

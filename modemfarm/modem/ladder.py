@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from enum import IntEnum
 
 RESETS_AT_ONCE = 4  # a pool box shares one supply; radios starting together brown it out
@@ -73,27 +71,14 @@ class Limits:
     """Shared by all modems of a farm.
 
     Attributes:
-        last_card: the card last seen in a modem, by IMEI.
         served: the path whose session serves a card, by ICCID.
         ussd: the coding of USSD strings that a modem took, by IMEI, else path.
     """
 
     def __init__(self) -> None:
         self._turns = asyncio.Semaphore(RESETS_AT_ONCE)
-        self._resets: dict[str, deque[datetime]] = {}
-        self.last_card: dict[str, str] = {}
         self.served: dict[str, str] = {}
         self.ussd: dict[str, str] = {}
-
-    def may_reset(self, sim: str, now: datetime) -> bool:
-        """Whether this SIM's modem may be reset once more today; counts it when it may."""
-        past = self._resets.setdefault(sim, deque(maxlen=RESETS_A_DAY))
-        while past and now - past[0] > timedelta(days=1):
-            past.popleft()
-        if len(past) >= RESETS_A_DAY:
-            return False
-        past.append(now)
-        return True
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:

@@ -11,6 +11,7 @@ from datetime import datetime
 from modemfarm.at.events import Late
 from modemfarm.errors import LinkLostError, NoAnswerError, StoreError
 from modemfarm.model import ClaimedPart
+from modemfarm.modem import power
 from modemfarm.modem.asking import Asking
 from modemfarm.modem.bringup import FaultError, optional
 from modemfarm.modem.family import Profile
@@ -369,8 +370,11 @@ class Lane:
         name, technology = await operator(self._link, self._profile)
         await self._board.learn(operator=name, technology=technology)
         if self._claim is None or not self._claim.done():
-            degrees, volts = await health(self._link, self._profile)
-            await self._board.learn(temperature_c=degrees, voltage_v=volts)
+            degrees, millivolts = await health(self._link, self._profile)
+            await self._board.learn(temperature_c=degrees, voltage_mv=millivolts)
+            warning = power.of_readings(degrees, millivolts)
+            if warning:
+                self._board.warned(warning)
 
     async def _wait(self) -> None:
         await self._board.flush(busy=False)

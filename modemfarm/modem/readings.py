@@ -239,13 +239,13 @@ def temperature_c(query: Query, lines: Sequence[str] | None) -> int | None:
     return round(value) if value is not None and -40 <= value <= 125 else None
 
 
-def voltage_v(query: Query, lines: Sequence[str] | None) -> float | None:
-    """Volts; modems tell volts or millivolts."""
+def voltage_mv(query: Query, lines: Sequence[str] | None) -> int | None:
+    """Millivolts; modems tell volts or millivolts."""
     value = number(query, lines)
     if value is None:
         return None
-    volts = value if value < 100 else value / 1000
-    return round(volts, 1) if 2.5 <= volts <= 15 else None
+    millivolts = round(value * 1000 if value < 100 else value)
+    return millivolts if 2500 <= millivolts <= 15_000 else None
 
 
 PARSERS: Mapping[str, Mapping[str, object]] = {

@@ -69,11 +69,11 @@ async def operator(link: Link, profile: Profile) -> tuple[str | None, str | None
     return name, technology
 
 
-async def health(link: Link, profile: Profile) -> tuple[int | None, float | None]:
-    """Temperature in °C and supply in V, where the family tells them."""
-    degrees = volts = None
+async def health(link: Link, profile: Profile) -> tuple[int | None, int | None]:
+    """Temperature in °C and supply in mV, where the family tells them."""
+    degrees = millivolts = None
     for query in profile.temperature:
         degrees = readings.temperature_c(query, await optional(link, query.line, profile.timeouts.command))
     for query in profile.voltage:
-        volts = readings.voltage_v(query, await optional(link, query.line, profile.timeouts.command))
-    return degrees, volts
+        millivolts = readings.voltage_mv(query, await optional(link, query.line, profile.timeouts.command))
+    return degrees, millivolts

@@ -211,8 +211,11 @@ class _Journal:
     async def status(self, status: ModemStatus) -> None:
         pass
 
-    async def sim_seen(self, path: str, imei: str | None, sim: SimSeen) -> None:
-        pass
+    async def sim_seen(self, _path: str, _imei: str | None, _sim: SimSeen) -> bool:
+        return False
+
+    async def may_reset(self, _sim: str) -> bool:
+        return True
 
     async def pin_allowed(self, _iccid: str | None, _imei: str | None, _path: str) -> str:
         return "0000"  # whatever the PIN was: the recording does not have it

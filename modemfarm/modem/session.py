@@ -9,7 +9,7 @@ from datetime import datetime
 from modemfarm.at.events import CTRL_Z, Command, Late, Unsolicited
 from modemfarm.at.machine import AtMachine
 from modemfarm.errors import CommandError, LinkLostError, ModemError, NoAnswerError, SimError
-from modemfarm.modem import bringup
+from modemfarm.modem import bringup, power
 from modemfarm.modem.asking import Asking
 from modemfarm.modem.bringup import FaultError, optional
 from modemfarm.modem.calls import Calls
@@ -231,7 +231,7 @@ class Session:
         if rung not in {Rung.RADIO, Rung.RESET}:
             return
         sim = self._board.status.iccid or self._port.path
-        if not self._limits.may_reset(sim, self._clock.now()):
+        if not await self._journal.may_reset(sim):
             await self._board.say("resets_used_up")
             return
         async with self._limits.turn():
@@ -285,12 +285,8 @@ class Session:
         if other != self._port.path:
             raise SimError("twice", other)  # two ports of one modem, or a card that moved: never fought over
         self._card = card.iccid
-        if imei is not None:
-            known = self._limits.last_card.get(imei)
-            self._inbox.own_memory_of_another = known is not None and known != card.iccid
-            self._limits.last_card[imei] = card.iccid
         self._inbox.belongs_to(card.iccid)
-        await self._journal.sim_seen(self._port.path, imei, card)
+        self._inbox.own_memory_of_another = await self._journal.sim_seen(self._port.path, imei, card)
         await self._board.learn(iccid=card.iccid)
         return card
 
@@ -303,6 +299,8 @@ class Session:
     def _on_event(self, event: Unsolicited | Late) -> None:
         """Called by the reader: note, never wait."""
         news = self._news
+        if not isinstance(event, Late) and (warning := power.of_line(event.line, self._urcs)):
+            self._board.warned(warning)
         if isinstance(event, Late):
             news.late.append(event)
         elif self._taken(event):
@@ -322,8 +320,6 @@ class Session:
             news.network = True
         elif says(event.line, self._urcs.full):
             self._inbox.sweep_due = True
-        elif says(event.line, self._urcs.power):
-            log.warning("%s: the modem says %s", self._port.path, event.line)
-        else:
+        elif not says(event.line, self._urcs.power):
             return
         news.wake()

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypedDict, Unpack
 
 from modemfarm.errors import StoreError
@@ -18,6 +18,7 @@ from modemfarm.modem.settings import Clock
 log = logging.getLogger(__name__)
 
 _BUSY_EVERY_S = 5.0
+_WARN_EVERY = timedelta(hours=1)  # a hub that is too weak lets a modem warn again and again
 
 
 class Facts(TypedDict, total=False):
@@ -33,7 +34,7 @@ class Facts(TypedDict, total=False):
     operator: str | None
     technology: str | None
     temperature_c: int | None
-    voltage_v: float | None
+    voltage_mv: int | None
     registration: str
 
 
@@ -50,6 +51,7 @@ class StatusBoard:
         self._journal, self._clock, self._on_change = journal, clock, on_change
         self._success_at: datetime | None = None
         self._told_at = float("-inf")
+        self._untold = False
         self.status = ModemStatus(path, ModemState.STARTING, "opening", clock.now())
 
     async def say(self, slug: str, **params: str | float) -> None:
@@ -83,14 +85,26 @@ class StatusBoard:
         """A part was accepted; told with the next change, or by `flush`."""
         self._success_at = self._clock.now()
 
+    def warned(self, warning: str) -> None:
+        """It lacks power or is too hot (`power`); told with the next change or by `flush`, once an hour at most."""
+        now, at = self._clock.now(), self.status.warned_at
+        if self.status.warning == warning and at is not None and now - at < _WARN_EVERY:
+            return
+        log.warning("%s: power warning: %s", self.status.path, warning)
+        self.status = replace(self.status, warning=warning, warned_at=now)
+        self._untold = True
+
     async def flush(self, *, busy: bool) -> None:
-        """Tell a success not yet told; a busy modem does so every few seconds only."""
-        if self._success_at is None or (busy and asyncio.get_running_loop().time() - self._told_at < _BUSY_EVERY_S):
+        """Tell a success or a warning not yet told; a busy modem does so every few seconds only."""
+        if (self._success_at is None and not self._untold) or (
+            busy and asyncio.get_running_loop().time() - self._told_at < _BUSY_EVERY_S
+        ):
             return
         await self._tell()
 
     async def _tell(self) -> None:
         self._told_at = asyncio.get_running_loop().time()
+        self._untold = False
         if self._success_at is not None:
             self.status = replace(self.status, last_success_at=self._success_at)
             self._success_at = None

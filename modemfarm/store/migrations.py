@@ -56,6 +56,16 @@ def _fourth(tx: Tx) -> None:
         "CREATE TABLE IF NOT EXISTS plan_recipients (owner TEXT NOT NULL, month BIGINT NOT NULL,"
         " recipient TEXT NOT NULL, parts BIGINT NOT NULL, PRIMARY KEY (owner, month, recipient))"
     )
+    _add_column(tx, "modems", "temperature_c", "INTEGER")
+    _add_column(tx, "modems", "voltage_mv", "INTEGER")
+    _add_column(tx, "modems", "warning", "TEXT NOT NULL DEFAULT ''")
+    _add_column(tx, "modems", "warned_at", "BIGINT")
+    tx.run("CREATE TABLE IF NOT EXISTS resets (sim TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (sim, at))")
+    tx.run(
+        "CREATE TABLE IF NOT EXISTS last_cards (imei TEXT NOT NULL, place TEXT NOT NULL, iccid TEXT NOT NULL,"
+        " at BIGINT NOT NULL, PRIMARY KEY (imei, place))"
+    )
+    tx.run("CREATE INDEX IF NOT EXISTS events_of_things ON events (subject, id) WHERE message_id IS NULL")
 
 
 # STEPS[n] leads from schema n to n + 1

@@ -460,7 +460,29 @@ modems = Table(
     _us("last_success_at"),
     _us("seen_at"),
     _text("wish"),  # what a person asked of it: reset
+    Column("temperature_c", Integer),
+    Column("voltage_mv", Integer),
+    _text("warning", ""),  # of its supply or temperature, the last one
+    _us("warned_at"),
     PrimaryKeyConstraint("path", "host"),
+)
+
+resets = Table(
+    "resets",  # each restart of a modem by the ladder, for a day
+    meta,
+    Column("sim", Text, nullable=False),  # ICCID, else the port
+    _us("at", null=False),
+    PrimaryKeyConstraint("sim", "at"),
+)
+
+last_cards = Table(
+    "last_cards",  # which card was last in a modem
+    meta,
+    Column("imei", Text, nullable=False),
+    Column("place", Text, nullable=False),  # host and USB path, else port: some makers give all modems one IMEI
+    Column("iccid", Text, nullable=False),
+    _us("at", null=False),
+    PrimaryKeyConstraint("imei", "place"),
 )
 
 allowed_devices = Table(
@@ -533,6 +555,13 @@ events = Table(
         "id",
         postgresql_where=text("message_id IS NOT NULL"),
         sqlite_where=text("message_id IS NOT NULL"),
+    ),
+    Index(
+        "events_of_things",  # of SIMs, modems, the farm
+        "subject",
+        "id",
+        postgresql_where=text("message_id IS NULL"),
+        sqlite_where=text("message_id IS NULL"),
     ),
     sqlite_autoincrement=True,
 )

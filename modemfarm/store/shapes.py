@@ -142,6 +142,10 @@ def modem(row: Row, key: str) -> Shape:
         "operator": row["operator"],
         "technology": row["technology"],
         "registration": row["registration"],
+        "temperature_c": row["temperature_c"],
+        "voltage_mv": row["voltage_mv"],
+        "warning": row["warning"] or None,
+        "warned_at": rfc3339(row["warned_at"]),
         "last_success_at": rfc3339(row["last_success_at"]),
     }
 

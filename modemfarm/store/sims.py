@@ -174,24 +174,31 @@ def uncertain_again(tx: Tx, iccid: str) -> int:
     return int(tx.value("SELECT uncertain_in_row FROM sims WHERE iccid = :iccid", iccid=iccid) or 0)
 
 
+_NOT_TOLD = {"temperature_c": None, "voltage_mv": None, "warning": "", "warned_at": None}
+
+
 def write_modem(tx: Tx, host: str, facts: Mapping[str, object], now: datetime) -> None:
     """Write one modem's snapshot; `facts` are columns of `modems` besides host and seen_at."""
     tx.run(
         "INSERT INTO modems (path, host, imei, usb_path, family, manufacturer, model, firmware, state, sentence,"
-        " params, next_action, since, iccid, signal_dbm, operator, technology, registration, last_success_at, seen_at)"
+        " params, next_action, since, iccid, signal_dbm, operator, technology, registration, last_success_at, seen_at,"
+        " temperature_c, voltage_mv, warning, warned_at)"
         " VALUES (:path, :host, :imei, :usb_path, :family, :manufacturer, :model, :firmware, :state, :sentence,"
         " :params, :next_action, :since, :iccid, :signal_dbm, :operator, :technology, :registration,"
-        " :last_success_at, :now)"
+        " :last_success_at, :now, :temperature_c, :voltage_mv, :warning, :warned_at)"
         " ON CONFLICT (path, host) DO UPDATE SET imei = excluded.imei, usb_path = excluded.usb_path,"
         " family = excluded.family, manufacturer = excluded.manufacturer, model = excluded.model,"
         " firmware = excluded.firmware, state = excluded.state, sentence = excluded.sentence, params = excluded.params,"
         " next_action = excluded.next_action, since = excluded.since, iccid = excluded.iccid,"
         " signal_dbm = excluded.signal_dbm, operator = excluded.operator, technology = excluded.technology,"
         " registration = excluded.registration,"
-        " last_success_at = coalesce(excluded.last_success_at, modems.last_success_at), seen_at = excluded.seen_at",
+        " last_success_at = coalesce(excluded.last_success_at, modems.last_success_at), seen_at = excluded.seen_at,"
+        " temperature_c = excluded.temperature_c, voltage_mv = excluded.voltage_mv,"
+        " warning = CASE WHEN excluded.warned_at IS NULL THEN modems.warning ELSE excluded.warning END,"
+        " warned_at = coalesce(excluded.warned_at, modems.warned_at)",
         host=host,
         now=to_us(now),
-        **facts,
+        **{**_NOT_TOLD, **facts},
     )
     if facts.get("operator") and facts.get("iccid"):
         tx.run(

@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 def offer(farm: FarmAt, usb_path: str, ports: str) -> None:
     facts: dict[str, Any] = dict.fromkeys(
         ("imei", "family", "manufacturer", "model", "firmware", "iccid", "signal_dbm", "operator", "technology",
-         "last_success_at", "temperature_c", "voltage_v")
+         "last_success_at", "temperature_c", "voltage_mv")
     )  # fmt: skip
     facts |= {"path": f"usb:{usb_path}", "usb_path": usb_path, "state": "paused", "sentence": "usb_possible"}
     facts |= {"next_action": "allow_device", "since": 0, "registration": "unknown"}

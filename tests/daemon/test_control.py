@@ -84,7 +84,7 @@ def _modem_row(tx: Tx) -> None:
     ) | {"path": "script", "imei": IMEI, "state": "working", "sentence": "ready", "params": "{}", "next_action": ""}
     now = datetime.now(UTC)
     facts |= {"since": to_us(now), "registration": "home", "last_success_at": None}
-    facts |= {"temperature_c": None, "voltage_v": None}
+    facts |= {"temperature_c": None, "voltage_mv": None}
     sims.write_modem(tx, "here", facts, now)
 
 

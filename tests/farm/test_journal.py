@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,8 @@ from modemfarm.farm.journal import FarmJournal
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.intake.accept import accept
 from modemfarm.intake.draft import Draft
-from modemfarm.model import Plan, Received, SimSettings
-from modemfarm.modem.journal import Go, GoOn, NoPin, SimSeen, Stop
+from modemfarm.model import ModemState, Plan, Received, SimSettings
+from modemfarm.modem.journal import Go, GoOn, ModemStatus, NoPin, SimSeen, Stop
 from modemfarm.store import actions, migrations, sims
 from modemfarm.store.engine import Store, Tx
 from modemfarm.store.offload import Offload
@@ -24,6 +26,7 @@ from tests.virtualtime import VirtualClock, VirtualLoop, run
 
 CARD = SimSeen(SIM, "460001234567890", None, None)
 PATH = "/dev/ttyV0"
+IMEI = "356938035643809"
 
 
 class Bench:
@@ -340,3 +343,42 @@ def test_a_pin_is_given_out_once_until_it_worked(tmp_path: Path) -> None:
         assert await one.journal.pin_allowed(OTHER, None, "/dev/x") == NoPin("pin_unknown")
 
     on_bench(tmp_path, script, sims={SIM: SimSettings(SIM, pin="1234")}, pins={"490154203237518": "9999"})
+
+
+def test_a_restarted_daemon_remembers_resets_and_cards(tmp_path: Path) -> None:
+    async def script(one: Bench) -> None:
+        assert not await one.journal.sim_seen(PATH, IMEI, CARD)
+        for _ in range(6):
+            assert await one.journal.may_reset(SIM)
+            await asyncio.sleep(60)
+        assert not await one.journal.may_reset(SIM)
+        again = FarmJournal(one.offload, FarmSettings("here"), one.clock.now, "run 2", INBOUND, RULES)
+        assert not await again.may_reset(SIM)
+        assert not await again.sim_seen(PATH, IMEI, CARD)
+        assert await again.sim_seen(PATH, IMEI, SimSeen(OTHER, None, None, None))
+
+    on_bench(tmp_path, script)
+
+
+def test_states_that_last_repairs_and_warnings_are_events_once_each(tmp_path: Path) -> None:
+    async def script(one: Bench) -> None:
+        now = one.clock.now()
+        working = ModemStatus(PATH, ModemState.WORKING, "ready", now, imei=IMEI)
+        gone = replace(working, state=ModemState.GONE, sentence="gone")
+        repair = replace(
+            working, state=ModemState.RECOVERING, sentence="repairing_radio", params={"cause": "no_answer"}
+        )
+        warned = replace(working, warning="under_voltage", warned_at=now)
+        for status in (working, repair, repair, working, warned, warned, gone, working):
+            await one.journal.status(status)
+            await one.journal.flush_statuses()
+        with one.store.read() as tx:
+            found = tx.all("SELECT kind, data FROM events WHERE subject = :path ORDER BY id", path=PATH)
+            row = tx.one("SELECT warning, voltage_mv FROM modems WHERE path = :path", path=PATH)
+        kinds = [event["kind"] for event in found]
+        assert kinds == ["modem.working", "modem.reset", "modem.warned", "modem.gone", "modem.working"]
+        assert all(json.loads(event["data"])["imei"] == IMEI for event in found)
+        assert row is not None
+        assert row["warning"] == "under_voltage"  # a later session that was not warned does not wipe it
+
+    on_bench(tmp_path, script)

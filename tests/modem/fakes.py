@@ -17,6 +17,7 @@ from modemfarm.gsm.tpdu import encode_submit
 from modemfarm.model import ClaimedPart, Evidence, MissedCall, Outcome, Received
 from modemfarm.modem.family import Profiles
 from modemfarm.modem.journal import After, Go, GoOn, ModemStatus, NoPin, Pending, Resync, SimSeen, Stop
+from modemfarm.modem.ladder import RESETS_A_DAY
 from modemfarm.modem.profile import load_profiles
 
 T = TypeVar("T")
@@ -97,6 +98,8 @@ class FakeJournal:
     open_attempt: Pending | None = None
     pin: str | NoPin | None = None
     commit_s: float = 0.001
+    last_card: str = ""
+    resets: int = 0
     verdict: Callable[[ClaimedPart], Go | Stop | None] = lambda part: None
     recheck_verdict: Callable[[ClaimedPart], Go | Stop | None] = lambda part: None
     after: Callable[[Outcome], After] = lambda outcome: Resync() if outcome.evidence is Evidence.UNCERTAIN else GoOn()
@@ -130,8 +133,14 @@ class FakeJournal:
     async def status(self, status: ModemStatus) -> None:
         self.statuses.append(status)
 
-    async def sim_seen(self, path: str, imei: str | None, sim: SimSeen) -> None:
+    async def sim_seen(self, path: str, imei: str | None, sim: SimSeen) -> bool:
+        before, self.last_card = self.last_card, sim.iccid
         self.cards.append(sim)
+        return before not in {"", sim.iccid}
+
+    async def may_reset(self, sim: str) -> bool:
+        self.resets += 1
+        return self.resets <= RESETS_A_DAY
 
     async def pin_allowed(self, iccid: str | None, imei: str | None, path: str) -> str | NoPin:
         return NoPin("pin_unknown") if self.pin is None else self.pin

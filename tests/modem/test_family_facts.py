@@ -226,7 +226,7 @@ def test_an_idle_modem_tells_signal_technology_temperature_and_voltage() -> None
         await asyncio.sleep(60)
         status = supervisor.status
         assert (status.signal_dbm, status.technology) == (-62, "4G")
-        assert (status.temperature_c, status.voltage_v) == (41, 3.9)
+        assert (status.temperature_c, status.voltage_mv) == (41, 3930)
 
     play(port, journal, script)
 
@@ -240,7 +240,7 @@ def test_what_a_modem_cannot_tell_is_left_out_in_silence() -> None:
         await asyncio.sleep(60)
         status = supervisor.status
         assert (status.signal_dbm, status.technology) == (-73, "2G")
-        assert (status.temperature_c, status.voltage_v) == (None, None)
+        assert (status.temperature_c, status.voltage_mv) == (None, None)
         assert status.sentence == "ready"
 
     play(port, journal, script)

@@ -96,16 +96,16 @@ def test_temperature_is_in_degrees_or_unknown(query: Query, lines: list[str], de
 
 
 @pytest.mark.parametrize(
-    ("query", "lines", "volts"),
+    ("query", "lines", "millivolts"),
     [
-        (Query("+CBC", "+CBC:", "number", 2), ["+CBC: 0,95,4100"], 4.1),
-        (Query("+CBC", "+CBC:", "last_number"), ["+CBC: 3.891V"], 3.9),
+        (Query("+CBC", "+CBC:", "number", 2), ["+CBC: 0,95,4100"], 4100),
+        (Query("+CBC", "+CBC:", "last_number"), ["+CBC: 3.891V"], 3891),
         (Query("+CBC", "+CBC:", "number", 2), ["+CBC: 0,0"], None),
         (Query("^SBV", "^SBV:", "number"), ["^SBV: 65535"], None),
     ],
 )
-def test_voltage_is_in_volts_or_unknown(query: Query, lines: list[str], volts: float | None) -> None:
-    assert readings.voltage_v(query, lines) == volts
+def test_voltage_is_in_millivolts_or_unknown(query: Query, lines: list[str], millivolts: int | None) -> None:
+    assert readings.voltage_mv(query, lines) == millivolts
 
 
 @pytest.mark.parametrize("line", ["", ",", '"', "+", "x" * 300, '"",,"",', "-", "--5", "1e9", "٣,٣"])
@@ -118,7 +118,7 @@ def test_nothing_that_a_modem_says_is_an_error(key: str, line: str) -> None:
         "signal": readings.signal_dbm,
         "technology": readings.technology,
         "temperature": readings.temperature_c,
-        "voltage": readings.voltage_v,
+        "voltage": readings.voltage_mv,
         "ready": readings.number,
     }[key]
     for parser in PARSERS[key]:

@@ -125,7 +125,7 @@ def test_a_sim_that_was_taken_out_for_another_is_absent_at_once(store: Store) ->
             ("imei", "usb_path", "family", "manufacturer", "model", "firmware", "signal_dbm", "operator", "technology")
         ) | {"path": "/dev/ttyV1", "state": "working", "sentence": "ready", "params": "{}", "next_action": ""}
         facts |= {"iccid": other, "since": to_us(NOW), "registration": "home", "last_success_at": None}
-        facts |= {"temperature_c": None, "voltage_v": None}
+        facts |= {"temperature_c": None, "voltage_mv": None}
         sims.write_modem(tx, "a", facts, NOW)
         card(tx)
         sims.seen(tx, other, NOW, imsi=None, number=None, smsc=None, path="/dev/ttyV1", host="a")
