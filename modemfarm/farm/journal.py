@@ -18,7 +18,7 @@ from modemfarm.farm.settling import SettlingRules, settle
 from modemfarm.inbound.calls import called
 from modemfarm.inbound.receive import InboundSettings, Understood, receive
 from modemfarm.model import ClaimedPart, MissedCall, ModemState, Outcome, Received, mask
-from modemfarm.modem.journal import After, Go, GoOn, ModemStatus, NoPin, Pending, SimSeen, Stop
+from modemfarm.modem.journal import After, Centre, Go, GoOn, ModemStatus, NoPin, Pending, SimSeen, Stop
 from modemfarm.modem.ladder import RESETS_A_DAY
 from modemfarm.store import counters, hosts, inbox, pins, queue, remembered, sims, steps
 from modemfarm.store.engine import Row, Tx, from_us, to_us
@@ -153,7 +153,7 @@ class FarmJournal:
             self._now(),
             imsi=sim.imsi,
             number=sim.number,
-            smsc=sim.smsc,
+            smsc=sim.smsc or None,
             path=path,
             host=self._settings.host,
         )
@@ -167,6 +167,15 @@ class FarmJournal:
         sim = self._alias.get(sim, sim)
         may: bool = await self._until_stored(remembered.may_reset, sim, RESETS_A_DAY, self._now())
         return may
+
+    async def centre(self, iccid: str) -> Centre | None:
+        """The configured service centre of a card, else the last one seen there."""
+        iccid = self._alias.get(iccid, iccid)
+        said = self._settings.sims.get(iccid)
+        if said is not None and said.smsc:
+            return Centre(said.smsc, wanted=True)
+        seen = self._sims[iccid]["smsc"] if iccid in self._sims else None
+        return Centre(seen) if seen else None
 
     async def pin_allowed(self, iccid: str | None, imei: str | None, path: str) -> str | NoPin:
         """The PIN to try once, with its ledger row committed; or why none is tried."""

@@ -96,12 +96,25 @@ class SimSeen:
     Attributes:
         iccid: as `normal_iccid` writes it; where a modem cannot tell it, ``imsi:<digits>``.
         number: own number, E.164 or as the SIM holds it.
+        smsc: address of the service centre; "" where the card holds none, None where it could not be read.
     """
 
     iccid: str
     imsi: str | None
     number: str | None
     smsc: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Centre:
+    """The service centre that a card is known to use.
+
+    Attributes:
+        wanted: the owner said so, whatever the card holds; else it was the last one seen there.
+    """
+
+    number: str
+    wanted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +167,9 @@ class Journal(Protocol):
         Returns:
             Whether another card was in this modem before, as far as anybody remembers.
         """
+
+    async def centre(self, iccid: str) -> Centre | None:
+        """The service centre of a card that was seen, where known."""
 
     async def pin_allowed(self, iccid: str | None, imei: str | None, path: str) -> str | NoPin:
         """The PIN to enter, its ledger row committed as tried; or why none is."""

@@ -12,7 +12,7 @@ from modemfarm.errors import LinkLostError, ModemError
 from modemfarm.model import ClaimedPart, Evidence, MissedCall, Outcome, Received
 from modemfarm.modem.asking import Asking
 from modemfarm.modem.family import Profiles
-from modemfarm.modem.journal import After, Go, GoOn, ModemStatus, Pending, Resync, SimSeen, Stop
+from modemfarm.modem.journal import After, Centre, Go, GoOn, ModemStatus, Pending, Resync, SimSeen, Stop
 from modemfarm.modem.ladder import Limits, Rung
 from modemfarm.modem.masking import hide_secrets, mask_stream
 from modemfarm.modem.replay import Exchange, Note, exchanges
@@ -216,6 +216,9 @@ class _Journal:
 
     async def may_reset(self, _sim: str) -> bool:
         return True
+
+    async def centre(self, _iccid: str) -> Centre | None:
+        return None
 
     async def pin_allowed(self, _iccid: str | None, _imei: str | None, _path: str) -> str:
         return "0000"  # whatever the PIN was: the recording does not have it

@@ -9,6 +9,7 @@ from datetime import datetime
 from modemfarm.at.events import CTRL_Z, Answered, Command, Late
 from modemfarm.at.replies import parse_cmgs
 from modemfarm.errors import CmeError, CmsError, CommandError, LinkLostError, NoAnswerError, StoreError
+from modemfarm.gsm.address import encode_smsc
 from modemfarm.model import ClaimedPart, Evidence, Outcome
 from modemfarm.modem.family import Profile
 from modemfarm.modem.journal import After, Go, GoOn, Journal, Resync, Stop
@@ -29,6 +30,7 @@ class Sender:
     Attributes:
         profile: the generic one until the modem was identified.
         accepted: parts this session put on the air with success.
+        centre: service centre that each PDU names; None: the card's.
         sent_at: loop time of the last result, for AT+CMMS.
     """
 
@@ -39,6 +41,7 @@ class Sender:
         self._loop = asyncio.get_running_loop()
         self._result_within_s = result_within_s  # None: the profile's
         self._on_air: dict[int, tuple[str, datetime]] = {}  # attempts that had Ctrl-Z and no evidence: iccid, when
+        self.centre: str | None = None
         self.sent_at = float("-inf")
         self.accepted = 0
 
@@ -52,9 +55,8 @@ class Sender:
             LinkLostError: the port is gone; the part is settled all the same.
         """
         await self._keep_link_open(part)
-        command = Command(
-            f"+CMGS={part.tpdu_length}", body=part.pdu.hex().upper().encode() + CTRL_Z, tag=part.attempt_id
-        )
+        pdu = part.pdu if self.centre is None else encode_smsc(self.centre) + part.pdu[-part.tpdu_length :]
+        command = Command(f"+CMGS={part.tpdu_length}", body=pdu.hex().upper().encode() + CTRL_Z, tag=part.attempt_id)
         try:
             submission = self._link.submit(command, self.profile.timeouts.prompt)
         except LinkLostError:

@@ -23,7 +23,7 @@ from modemfarm.modem.receiving import Inbox
 from modemfarm.modem.registration import turn_on
 from modemfarm.modem.sending import Sender
 from modemfarm.modem.settings import Clock, ModemSettings
-from modemfarm.modem.sim import read_card, unlock
+from modemfarm.modem.sim import fill_centre, read_card, unlock
 from modemfarm.modem.status import StatusBoard
 from modemfarm.modem.storage import announce, choose_memories, reports_of
 
@@ -142,6 +142,8 @@ class Session:
         await bringup.initialise(self._link, self._profile)
         await self._settle(starting=starting)
         await bringup.pdu_mode(self._link, self._profile)
+        centre = await self._journal.centre(card.iccid)
+        self._sender.centre = await fill_centre(self._link, self._profile, card, centre)
         self._inbox.memories = await choose_memories(self._link, self._profile)
         cnmi = await announce(self._link, self._profile)
         await turn_on(self._link, self._profile)

@@ -11,7 +11,7 @@ from modemfarm.errors import CmeError, CmsError, CommandError, NoAnswerError, Si
 from modemfarm.modem import readings
 from modemfarm.modem.bringup import is_not_ready, optional
 from modemfarm.modem.family import Profile
-from modemfarm.modem.journal import Journal, NoPin, SimSeen
+from modemfarm.modem.journal import Centre, Journal, NoPin, SimSeen
 from modemfarm.modem.link import Link
 from modemfarm.modem.readings import Query
 
@@ -157,9 +157,35 @@ async def read_card(link: Link, profile: Profile) -> SimSeen:
     imsi = await read_imsi(link, profile)
     if not iccid and not imsi:
         raise SimError("failure", "neither ICCID nor IMSI can be read")
-    centres = await optional(link, Command("+CSCA?", info=("+CSCA:",)), profile.timeouts.command)
-    smsc = next((found for found in map(parse_csca, centres or ()) if found), None)
+    smsc = await _centre(link, profile)
     return SimSeen(iccid or f"imsi:{imsi}", imsi or None, await _own_number(link, profile), smsc)
+
+
+async def _centre(link: Link, profile: Profile) -> str | None:
+    """The service centre's address on the card; "" where there is none, None where the modem does not say."""
+    lines = await optional(link, Command("+CSCA?", info=("+CSCA:",)), profile.timeouts.command)
+    if not any(line.startswith("+CSCA:") for line in lines or ()):
+        return None
+    return next((found for found in map(parse_csca, lines or ()) if found), "")
+
+
+async def fill_centre(link: Link, profile: Profile, card: SimSeen, known: Centre | None) -> str | None:
+    """Give a card without a service centre the one it is known to use (TS 27.005 §3.3.1).
+
+    What a card holds is replaced only where the owner wants another one.
+
+    Returns:
+        The address that each PDU must carry, because the card cannot be read or does not take it; else None.
+    """
+    if known is None or card.smsc == known.number or (card.smsc and not known.wanted):
+        return None
+    if card.smsc is not None:
+        kind = 145 if known.number.startswith("+") else 129
+        await optional(link, f'+CSCA="{known.number}",{kind}', profile.timeouts.command)
+        if await _centre(link, profile) == known.number:
+            log.info("the card's service centre was %s and is %s now", card.smsc or "empty", known.number)
+            return None
+    return known.number
 
 
 async def _own_number(link: Link, profile: Profile) -> str | None:

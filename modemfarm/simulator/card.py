@@ -66,6 +66,7 @@ class Card:
         number: MSISDN, E.164.
         mr: the last TP-MR that was used (EF-SMSS).
         pin: what unlocks it while `locked`.
+        smsc_fixed: +CSCA does not set it.
         refuses: +CMS code that the network gives to every submission, and why: ``barred`` ``no-credit``; 0 is none.
         report_statuses: TP-ST of the reports about its messages, one report each (TS 23.040 §9.2.3.15).
     """
@@ -84,6 +85,7 @@ class Card:
     puk_left: int = 10
     balance: str = "12.34"
     refuses: tuple[int, str] = (0, "")
+    smsc_fixed: bool = False
     report_statuses: tuple[int, ...] = (0,)
     store: Store = field(default_factory=lambda: Store(SM_SLOTS))
 

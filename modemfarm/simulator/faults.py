@@ -84,7 +84,9 @@ FAULTS: Mapping[str, FaultKind] = {
     "no-sim": FaultKind("the SIM is out for ARG seconds (none: until cleared)", None, _STRIKE),
     "sim-swap": FaultKind("another SIM: that of modem ARG, which gets this one (none: a new card)", None, _STRIKE),
     "sim-busy": FaultKind("the SIM answers as right after power-on for ARG seconds", 10.0, _STRIKE),
-    "no-smsc": FaultKind("the SIM's service centre address is empty", None, _STRIKE),
+    "no-smsc": FaultKind(
+        "the SIM's service centre address is empty (`fixed`: +CSCA cannot set it)", None, _STRIKE, frozenset({"fixed"})
+    ),
     "denied": FaultKind("registration denied for ARG seconds (none: until cleared)", None, _STRIKE),
     "no-network": FaultKind("searches a network for ARG seconds (none: until cleared)", None, _STRIKE),
     # receiving

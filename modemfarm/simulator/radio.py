@@ -87,6 +87,8 @@ def _csca(modem: VirtualModem, request: Request) -> Answer:
                 number = bytes.fromhex(number).decode("utf-16-be")
             except ValueError:
                 return cms(304)
+        if card.smsc_fixed:
+            return cms(302)
         card.smsc = number
         return OK
     if request.kind == "test":

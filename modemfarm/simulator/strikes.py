@@ -66,7 +66,7 @@ def _strike_card(modem: VirtualModem, fault: Fault, count: int | None) -> None:
         case "sim-busy":
             modem.sim_ready_at = modem.now + (fault.value or 0.0)
         case "no-smsc" if card is not None:
-            card.smsc = ""
+            card.smsc, card.smsc_fixed = "", "fixed" in fault.words
         case "barred" | "no-credit" if card is not None:
             card.refuses = (int(fault.value or 0), fault.name)
             if fault.name == "no-credit":

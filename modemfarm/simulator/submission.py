@@ -57,7 +57,7 @@ def submit(modem: VirtualModem, expects: tuple[str, int, str], body: bytes) -> N
         )  # fmt: skip
         modem.finish(cms(304))
         return
-    code = _why_not(modem, card)
+    code = _why_not(modem, card, has_centre=kind == "pdu" and pdu[0] > 0)
     if code or card is None:
         modem.network.refuse(modem.number, card.iccid if card else None, pdu, sent, ctrl_z_at=at, code=code)
         modem.finish(cms(code))
@@ -79,13 +79,17 @@ def _after(modem: VirtualModem, delay_s: float, call: Callable[[], None]) -> Non
         call()
 
 
-def _why_not(modem: VirtualModem, card: Card | None) -> int:
-    """The CMS code that a modem gives before it even tries (TS 27.005 §3.2.5), or 0."""
+def _why_not(modem: VirtualModem, card: Card | None, *, has_centre: bool) -> int:
+    """The CMS code that a modem gives before it even tries (TS 27.005 §3.2.5), or 0.
+
+    Args:
+        has_centre: the PDU names its service centre itself (§3.1).
+    """
     if card is None:
         return 310
     if card.condition != "ready":
         return 311 if card.condition == "pin" else 316
-    if not card.smsc:
+    if not card.smsc and not has_centre:
         return 330
     return 0 if modem.powered is False or modem.registered else 331
 

@@ -16,7 +16,7 @@ from modemfarm.gsm.splitting import split
 from modemfarm.gsm.tpdu import encode_submit
 from modemfarm.model import ClaimedPart, Evidence, MissedCall, Outcome, Received
 from modemfarm.modem.family import Profiles
-from modemfarm.modem.journal import After, Go, GoOn, ModemStatus, NoPin, Pending, Resync, SimSeen, Stop
+from modemfarm.modem.journal import After, Centre, Go, GoOn, ModemStatus, NoPin, Pending, Resync, SimSeen, Stop
 from modemfarm.modem.ladder import RESETS_A_DAY
 from modemfarm.modem.profile import load_profiles
 
@@ -141,6 +141,9 @@ class FakeJournal:
     async def may_reset(self, sim: str) -> bool:
         self.resets += 1
         return self.resets <= RESETS_A_DAY
+
+    async def centre(self, iccid: str) -> Centre | None:
+        return None
 
     async def pin_allowed(self, iccid: str | None, imei: str | None, path: str) -> str | NoPin:
         return NoPin("pin_unknown") if self.pin is None else self.pin
