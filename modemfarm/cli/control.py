@@ -9,7 +9,7 @@ from modemfarm.cli.messages import MESSAGE_ID
 from modemfarm.cli.outcome import NotThereError
 from modemfarm.cli.output import emit, json_option, local, say, words
 from modemfarm.model import MessageClass
-from modemfarm.store import actions, hosts, views
+from modemfarm.store import actions, epoch, hosts, views
 
 
 @click.command()
@@ -68,10 +68,19 @@ def pause(farm: Farm, message_class: str | None, batch: int | None, as_json: boo
 @class_option
 @batch_option
 @click.option("--clock", is_flag=True, help="This computer's clock is right: let what it held by time go on.")
+@click.option("--restored", is_flag=True, help="Send what a restore of the database held; some may have left before.")
 @json_option
 @pass_farm
-def resume(farm: Farm, message_class: str | None, batch: int | None, clock: bool, as_json: bool) -> None:
-    """Send again what a pause held."""
+def resume(
+    farm: Farm, message_class: str | None, batch: int | None, clock: bool, restored: bool, as_json: bool
+) -> None:
+    """Send again what a pause, a doubted clock or a restore held."""
+    if restored:
+        store = farm.store()
+        done = store.run(lambda tx: epoch.release(tx, now(), who="cli"))
+        farm.committed(store)
+        _tell(farm, f"released: {done} messages", as_json=as_json)
+        return
     if clock:
         store = farm.store()
         store.run(hosts.confirm_clock)

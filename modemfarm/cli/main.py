@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "simulate": ("simulate", "simulate", "Run virtual modems."),
     "pdu": ("pdu", "pdu", "Decode and encode PDUs."),
     "keys": ("keys", "keys", "Make, list or revoke API keys."),
-    "db": ("db", "db", "Upgrade or check the database."),
+    "db": ("db", "db", "Upgrade, check, copy or put back the database."),
     "doctor": ("doctor", "doctor", "Look for what is wrong and say how to mend it."),
     "install": ("install", "install", "Make it a service of this machine: user, udev rules, systemd unit."),
     "drivers": ("drivers", "drivers", "List or check driver profiles."),

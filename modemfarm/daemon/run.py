@@ -50,7 +50,7 @@ from modemfarm.modem.supervisor import Supervisor
 from modemfarm.modem.usb_ids import UsbIds
 from modemfarm.policy.optout import Keywords
 from modemfarm.resources import shipped
-from modemfarm.store import hosts, migrations, sims, wake
+from modemfarm.store import epoch, hosts, migrations, sims, wake
 from modemfarm.store.engine import Store, from_us
 from modemfarm.store.offload import Offload
 from modemfarm.store.suppress import EXEMPT
@@ -91,6 +91,9 @@ def run(config: Config, *, simulate: int | None = None, demo: Path | None = None
         store = Store(config.database, config.state_dir)
         migrations.upgrade(store, _now())
         instance = enter(store, config.host, config.state_dir, VERSION, _now())
+        held = epoch.enter(store, config.state_dir, _now())
+        if held is not None:
+            log.warning("this database is older than what was here: %d messages are held for a person", held)
         with ExitStack() as stack:
             if simulate:
                 simulator = SimulatorProcess(config.state_dir / "sim", simulate)
@@ -207,6 +210,7 @@ class Daemon:
             self._instance,
             guard,
             self._reset_modem,
+            partial(epoch.remember, self._config.state_dir),
         )
         await housekeeping.turn()
         waker = wake.listen(self._config.state_dir)

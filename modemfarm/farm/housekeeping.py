@@ -13,14 +13,14 @@ from modemfarm.farm.choosing import Presence
 from modemfarm.farm.clockguard import ClockGuard
 from modemfarm.farm.journal import FarmJournal
 from modemfarm.inbound.receive import InboundSettings, judge
-from modemfarm.store import actions, hosts, idempotency, inbox, labels, queue, sims
+from modemfarm.store import actions, epoch, hosts, idempotency, inbox, labels, queue, sims
 from modemfarm.store.engine import Row, Tx
 from modemfarm.store.offload import Offload
 
 log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
-PRUNE_EVERY = 3600  # turns
+HOURLY = 3600  # turns
 
 
 @dataclass(slots=True)
@@ -31,6 +31,7 @@ class _Tick:
     sims: list[Row] = field(default_factory=list)
     version: int = 0
     confirmed: bool = False
+    epoch: int | None = None
 
 
 class Housekeeping:
@@ -38,6 +39,7 @@ class Housekeeping:
 
     Args:
         reset: called with the path of a modem that a person wants restarted.
+        new_epoch: called with the farm's epoch once an hour, after its commit.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Housekeeping:
         instance: str,
         guard: ClockGuard,
         reset: Callable[[str], None],
+        new_epoch: Callable[[int], None],
     ) -> None:
         self._offload = offload
         self._journal = journal
@@ -59,6 +62,7 @@ class Housekeeping:
         self._instance = instance
         self._guard = guard
         self._reset = reset
+        self._new_epoch = new_epoch
         self._version = 0
         self._turns = 0
 
@@ -83,6 +87,8 @@ class Housekeeping:
         tick: _Tick = await self._offload.run(self._tick, presence, trusted, self._now())
         if tick.confirmed:
             self._guard.confirm(self._now())
+        if tick.epoch is not None:
+            self._new_epoch(tick.epoch)
         self._journal.refresh_sims(tick.sims)
         for path, wish in tick.wishes:
             if wish == "reset":
@@ -98,8 +104,10 @@ class Housekeeping:
     def _tick(self, tx: Tx, presence: dict[str, Presence], trusted: bool, now: datetime) -> _Tick:
         tick = _Tick()
         self._turns += 1
-        if trusted and self._turns % PRUNE_EVERY == 0:
-            idempotency.prune(tx, now)
+        if self._turns % HOURLY == 0:
+            tick.epoch = epoch.advance(tx)
+            if trusted:
+                idempotency.prune(tx, now)
         if trusted:
             tick.moved += labels.release_due(tx, now)
             tick.moved += actions.expire(tx, now)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from modemfarm.model import normal_iccid
-from modemfarm.store import counters, shapes, suppress
+from modemfarm.store import counters, epoch, shapes, suppress
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.shapes import Shape, Terms, rfc3339
 
@@ -273,6 +273,7 @@ def stats(tx: Tx, *, now: datetime | None = None) -> Shape:
         "sims": _counts(tx, "SELECT state, count(*) AS n FROM sims GROUP BY state"),
         "suppressed": tx.value("SELECT count(*) FROM suppressions WHERE removed_at IS NULL") or 0,
         "pauses": pauses(tx),
+        "restored": epoch.held(tx),
     }
 
 

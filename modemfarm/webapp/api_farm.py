@@ -13,7 +13,7 @@ from modemfarm.intake.accept import accept
 from modemfarm.intake.draft import Draft
 from modemfarm.model import normal_iccid
 from modemfarm.modem.ussd import UssdError
-from modemfarm.store import actions, devices, sim_facts, sims, suppress, views
+from modemfarm.store import actions, devices, epoch, sim_facts, sims, suppress, views
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import asking, forecast
 from modemfarm.webapp.access import deps, needs
@@ -245,11 +245,14 @@ def pause() -> Response:
 @routes.post("/resume")
 @needs("modems", "messages:send")
 def resume() -> Response:
-    scope, value = body(PauseBody, optional=True).scope()
+    asked = body(PauseBody, optional=True)
     farm = deps()
 
     def work(tx: Tx) -> Answer:
-        actions.resume(tx, scope, value, farm.clock.now(), who="api")
+        if asked.restored:
+            epoch.release(tx, farm.clock.now(), who="api")
+        else:
+            actions.resume(tx, *asked.scope(), farm.clock.now(), who="api")
         return 200, {"pauses": views.pauses(tx)}
 
     return reply(*write(work))

@@ -137,6 +137,7 @@ class PauseBody(Body):
         default=None, alias="class"
     )
     batch: int | None = None
+    restored: bool = False  # of `resume` only: what a restore of the database held
 
     @model_validator(mode="after")
     def _one_scope(self) -> PauseBody:

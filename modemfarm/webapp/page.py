@@ -12,7 +12,7 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 
 from modemfarm import wording
 from modemfarm.errors import ModemfarmError, StoreError
-from modemfarm.store import actions, devices, keys, sims, unread, views
+from modemfarm.store import actions, devices, epoch, keys, sims, unread, views
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import access, forecast
 from modemfarm.webapp.access import COOKIE, check_form, csrf_token, deps
@@ -98,7 +98,7 @@ def seen_farm(w: Words) -> dict[str, Any]:
             new_replies = unread.count(tx)
     except StoreError:
         trouble = trouble or "store"
-        stats = {"queue": {}, "waiting": 0, "pauses": [], "parts_sent_24h": 0}
+        stats = {"queue": {}, "waiting": 0, "pauses": [], "parts_sent_24h": 0, "restored": 0}
         shown, finish, messages, replies, new_replies = [], None, [], [], 0
     phrases = line(shown, stats, w.clock(finish), trouble, w)
     paused = next((item for item in stats["pauses"] if item["scope"] == "all"), None)
@@ -110,6 +110,7 @@ def seen_farm(w: Words) -> dict[str, Any]:
         "phrases": phrases,
         "title": " · ".join(phrase.text for phrase in phrases),
         "paused": paused,
+        "restored": stats["restored"],
         "trouble": trouble,
         "new_replies": new_replies,
     }
@@ -177,6 +178,14 @@ def pause() -> Response:
 @person
 def resume() -> Response:
     write(actions.resume, "all", "", deps().clock.now(), who="page")
+    return back()
+
+
+@routes.post("/release")
+@person
+def release() -> Response:
+    """Let go what a restore of the database held."""
+    write(epoch.release, deps().clock.now(), who="page")
     return back()
 
 

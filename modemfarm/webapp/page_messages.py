@@ -39,7 +39,7 @@ def messages() -> Response:
 
 def _frame() -> dict[str, Any]:
     seen = seen_farm(words())
-    return {name: seen[name] for name in ("phrases", "title", "paused", "new_replies", "trouble")}
+    return {name: seen[name] for name in ("phrases", "title", "paused", "restored", "new_replies", "trouble")}
 
 
 @routes.get("/messages/<int:message_id>")

@@ -196,6 +196,8 @@ def line(
     phrases = []
     if any(pause["scope"] == "all" for pause in stats["pauses"]):
         phrases.append(Phrase(words.say("line.paused"), mood="alarm"))
+    if stats["restored"]:
+        phrases.append(Phrase(words.say("line.restored", n=stats["restored"]), "/messages?state=held", "alarm"))
     phrases.append(_working(shown, words))
     waiting = stats["waiting"]
     if not waiting:

@@ -22,7 +22,7 @@ def test_a_clock_that_jumps_ahead_starts_no_schedule_and_ends_no_validity(tmp_pa
             now = farm.clock.now
             guard = ClockGuard(now(), None)
             keeping = Housekeeping(
-                farm.offload, farm.journal, INBOUND, lambda: now() + jump, "here", "run", guard, lambda path: None
+                farm.offload, farm.journal, INBOUND, lambda: now() + jump, "here", "run", guard, lambda path: None, int
             )
             await farm.offload.run(hosts.take_lease, "here", "run", 1, "test", now())
             waits = await farm.add(valid_for=timedelta(hours=1))

@@ -108,7 +108,7 @@ async def farm(
     simulation = Simulation(modems, log_path=log, clock=lambda: clock.now().timestamp(), **simulated)
     journal = FarmJournal(offload, settings, clock.now, "run", INBOUND, RULES)
     guard = SteadyClock(clock.now(), None)
-    keeping = Housekeeping(offload, journal, INBOUND, clock.now, settings.host, "run", guard, lambda _path: None)
+    keeping = Housekeeping(offload, journal, INBOUND, clock.now, settings.host, "run", guard, lambda _path: None, int)
     await offload.run(hosts.recover, settings.host, clock.now())
     await offload.run(hosts.take_lease, settings.host, "run", 1, "0", clock.now())
     await offload.run(sims.nowhere, settings.host, clock.now())
