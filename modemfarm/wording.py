@@ -14,6 +14,14 @@ from modemfarm.resources import shipped
 LANGUAGES = ("en", "zh", "ru")
 Params = Mapping[str, Any]
 
+# parameters whose values are slugs themselves, and the sections that say them
+_SLUGS: Mapping[str, tuple[str, ...]] = {
+    "cause": ("cause",),
+    "reason": ("reason", "why"),
+    "word": ("message",),
+    "class": ("class",),
+    "detail": ("detail",),
+}
 _HOLE = re.compile(r"\{(\w+)\}")
 
 
@@ -69,6 +77,17 @@ def say(slug: str, params: Params | None = None, lang: str = "en") -> str:
     return _HOLE.sub(lambda hole: "…" if (value := values.get(hole[1])) is None else str(value), form)
 
 
+def spoken(params: Params, lang: str) -> dict[str, Any]:
+    """The same parameters, with those that are slugs said in a language."""
+    said = dict(params)
+    for name, value in params.items():
+        for part in _SLUGS.get(name, ()):
+            if isinstance(value, str) and known(f"{part}.{value}"):
+                said[name] = say(f"{part}.{value}", params, lang)
+                break
+    return said
+
+
 def _whole(value: Any) -> int:
     return value if isinstance(value, int) else 0
 
@@ -90,3 +109,8 @@ def choose_language(asked: str | None, accept: str | None) -> str:
         if lang in LANGUAGES:
             wishes.append((-(float(weight[1]) if weight else 1.0), place, lang))
     return min(wishes)[2] if wishes else "en"
+
+
+def choose_locale(environ: Mapping[str, str]) -> str:
+    """The language of a process's locale (POSIX: LC_ALL wins over LC_MESSAGES, that over LANG)."""
+    return choose_language(None, environ.get("LC_ALL") or environ.get("LC_MESSAGES") or environ.get("LANG"))

@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "keys": ("keys", "keys", "Make, list or revoke API keys."),
     "db": ("db", "db", "Upgrade, check, copy or put back the database."),
     "doctor": ("doctor", "doctor", "Look for what is wrong and say how to mend it."),
+    "alerts": ("alerts", "alerts", "Test who is told when something needs a person."),
     "install": ("install", "install", "Make it a service of this machine: user, udev rules, systemd unit."),
     "drivers": ("drivers", "drivers", "List or check driver profiles."),
     "config": ("config_show", "config", "Show the settings and where each came from."),

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from modemfarm.webapp.words import Words
-from modemfarm.wording import choose_language
+from modemfarm.wording import choose_locale
 
 NARROWEST = 6
 
@@ -108,7 +108,6 @@ def local(moment: str | None) -> str | None:
 
 def words(environ: Mapping[str, str]) -> Words:
     """What is said to people, in the language of the locale (en, zh or ru) and the machine's own time."""
-    lang = choose_language(None, environ.get("LC_ALL") or environ.get("LC_MESSAGES") or environ.get("LANG"))
     at = datetime.now().astimezone()
     assert at.tzinfo is not None
-    return Words(lang, at.tzinfo, at)
+    return Words(choose_locale(environ), at.tzinfo, at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import ipaddress
 import re
+import shlex
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from importlib import resources
@@ -164,6 +165,16 @@ def _web(value: str) -> str:
     return str(value)
 
 
+def _program(value: str) -> str:
+    try:
+        found = shlex.split(value)
+    except ValueError as error:
+        raise ValueError(f"expected a program with its arguments, found {value!r}: {error}") from None
+    if not found or "\0" in value:
+        raise _wrong("a program with its arguments", value)
+    return str(value)
+
+
 def _profile(value: str) -> str:
     if value not in PROFILES:
         raise _wrong(f"one of {', '.join(PROFILES)}", value)
@@ -195,6 +206,7 @@ Text = Annotated[str, PlainValidator(_of(_text, "a text"))]
 Pattern = Annotated[str, PlainValidator(_of(_pattern, "a regular expression"))]
 UssdCode = Annotated[str, PlainValidator(_of(_ussd, "a USSD code"))]
 Profile = Annotated[str, PlainValidator(_of(_profile, f"one of {', '.join(PROFILES)}"))]
+Program = Annotated[str, PlainValidator(_of(_program, "a program with its arguments"))]
 Pin = Annotated[str, PlainValidator(_pin)]
 Time = Annotated[str, PlainValidator(_time)]
 Number = Annotated[str, PlainValidator(number)]

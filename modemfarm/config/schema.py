@@ -17,6 +17,7 @@ from modemfarm.config.kinds import (
     Pattern,
     Pin,
     Profile,
+    Program,
     Span,
     Text,
     Time,
@@ -161,8 +162,9 @@ class Alerts(_Section):
     """`alerts`"""
 
     sms: list[Number] = []
-    exec: Text | None = None
+    exec: Program | None = None
     webhook: Web | None = None
+    language: Literal["en", "zh", "ru"] | None = None
 
 
 class Webhook(_Section):

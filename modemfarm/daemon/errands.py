@@ -9,6 +9,7 @@ from typing import Any
 
 from modemfarm.daemon.line import LineError
 from modemfarm.errors import StoreError
+from modemfarm.farm.alarm import Alarm
 from modemfarm.farm.balances import Balances
 from modemfarm.farm.ussd import UssdDesk
 from modemfarm.modem.ussd import Dialogue, UssdError
@@ -41,8 +42,8 @@ def shown(iccid: str, dialogue: Dialogue) -> dict[str, Any]:
 class Errands:
     """What people ask of SIMs besides messages."""
 
-    def __init__(self, desk: UssdDesk, balances: Balances) -> None:
-        self._desk, self._balances = desk, balances
+    def __init__(self, desk: UssdDesk, balances: Balances, alarm: Alarm) -> None:
+        self._desk, self._balances, self._alarm = desk, balances, alarm
 
     async def ussd(self, asked: Mapping[str, Any], who: str) -> object:
         """`ussd` of control.sock: ``iccid`` and ``steps``."""
@@ -65,6 +66,27 @@ class Errands:
         except StoreError as error:
             raise LineError("store", f"the database cannot keep the answer: {error}") from error
         return {"iccid": iccid, "balance": credit.amount, "currency": credit.currency, "text": credit.text}
+
+    async def try_alerts(self, _asked: Mapping[str, Any], _who: str) -> object:
+        """`alerts_test` of control.sock: how each way took it."""
+        try:
+            return {"data": await self._alarm.test()}
+        except StoreError as error:
+            raise LineError("store", f"the database cannot be written: {error}") from error
+
+    def wait_alerts(self, loop: asyncio.AbstractEventLoop) -> list[dict[str, str]]:
+        """The same for the page.
+
+        Args:
+            loop: where the alarm's task runs.
+
+        Raises:
+            StoreError
+        """
+        try:
+            return asyncio.run_coroutine_threadsafe(self._alarm.test(), loop).result()
+        except (Canceled, RuntimeError):
+            return []  # the daemon is stopping
 
     def wait_ussd(self, loop: asyncio.AbstractEventLoop, iccid: str, steps: Sequence[str], who: str) -> dict[str, Any]:
         """The same for the API, which runs in threads of its own.

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from modemfarm.at.errors_table import ErrorTable
 from modemfarm.config.load import Config
+from modemfarm.daemon.alarm import build_alarm
 from modemfarm.daemon.control import ControlServer
 from modemfarm.daemon.demo import SimulatedNetwork
 from modemfarm.daemon.devices import Devices
@@ -166,8 +167,13 @@ class Daemon:
         self._balances = Balances(
             desk, self._offload, self._settings, config.intake, now, self._journal.dispatcher.wake
         )
-        self._errands = Errands(desk, self._balances)
-        asked = {"ussd": self._errands.ussd, "balance": self._errands.balance}
+        self._alarm = build_alarm(config, self._offload, now, self._journal.dispatcher.wake)
+        self._errands = Errands(desk, self._balances, self._alarm)
+        asked = {
+            "ussd": self._errands.ussd,
+            "balance": self._errands.balance,
+            "alerts_test": self._errands.try_alerts,
+        }
         self._control = ControlServer(config.state_dir, self._fleet.supervisors, self._offload, now, asked)
         self._demo = None if demo is None else SimulatedNetwork(demo / "control.sock", store)
         self._guard: ClockGuard | None = None
@@ -231,6 +237,7 @@ class Daemon:
                         ("modems", self._fleet.run()),
                         ("devices", devices.run()),
                         ("balances", self._balances.run()),
+                        ("alerts", self._alarm.run()),
                         ("watchdog", feed_watchdog(self._alive)),
                     )
                 ]
@@ -320,6 +327,8 @@ class Daemon:
             zone=ZoneInfo(self._config.zone),
             trouble=self._trouble,
             ussd=partial(self._errands.wait_ussd, loop),
+            test_alerts=partial(self._errands.wait_alerts, loop),
+            alert_ways=self._alarm.ways,
         )
         return serve(create_app(deps), settings)
 

@@ -14,6 +14,7 @@ from modemfarm.webapp import (
     page,
     page_demo,
     page_messages,
+    page_settings,
     problems,
 )
 from modemfarm.webapp.access import check_host
@@ -42,7 +43,7 @@ def create_app(deps: WebDeps) -> Flask:
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False
     app.url_map.converters["modem"] = api_farm.ModemConverter
-    for room in (api_messages, api_batches, api_farm, documents, health, page, page_messages):
+    for room in (api_messages, api_batches, api_farm, documents, health, page, page_messages, page_settings):
         app.register_blueprint(room.routes)
     if deps.demo is not None:
         app.register_blueprint(page_demo.routes)

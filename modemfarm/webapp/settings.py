@@ -51,6 +51,8 @@ class WebDeps:
         terms: plans and SIM settings of config.yaml.
         zone: where the page's clock is.
         ussd: says a code and answers to the network with a SIM: ``(iccid, steps, who)``; raises `UssdError`.
+        test_alerts: tells everybody that it is a test: ``way`` and ``error`` of each; raises `StoreError`.
+        alert_ways: who is told, as `store.alerts.outcomes` names them.
         trouble: slug of the section `trouble` in web/sentences while the daemon cannot work, else None.
     """
 
@@ -67,3 +69,5 @@ class WebDeps:
     zone: tzinfo = UTC
     trouble: Callable[[], str | None] = lambda: None
     ussd: Callable[[str, Sequence[str], str], dict[str, Any]] | None = None
+    test_alerts: Callable[[], list[dict[str, str]]] | None = None
+    alert_ways: tuple[str, ...] = ()

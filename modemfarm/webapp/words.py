@@ -11,14 +11,6 @@ from modemfarm import wording
 from modemfarm.model import mask
 
 _ENCODINGS = {"gsm7": "GSM-7", "ucs2": "UCS-2", "data": "8-bit"}
-# parameters whose values are slugs themselves, and the section that says them
-_SLUGS = {
-    "cause": ("cause",),
-    "reason": ("reason", "why"),
-    "word": ("message",),
-    "class": ("class",),
-    "detail": ("detail",),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +26,12 @@ class Words:
         return wording.say(slug, self._spoken({**(params or {}), **more}), self.lang)
 
     def _spoken(self, params: dict[str, Any]) -> dict[str, Any]:
-        spoken = dict(params)
+        spoken = wording.spoken(params, self.lang)
         for name, value in params.items():
             if name == "encoding" and isinstance(value, str):
                 spoken[name] = _ENCODINGS.get(value, value)
             if name == "until" and isinstance(value, str):
                 spoken[name] = self.exact(value)
-            for section in _SLUGS.get(name, ()):
-                if isinstance(value, str) and wording.known(f"{section}.{value}"):
-                    spoken[name] = wording.say(f"{section}.{value}", params, self.lang)
-                    break
         return spoken
 
     def page(self, slug: str, /, **params: Any) -> str:

@@ -218,3 +218,9 @@ def test_json_survives_a_terminal_without_utf8(farm: FarmAt) -> None:
         timeout=60,
     )
     assert json.loads(done.stdout)["settings"]["policy.brand"]["value"] == "小店"
+
+
+def test_alerts_are_tested_by_a_running_daemon_only(farm: FarmAt) -> None:
+    ran = farm("alerts", "test")
+    assert ran.code == 5
+    assert "no daemon is alive" in ran.err

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from modemfarm.cli.context import Farm
+from modemfarm.daemon.alarm import build_alarm
 from modemfarm.daemon.control import ControlServer
 from modemfarm.daemon.errands import Errands
 from modemfarm.farm.balances import Balances
@@ -51,9 +53,11 @@ async def _running(farm: FarmAt) -> AsyncIterator[Errands]:
     desk = UssdDesk({"ttyV0": _Modem()}, offload, "shop", lambda: datetime.now(UTC))  # type: ignore[dict-item] # a double
     settings = FarmSettings(host="shop", plans={"cautious": plan})
     errands = Errands(
-        desk, Balances(desk, offload, settings, IntakeSettings(), lambda: datetime.now(UTC), lambda: None)
+        desk,
+        Balances(desk, offload, settings, IntakeSettings(), lambda: datetime.now(UTC), lambda: None),
+        build_alarm(Farm(None, {}, farm.folder).config, offload, lambda: datetime.now(UTC), lambda: None),
     )
-    known = {"ussd": errands.ussd, "balance": errands.balance}
+    known = {"ussd": errands.ussd, "balance": errands.balance, "alerts_test": errands.try_alerts}
     control = ControlServer(farm.folder / "farm", {}, offload, lambda: datetime.now(UTC), known)
     await control.start()
     try:
@@ -97,3 +101,15 @@ async def test_threads_of_the_api_get_the_same(farm: FarmAt) -> None:
             "text": "1 Balance\n0 End",
             "dialogue": [{"status": "menu", "text": "1 Balance\n0 End"}],
         }
+
+
+async def test_who_is_told_of_faults_is_tested_and_named(farm: FarmAt) -> None:
+    async with _running(farm) as errands:
+        nobody = await asyncio.to_thread(farm, "alerts", "test")
+        assert (nobody.code, nobody.out) == (1, "Nobody: set alerts in config.yaml.\n")
+        assert await asyncio.to_thread(errands.wait_alerts, asyncio.get_running_loop()) == []
+    config = farm.folder / "farm" / "config.yaml"
+    config.write_text(config.read_text("utf-8") + '\nalerts: {sms: ["13800138000"], exec: "false -x"}\n', "utf-8")
+    async with _running(farm):
+        told = await asyncio.to_thread(farm, "alerts", "test")
+        assert (told.code, told.out) == (1, "sms 13800138000: handed on\nexec: failed: false ended with code 1\n")
