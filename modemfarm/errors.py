@@ -139,11 +139,12 @@ class SimError(ModemError):
 
     Attributes:
         condition: ``absent``, ``pin``, ``puk``, ``failure``, ``wrong_pin``, ``locked``.
+        params: what its sentence tells: tries left, the card's ICCID.
     """
 
-    def __init__(self, condition: str, what: str = "") -> None:
+    def __init__(self, condition: str, what: str = "", **params: str | int) -> None:
         super().__init__(what or f"SIM: {condition}")
-        self.condition = condition
+        self.condition, self.params = condition, params
 
 
 class StoreError(ModemfarmError):

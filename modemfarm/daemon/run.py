@@ -217,6 +217,7 @@ class Daemon:
             guard,
             self._reset_modem,
             partial(epoch.remember, self._config.state_dir),
+            self._retry_modem,
         )
         await housekeeping.turn()
         waker = wake.listen(self._config.state_dir)
@@ -308,6 +309,11 @@ class Daemon:
         supervisor = self._fleet.supervisors.get(path)
         if supervisor is not None:
             asyncio.ensure_future(supervisor.reset())  # noqa: RUF006 # sets flags only; nothing to wait for
+
+    def _retry_modem(self, path: str) -> None:
+        supervisor = self._fleet.supervisors.get(path)
+        if supervisor is not None:
+            supervisor.retry()
 
     def _serve(self) -> Server:
         host, _, port = self._config.file.http.listen.rpartition(":")

@@ -40,6 +40,7 @@ class Housekeeping:
     Args:
         reset: called with the path of a modem that a person wants restarted.
         new_epoch: called with the farm's epoch once an hour, after its commit.
+        retry: the same where a person entered a PIN.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Housekeeping:
         guard: ClockGuard,
         reset: Callable[[str], None],
         new_epoch: Callable[[int], None],
+        retry: Callable[[str], None],
     ) -> None:
         self._offload = offload
         self._journal = journal
@@ -61,7 +63,7 @@ class Housekeeping:
         self._host = host
         self._instance = instance
         self._guard = guard
-        self._reset = reset
+        self._reset, self._retry = reset, retry
         self._new_epoch = new_epoch
         self._version = 0
         self._turns = 0
@@ -93,6 +95,8 @@ class Housekeeping:
         for path, wish in tick.wishes:
             if wish == "reset":
                 self._reset(path)
+            elif wish == "retry":
+                self._retry(path)
         if not tick.leased:
             log.error("another daemon took the name %s: this one claims nothing more", self._host)
             self._journal.dispatcher.stop()

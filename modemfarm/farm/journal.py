@@ -25,6 +25,7 @@ from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
 from modemfarm.store.offload import Offload
 from modemfarm.store.reports import RESULT_WITHIN
+from modemfarm.store.sealing import SealError
 from modemfarm.store.steps import Permit
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class FarmJournal:
         self._places: dict[str, str] = {}  # path -> USB path
         self._recorded: dict[tuple[str, str], object] = {}  # by path and sort of event: what was recorded last
         self._here: dict[str, str] = {}  # path -> ICCID
+        self._pins: dict[str, str] = {}  # path -> the digest of the PIN that is being tried there
         self._alias: dict[str, str] = {}  # a card as a session calls it -> as it was known before
         self._facts: dict[str, SimFacts] = {}
         self._unsettled: set[tuple[int, int]] = set()  # (part, attempt) whose step 3 may be committed, not sent
@@ -177,19 +179,29 @@ class FarmJournal:
         seen = self._sims[iccid]["smsc"] if iccid in self._sims else None
         return Centre(seen) if seen else None
 
-    async def pin_allowed(self, iccid: str | None, imei: str | None, path: str) -> str | NoPin:
-        """The PIN to try once, with its ledger row committed; or why none is tried."""
+    async def pin_allowed(self, iccid: str | None, imei: str | None, path: str, tries_left: int) -> str | NoPin:
+        """The PIN to try once, with its ledger row committed; or why none is tried. config.yaml wins."""
         configured = self._settings.sims.get(iccid or "")
         pin = configured.pin if configured else None
         pin = pin or self._settings.pins.get(imei or "") or self._settings.pins.get(path)
-        if pin is None:
-            return NoPin("pin_unknown")
-        allowed = await self._until_stored(pins.may_try, _card(iccid, imei, path), pin, self._now())
-        return pin if allowed else NoPin("pin_blocked")
+        card, secret = pins.ledger_name(iccid, imei, path), self._offload.secret
+        try:
+            pin = pin or await self._until_stored(pins.entered, secret, iccid, imei, path)
+            if pin is None:
+                return NoPin("pin_unknown")
+            trying = await self._until_stored(pins.may_try, secret, card, pin, tries_left, self._now())
+        except SealError as error:
+            log.error("%s: %s", path, error)  # noqa: TRY400 # its words say it all
+            return NoPin("pin_sealed")
+        if trying is None:
+            return NoPin("pin_blocked")
+        self._pins[path] = trying
+        return pin
 
     async def pin_worked(self, iccid: str | None, imei: str | None, path: str, worked: bool) -> None:
         """Write how the PIN did."""
-        await self._until_stored(pins.settle, _card(iccid, imei, path), worked, self._now())
+        card = pins.ledger_name(iccid, imei, path)
+        await self._until_stored(pins.settle, card, self._pins.pop(path), worked, self._now())
 
     async def claim(self, iccid: str, path: str) -> ClaimedPart:
         """Wait for this SIM's next part; a paused or parked SIM waits until it may send again."""
@@ -341,7 +353,3 @@ class FarmJournal:
         if self._recorded.get(key) != mark:
             self._recorded[key] = mark
             record(tx, f"modem.{what}", self._now(), subject=status.path, imei=status.imei, **told)
-
-
-def _card(iccid: str | None, imei: str | None, path: str) -> str:
-    return iccid or (f"imei:{imei}" if imei else f"path:{path}")

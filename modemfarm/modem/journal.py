@@ -83,7 +83,8 @@ class NoPin:
     """No PIN may be tried.
 
     Attributes:
-        slug: the sentence that says why: ``pin_unknown``, or ``pin_blocked`` where it was tried before.
+        slug: the sentence that says why: ``pin_unknown``, ``pin_blocked`` where it was tried before, or
+            ``pin_sealed`` where its key file is not there.
     """
 
     slug: str
@@ -171,7 +172,7 @@ class Journal(Protocol):
     async def centre(self, iccid: str) -> Centre | None:
         """The service centre of a card that was seen, where known."""
 
-    async def pin_allowed(self, iccid: str | None, imei: str | None, path: str) -> str | NoPin:
+    async def pin_allowed(self, iccid: str | None, imei: str | None, path: str, tries_left: int) -> str | NoPin:
         """The PIN to enter, its ledger row committed as tried; or why none is."""
 
     async def pin_worked(self, iccid: str | None, imei: str | None, path: str, worked: bool) -> None:

@@ -220,7 +220,7 @@ class _Journal:
     async def centre(self, _iccid: str) -> Centre | None:
         return None
 
-    async def pin_allowed(self, _iccid: str | None, _imei: str | None, _path: str) -> str:
+    async def pin_allowed(self, _iccid: str | None, _imei: str | None, _path: str, _left: int) -> str:
         return "0000"  # whatever the PIN was: the recording does not have it
 
     async def pin_worked(self, iccid: str | None, imei: str | None, path: str, worked: bool) -> None:

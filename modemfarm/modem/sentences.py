@@ -31,7 +31,8 @@ ACTIONS: Mapping[str, str] = {
     "check_port_rights": "Give the daemon's user access to the port, for example by the group dialout.",
     "insert_sim": "Insert a SIM card.",
     "enter_pin": "Enter the SIM's PIN on the page or in config.yaml.",
-    "correct_pin": "Correct the SIM's PIN; it is not tried again by itself.",
+    "correct_pin": "Correct the SIM's PIN, on the page or in config.yaml; it is not tried again by itself.",
+    "restore_key": "Put the old secret.key back into the state directory, or enter the PIN again.",
     "unlock_in_phone": "Put the SIM into a phone and unlock it there.",
     "check_antenna": "Check the antenna and the coverage at this place.",
     "ask_operator": "Ask the operator whether this SIM is active and may register.",
@@ -56,6 +57,7 @@ _S, _W, _R, _N, _G = (
     ModemState.GONE,
 )
 
+_PIN = ("left", "iccid")
 _NAME, _PORTS = ("name", "id"), ("name", "id", "ports")
 
 SENTENCES: Mapping[str, Sentence] = {
@@ -88,15 +90,24 @@ SENTENCES: Mapping[str, Sentence] = {
     "port_refused": Sentence(_N, "The port cannot be opened: {what}.", "check_port_rights", ("what",)),
     "sim_absent": Sentence(_N, "There is no SIM card in the modem.", "insert_sim"),
     "sim_failure": Sentence(_N, "The SIM card cannot be read: {what}.", "insert_sim", ("what",)),
-    "pin_unknown": Sentence(_N, "The SIM wants a PIN that is not known here.", "enter_pin"),
+    "pin_unknown": Sentence(_N, "The SIM wants its PIN; {left} tries left.", "enter_pin", _PIN),
     "pin_blocked": Sentence(
-        _N, "The configured PIN was tried before and did not open the SIM; it is not tried again.", "correct_pin"
+        _N,
+        "The SIM's PIN was tried before and did not open it; it is not tried again. Tries left: {left}.",
+        "correct_pin",
+        _PIN,
+    ),
+    "pin_sealed": Sentence(
+        _N,
+        "The SIM's PIN cannot be used: its key file is missing or another one. Tries left: {left}.",
+        "restore_key",
+        _PIN,
     ),
     "pin_counter_unreadable": Sentence(
         _N, "The SIM wants a PIN, but its remaining tries cannot be read.", "unlock_in_phone"
     ),
     "pin_last_try": Sentence(_N, "The SIM has one try left for its PIN; it is not risked.", "unlock_in_phone"),
-    "pin_wrong": Sentence(_N, "The SIM refused its PIN.", "correct_pin"),
+    "pin_wrong": Sentence(_N, "The SIM refused its PIN; tries left: {left}.", "correct_pin", _PIN),
     "puk_wanted": Sentence(_N, "The SIM wants its PUK.", "unlock_in_phone"),
     "sim_locked": Sentence(_N, "The SIM or the modem is locked: {what}.", "ask_operator", ("what",)),
     "registration_denied": Sentence(

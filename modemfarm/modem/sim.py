@@ -91,15 +91,18 @@ async def unlock(link: Link, profile: Profile, journal: Journal, imei: str | Non
         raise SimError("pin", "pin_counter_unreadable")
     if left <= 1:
         raise SimError("pin", "pin_last_try")
-    pin = await journal.pin_allowed(iccid, imei, path)
+    pin = await journal.pin_allowed(iccid, imei, path, left)
     if isinstance(pin, NoPin):
-        raise SimError("pin", pin.slug)
+        raise SimError("pin", pin.slug, left=left, iccid=iccid or "")
     try:
         await link.command(f'+CPIN="{pin}"', profile.timeouts.cpin)
     except CommandError as error:
         await journal.pin_worked(iccid, imei, path, worked=False)
         code = getattr(error, "code", None)
-        raise SimError("wrong_pin", f"the PIN was refused ({code or 'ERROR'})") from None  # its text holds the PIN
+        after = await pin_tries_left(link, profile)
+        left = left - 1 if after is None else after
+        what = f"the PIN was refused ({code or 'ERROR'})"
+        raise SimError("wrong_pin", what, left=left, iccid=iccid or "") from None  # its text holds the PIN
     except NoAnswerError as error:
         raise NoAnswerError("AT+CPIN=…", error.within_s) from None
     await asyncio.sleep(profile.timeouts.pin_settle)

@@ -35,7 +35,7 @@ _RESTARTS_IN_A_ROW = 5  # a modem that restarts again and again is ill: brown-ou
 
 # Sentences for a card that cannot be used, by `SimError.condition`; a PIN's own slug wins.
 _SIM_SLUGS = {"absent": "sim_absent", "puk": "puk_wanted", "wrong_pin": "pin_wrong", "locked": "sim_locked"}
-_PIN_SLUGS = frozenset({"pin_unknown", "pin_blocked", "pin_counter_unreadable", "pin_last_try"})
+_PIN_SLUGS = frozenset({"pin_unknown", "pin_blocked", "pin_sealed", "pin_counter_unreadable", "pin_last_try"})
 _NOT_THE_MODEMS_FAULT = frozenset({"restarted", "sim_changed"})
 
 
@@ -64,7 +64,7 @@ class Supervisor:
         self._session: Session | None = None
         self._stopping = False
         self._stopped = asyncio.Event()
-        self._reset_asked = False
+        self._reset_asked = self._retry_asked = False
         self._nudge = asyncio.Event()
         self._patient = False  # waiting for a person or a card: a request may cut that short
         self._gone = 0
@@ -104,6 +104,11 @@ class Supervisor:
         self._nudge.set()
         if self._session is not None:
             self._session.reset()
+
+    def retry(self) -> None:
+        """Look at the card again at once: a person entered its PIN."""
+        self._retry_asked = True
+        self._nudge.set()
 
     async def ask(
         self, command: Command | str, within_s: float, *, start_within_s: float = START_WITHIN_S, touches: bool = False
@@ -160,6 +165,7 @@ class Supervisor:
 
     async def _once(self, rung: Rung) -> Step:
         """One session; what to do next."""
+        self._retry_asked = False
         if self._reset_asked:
             self._reset_asked = False
             rung = Rung.RESET
@@ -223,11 +229,11 @@ class Supervisor:
             await self._board.say("sim_twice", other=text)
             return Step(Rung.PLAIN, _TWICE_RETRY_S)
         if text in _PIN_SLUGS:
-            await self._board.say(text)
+            await self._board.say(text, **error.params)
         elif error.condition == "locked" or error.condition not in _SIM_SLUGS:
             await self._board.say(_SIM_SLUGS.get(error.condition, "sim_failure"), what=text)
         else:
-            await self._board.say(_SIM_SLUGS[error.condition])
+            await self._board.say(_SIM_SLUGS[error.condition], **error.params)
         return Step(Rung.PLAIN, _SIM_RETRY_S if error.condition in {"absent", "failure"} else _LOCKED_RETRY_S)
 
     async def _fault(self, session: Session, slug: str, what: str) -> Step:
@@ -254,7 +260,7 @@ class Supervisor:
     async def _pause(self, seconds: float) -> None:
         """Wait, but not when a person asks for something."""
         self._nudge.clear()
-        if self._stopping or self._reset_asked:
+        if self._stopping or self._reset_asked or self._retry_asked:
             return
         try:
             async with asyncio.timeout(seconds):

@@ -66,6 +66,17 @@ def _fourth(tx: Tx) -> None:
         " at BIGINT NOT NULL, PRIMARY KEY (imei, place))"
     )
     tx.run("CREATE INDEX IF NOT EXISTS events_of_things ON events (subject, id) WHERE message_id IS NULL")
+    tx.run(
+        "CREATE TABLE IF NOT EXISTS entered_pins (card TEXT NOT NULL, sealed TEXT NOT NULL, at BIGINT NOT NULL,"
+        " PRIMARY KEY (card))"
+    )
+    tx.run(
+        "CREATE TABLE IF NOT EXISTS pin_tries (card TEXT NOT NULL, digest TEXT NOT NULL, state TEXT NOT NULL,"
+        " tries_left INTEGER, at BIGINT NOT NULL, PRIMARY KEY (card, digest))"
+    )
+    if "pins" in inspect(tx.connection).get_table_names():  # one PIN a card: an older one was forgotten
+        tx.run("INSERT INTO pin_tries (card, digest, state, at) SELECT card, digest, state, at FROM pins")
+        tx.run("DROP TABLE pins")
 
 
 # STEPS[n] leads from schema n to n + 1

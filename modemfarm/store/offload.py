@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from modemfarm.errors import StoreError
 from modemfarm.store.engine import Store, Tx, checkpoint
+from modemfarm.store.sealing import Secret
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,11 @@ class Offload:
         self._thread.start()
         if self._store.sqlite:
             self._checkpointer.start()
+
+    @property
+    def secret(self) -> Secret:
+        """What seals the secrets of this store."""
+        return self._store.secret
 
     @property
     def alive(self) -> bool:

@@ -459,7 +459,7 @@ modems = Table(
     Column("registration", Text, nullable=False, server_default="unknown"),
     _us("last_success_at"),
     _us("seen_at"),
-    _text("wish"),  # what a person asked of it: reset
+    _text("wish"),  # what a person asked of it: reset retry
     Column("temperature_c", Integer),
     Column("voltage_mv", Integer),
     _text("warning", ""),  # of its supply or temperature, the last one
@@ -495,12 +495,22 @@ allowed_devices = Table(
     PrimaryKeyConstraint("host", "usb_path", "usb_id"),
 )
 
-pins = Table(
-    "pins",  # the PIN ledger: a row is committed before the PIN is written
+pin_tries = Table(
+    "pin_tries",  # the PIN ledger: a row is committed before the PIN is written
     meta,
-    Column("card", Text, primary_key=True),  # ICCID, else "imei:…" or "path:…"
+    Column("card", Text, nullable=False),  # ICCID, else "imei:…" or "path:…"
     Column("digest", Text, nullable=False),
-    Column("state", Text, nullable=False),  # tried worked failed
+    Column("state", Text, nullable=False),  # tried tried_again worked failed
+    Column("tries_left", Integer),  # what the card's counter said before
+    _us("at", null=False),
+    PrimaryKeyConstraint("card", "digest"),
+)
+
+entered_pins = Table(
+    "entered_pins",  # by people; sealed (store/sealing.py)
+    meta,
+    Column("card", Text, primary_key=True),
+    Column("sealed", Text, nullable=False),
     _us("at", null=False),
 )
 

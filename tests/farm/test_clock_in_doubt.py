@@ -15,6 +15,10 @@ from tests.virtualtime import VirtualLoop, run
 AHEAD = timedelta(days=3)
 
 
+def _nobody(path: str) -> None:
+    """Nobody wishes anything."""
+
+
 def test_a_clock_that_jumps_ahead_starts_no_schedule_and_ends_no_validity(tmp_path: Path) -> None:
     async def main(loop: VirtualLoop) -> None:
         async with bench(loop, tmp_path) as farm:
@@ -22,7 +26,7 @@ def test_a_clock_that_jumps_ahead_starts_no_schedule_and_ends_no_validity(tmp_pa
             now = farm.clock.now
             guard = ClockGuard(now(), None)
             keeping = Housekeeping(
-                farm.offload, farm.journal, INBOUND, lambda: now() + jump, "here", "run", guard, lambda path: None, int
+                farm.offload, farm.journal, INBOUND, lambda: now() + jump, "here", "run", guard, _nobody, int, _nobody
             )
             await farm.offload.run(hosts.take_lease, "here", "run", 1, "test", now())
             waits = await farm.add(valid_for=timedelta(hours=1))

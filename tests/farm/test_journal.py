@@ -335,12 +335,12 @@ def test_an_attempt_in_doubt_is_listened_for_and_told_late(tmp_path: Path) -> No
 
 def test_a_pin_is_given_out_once_until_it_worked(tmp_path: Path) -> None:
     async def script(one: Bench) -> None:
-        assert await one.journal.pin_allowed(SIM, None, PATH) == "1234"
-        assert await one.journal.pin_allowed(SIM, None, PATH) == NoPin("pin_blocked")  # also after a restart
+        assert await one.journal.pin_allowed(SIM, None, PATH, 3) == "1234"
+        assert await one.journal.pin_allowed(SIM, None, PATH, 2) == NoPin("pin_blocked")  # also after a restart
         await one.journal.pin_worked(SIM, None, PATH, True)
-        assert await one.journal.pin_allowed(SIM, None, PATH) == "1234"
-        assert await one.journal.pin_allowed(None, "490154203237518", PATH) == "9999"
-        assert await one.journal.pin_allowed(OTHER, None, "/dev/x") == NoPin("pin_unknown")
+        assert await one.journal.pin_allowed(SIM, None, PATH, 3) == "1234"
+        assert await one.journal.pin_allowed(None, "490154203237518", PATH, 3) == "9999"
+        assert await one.journal.pin_allowed(OTHER, None, "/dev/x", 3) == NoPin("pin_unknown")
 
     on_bench(tmp_path, script, sims={SIM: SimSettings(SIM, pin="1234")}, pins={"490154203237518": "9999"})
 

@@ -108,7 +108,14 @@ async def farm(
     simulation = Simulation(modems, log_path=log, clock=lambda: clock.now().timestamp(), **simulated)
     journal = FarmJournal(offload, settings, clock.now, "run", INBOUND, RULES)
     guard = SteadyClock(clock.now(), None)
-    keeping = Housekeeping(offload, journal, INBOUND, clock.now, settings.host, "run", guard, lambda _path: None, int)
+    supervisors: list[Supervisor] = []
+
+    def retry(path: str) -> None:
+        next(one for one in supervisors if one.path == path).retry()
+
+    keeping = Housekeeping(
+        offload, journal, INBOUND, clock.now, settings.host, "run", guard, lambda _path: None, int, retry
+    )
     await offload.run(hosts.recover, settings.host, clock.now())
     await offload.run(hosts.take_lease, settings.host, "run", 1, "0", clock.now())
     await offload.run(sims.nowhere, settings.host, clock.now())
@@ -118,7 +125,7 @@ async def farm(
         Limits(),
         ModemSettings(sweep_s=7200, poll_s=600),
     )
-    supervisors = [
+    supervisors += [
         Supervisor(simulation.path(number), simulation, profiles, journal, modem_settings, clock, limits)
         for number in range(modems)
     ]

@@ -145,7 +145,7 @@ class FakeJournal:
     async def centre(self, iccid: str) -> Centre | None:
         return None
 
-    async def pin_allowed(self, iccid: str | None, imei: str | None, path: str) -> str | NoPin:
+    async def pin_allowed(self, iccid: str | None, imei: str | None, path: str, tries_left: int) -> str | NoPin:
         return NoPin("pin_unknown") if self.pin is None else self.pin
 
     async def pin_worked(self, iccid: str | None, imei: str | None, path: str, worked: bool) -> None:

@@ -1,4 +1,4 @@
-"""When a plan's day, month and minute begin and end, over every clock change, and the PIN ledger."""
+"""When a plan's day, month and minute begin and end, over every clock change."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modemfarm.model import Plan
-from modemfarm.store import counters, pins
+from modemfarm.store import counters
 from modemfarm.store.engine import Store
 from tests.store.tools import NOW, SIM, accepted, add, after, end, see, submit, take
 
@@ -110,35 +110,3 @@ def test_months_add_up_their_days(store: Store) -> None:
             add(tx, at=after(day * 86_400))
             take(tx, at=after(day * 86_400), plan=plan)
         assert counters.used_since(tx, SIM, counters.month_start(plan, after(6 * 86_400))) == 3
-
-
-def test_a_pin_is_tried_once_until_it_worked(store: Store) -> None:
-    with store.write() as tx:
-        assert pins.may_try(tx, SIM, "1234", NOW)
-        assert not pins.may_try(tx, SIM, "1234", after(1))  # a crash: nobody knows what came of it
-        pins.settle(tx, SIM, True, after(2))
-        assert pins.may_try(tx, SIM, "1234", after(3))
-        pins.settle(tx, SIM, False, after(4))
-        assert not pins.may_try(tx, SIM, "1234", after(5))
-        assert tx.value("SELECT count(*) FROM events WHERE kind = 'sim.pin_failed'") == 1
-
-
-def test_another_pin_or_a_persons_release_opens_it_again(store: Store) -> None:
-    with store.write() as tx:
-        pins.may_try(tx, SIM, "1234", NOW)
-        pins.settle(tx, SIM, False, NOW)
-        assert pins.may_try(tx, SIM, "4321", NOW)
-        pins.settle(tx, SIM, False, NOW)
-        assert pins.release(tx, SIM)
-        assert not pins.release(tx, SIM)
-        assert pins.may_try(tx, SIM, "4321", NOW)
-        assert pins.may_try(tx, "imei:490154203237518", "4321", NOW)
-
-
-def test_the_ledger_does_not_hold_the_pin(store: Store) -> None:
-    with store.write() as tx:
-        pins.may_try(tx, SIM, "1234", NOW)
-        row = tx.one("SELECT * FROM pins")
-        assert row is not None
-        assert all("1234" not in str(value) for key, value in row.items() if key != "card")
-        assert len(row["digest"]) == 64
