@@ -36,9 +36,9 @@ def test_a_modem_tells_its_sentence_in_the_readers_language_with_its_slug(farm: 
     }  # fmt: skip
     modem = client.get(f"/v1/modems/{IMEI.format(1)}").get_json()
     assert wanted <= modem.keys()
-    assert (modem["sentence"], modem["sentence_code"]) == ("The SIM refused its PIN.", "pin_wrong")
+    assert (modem["sentence"], modem["sentence_code"]) == ("The SIM refused its PIN; tries left: ….", "pin_wrong")
     chinese = client.get(f"/v1/modems/{IMEI.format(1)}", headers={"Accept-Language": "zh"}).get_json()
-    assert chinese["sentence"] == "SIM 卡拒绝了 PIN 码。"
+    assert chinese["sentence"] == "SIM 卡拒绝了 PIN 码；还可试 … 次。"
 
 
 def test_a_possible_modem_is_allowed_by_its_id_and_another_is_not(farm: Sample) -> None:
