@@ -17,6 +17,7 @@ from tests.webapp.sample import Sample
 DOC = Path(__file__).parents[2] / "docs" / "page-states.md"
 PARAMS = {
     "other": "tty4",
+    "left": 3,
     "cause": "no_answer",
     "seconds": 30,
     "minutes": 15,
