@@ -163,6 +163,7 @@ class Plan:
     """What one SIM, or all SIMs of an account together, may send.
 
     Limits count parts; None is no limit. `resets_day` 1–31, `resets_time` minutes after midnight, in `zone`.
+    At `ask_at_recipients` different people in a month a person is asked; sending goes on meanwhile.
     """
 
     name: str
@@ -177,9 +178,15 @@ class Plan:
     resets_minute: int = 0
     zone: str = "UTC"
     balance: BalanceAsk | None = None
+    ask_at_recipients: int | None = None
+
+    @property
+    def counts_people(self) -> bool:
+        """Whether it matters to whom its parts go."""
+        return self.recipients_per_month is not None or self.ask_at_recipients is not None
 
 
-CAUTIOUS = Plan("cautious", per_minute=6, per_day=100)
+CAUTIOUS = Plan("cautious", per_minute=6, per_day=100, ask_at_recipients=150)
 UNLIMITED = Plan("unlimited")
 
 

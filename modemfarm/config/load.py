@@ -145,7 +145,7 @@ def _balance(asked: Balance) -> BalanceAsk:
 def _intake(file: File, plans: Mapping[str, Plan], sims: Mapping[str, SimSettings]) -> IntakeSettings:
     sending = file.sending
     used = [plans[file.default_plan], *(plans[sim.plan] for sim in sims.values() if sim.plan)]
-    days = [plan.per_day for plan in used]
+    days = [min((n for n in (plan.per_day, plan.per_month) if n is not None), default=None) for plan in used]
     spans: dict[str, timedelta | None] = dict(sending.valid_for)
     allowed = sending.allow_countries
     return IntakeSettings(

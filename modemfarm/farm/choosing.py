@@ -32,6 +32,9 @@ class LaneView:
         paced_until: when the plan lets the next part out; None: now.
         failures: recent sends that did not work, newest run.
         last_at: when it last took a part, for turns between equals.
+        month: when the plan's current month began, where it counts people.
+        people: how many different people its owner wrote to in that month.
+        known: those of the parts' recipients who are counted there.
     """
 
     iccid: str
@@ -45,6 +48,9 @@ class LaneView:
     paced_until: datetime | None = None
     failures: int = 0
     last_at: datetime | None = None
+    month: datetime | None = None
+    people: int = 0
+    known: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +86,32 @@ def headroom(lane: LaneView) -> float:
             (lane.plan.per_day, lane.used_today),
             (lane.plan.per_hour, lane.used_hour),
             (lane.plan.per_month, lane.used_month),
+            (lane.plan.recipients_per_month, lane.people),
         )
         if limit is not None
     ]
     return min(shares, default=1.0)
 
 
-def blocked_by(lane: LaneView, parts: int, now: datetime) -> str | None:
-    """Why a lane may not take a message that still needs `parts` reservations: a reason slug, or None."""
+def blocked_by(lane: LaneView, parts: int, now: datetime, recipient: str | None = None) -> str | None:
+    """Why a lane may not take a message that still needs `parts` reservations: a reason slug, or None.
+
+    Args:
+        recipient: whom it would go to; None: somebody who is counted already.
+    """
     for slug, limit, used in (
         ("plan_month", lane.plan.per_month, lane.used_month),
         ("plan_day", lane.plan.per_day, lane.used_today),
-        ("plan_hour", lane.plan.per_hour, lane.used_hour),
     ):
         if limit is not None and used + parts > limit:
             return slug
+    most = lane.plan.recipients_per_month
+    if most is not None and recipient is not None and recipient not in lane.known and lane.people + 1 > most:
+        return "plan_recipients"
+    if (
+        lane.plan.per_hour is not None and lane.used_hour >= lane.plan.per_hour
+    ):  # any hour: it paces, as the minute does
+        return "plan_hour"
     if lane.paced_until is not None and lane.paced_until > now:
         return "plan_minute"
     return None
@@ -166,15 +183,17 @@ def _to_avoid(part: Candidate, presence: Mapping[str, Presence]) -> frozenset[st
 
 
 def _best(part: Candidate, lanes: Sequence[LaneView], avoid: frozenset[str], now: datetime) -> LaneView | None:
-    """The first of `lanes`, in the order of `_turn`, that may take the part."""
+    """The first of `lanes` that may take the part: one that counts its recipient already, else in order of `_turn`."""
     needs = part.parts_total - part.part_number + 1
+    lanes = sorted(lanes, key=lambda lane: (lane.failures, part.recipient not in lane.known))
     return next(
         (
             lane
             for lane in lanes
             if (part.pinned is None or part.pinned in lane.names or part.bound_iccid == lane.iccid)
             and lane.iccid not in avoid
-            and blocked_by(lane, 0 if _is_reserved(part, lane) else needs, now) is None
+            and (blocked_by(lane, 0, now) if _is_reserved(part, lane) else blocked_by(lane, needs, now, part.recipient))
+            is None
         ),
         None,
     )

@@ -6,8 +6,8 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from modemfarm.errors import StoreError
 from modemfarm.farm.choosing import LaneView, Presence, blocked_by, choose
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 ROUNDS = 8  # bindings and stale heads may hide parts that a lane could take; look again so often
 STORE_AGAIN_S = 1.0
 IDLE_LOOK_S = 60.0
+KNOWN_EVERY = timedelta(seconds=5)
+ANYONE = ""  # a recipient whom no plan counts yet
 
 
 @dataclass(slots=True)
@@ -92,6 +94,7 @@ class Dispatcher:
         self._stopped = False
         self._last_at: dict[str, datetime] = {}
         self._in_flight: dict[int, tuple[str, str]] = {}  # attempt -> recipient, ICCID
+        self._looked_for_known: dict[str, datetime] = {}  # by ICCID: when there was nothing
         self.failures: dict[str, int] = {}
         self.blocked: dict[str, labels.Label] = {}
         self.paused = False
@@ -229,14 +232,15 @@ class Dispatcher:
             views = {iccid: self._view(tx, iccid, now) for iccid in free}
             able = {}
             for iccid, view in views.items():
-                slug = blocked_by(view, 0, now) or blocked_by(view, 1, now)
-                if slug is None or blocked_by(view, 0, now) is None:
-                    able[iccid] = view  # a started message's reserved parts may still go
+                slug = blocked_by(view, 0, now) or blocked_by(view, 1, now, ANYONE)
+                if blocked_by(view, 0, now) is None:
+                    able[iccid] = view  # what is reserved, or goes to people who are counted, may still go
                 if slug is not None:
                     done.blocked[iccid] = labels.Label(slug, self._opens_at(tx, view, slug, now))
             if not able:
                 break
             parts = self._heads(tx, able, now)
+            able = {iccid: self._with_known(tx, view, parts) for iccid, view in able.items()}
             choice = choose(
                 parts, list(able.values()), presence, now, sticky=self._settings.sticky, in_flight=in_flight
             )
@@ -259,8 +263,10 @@ class Dispatcher:
     def _heads(self, tx: Tx, able: Mapping[str, LaneView], now: datetime) -> list[Candidate]:
         """What stands in front of each lane's own queue, of those of its names, and of the one for any SIM."""
         parts: list[Candidate] = []
-        for iccid in able:
+        for iccid, view in able.items():
             parts += queue.heads(tx, iccid, now, 3)
+            if view.month is not None and blocked_by(view, 1, now, ANYONE) == "plan_recipients":
+                parts += self._to_known(tx, view, view.month, now)
         for name in sorted({name for view in able.values() for name in view.names} - able.keys()):
             parts += queue.heads(tx, messages.NAMED + name, now, 2)
         parts += queue.heads(tx, "", now, 2 * len(able) + 4)
@@ -275,6 +281,7 @@ class Dispatcher:
             host=self._settings.host,
             instance=self._instance,
             day=counters.day_start(facts.plan, now),
+            plan=facts.plan,
         )
         attempt_id = queue.claim(tx, part, lane, now)
         if attempt_id is None:
@@ -292,13 +299,17 @@ class Dispatcher:
         facts = self._facts(iccid)
         plan = facts.plan
         day = counters.day_start(plan, now)
-        today = hour = month = 0  # a plan without a limit needs no count: turns alone spread its parts
+        today = hour = month = people = 0  # a plan without a limit needs no count: turns alone spread its parts
         if plan.per_day is not None:
             today = counters.used(tx, facts.owner, "day", day)
         if plan.per_hour is not None:
             hour = counters.used_in(tx, facts.owner, now, counters.HOUR)
+        began = None
         if plan.per_month is not None:
             month = counters.used_since(tx, facts.owner, counters.month_start(plan, now))
+        if plan.recipients_per_month is not None:
+            began = counters.month_start(plan, now)
+            people = counters.people(tx, facts.owner, began)
         paced = None
         if plan.per_minute is not None:
             paced = counters.minute_free_at(tx, facts.owner, plan.per_minute, now)
@@ -314,7 +325,25 @@ class Dispatcher:
             paced_until=paced,
             failures=self.failures.get(iccid, 0),
             last_at=self._last_at.get(iccid),
+            month=began,
+            people=people,
         )
+
+    @staticmethod
+    def _with_known(tx: Tx, view: LaneView, parts: list[Candidate]) -> LaneView:
+        if view.month is None:
+            return view
+        return replace(view, known=counters.known(tx, view.owner, view.month, {part.recipient for part in parts}))
+
+    def _to_known(self, tx: Tx, view: LaneView, month: datetime, now: datetime) -> list[Candidate]:
+        """For a SIM that may write to nobody new: parts behind those that it cannot take, looked for now and then."""
+        last = self._looked_for_known.get(view.iccid)
+        if last is not None and now - last < KNOWN_EVERY:
+            return []
+        found = queue.heads_to_known(tx, view.owner, month, view.iccid, now, 3)
+        if not found:
+            self._looked_for_known[view.iccid] = now
+        return found
 
     @staticmethod
     def _opens_at(tx: Tx, view: LaneView, slug: str, now: datetime) -> datetime | None:
@@ -323,7 +352,8 @@ class Dispatcher:
         if slug == "plan_hour":
             limit = view.plan.per_hour or 1
             return counters.minute_free_at(tx, view.owner, limit, now, span=counters.HOUR)
-        return counters.month_end(view.plan, now) if slug == "plan_month" else counters.day_end(view.plan, now)
+        monthly = slug in ("plan_month", "plan_recipients")
+        return counters.month_end(view.plan, now) if monthly else counters.day_end(view.plan, now)
 
     @staticmethod
     def _next_look(tx: Tx, done: _Round, now: datetime) -> datetime | None:

@@ -6,14 +6,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from modemfarm.errors import StoreError
 from modemfarm.farm.choosing import Presence
 from modemfarm.farm.clockguard import ClockGuard
 from modemfarm.farm.journal import FarmJournal
 from modemfarm.inbound.receive import InboundSettings, judge
-from modemfarm.store import actions, epoch, hosts, idempotency, inbox, labels, queue, sims
+from modemfarm.store import actions, counters, epoch, hosts, idempotency, inbox, labels, queue, sims
 from modemfarm.store.engine import Row, Tx
 from modemfarm.store.offload import Offload
 
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
 HOURLY = 3600  # turns
+PEOPLE_KEPT = timedelta(days=100)  # a plan's month has 31 days and its clock may be wrong
 
 
 @dataclass(slots=True)
@@ -112,6 +113,7 @@ class Housekeeping:
             tick.epoch = epoch.advance(tx)
             if trusted:
                 idempotency.prune(tx, now)
+                counters.forget_people(tx, now - PEOPLE_KEPT)
         if trusted:
             tick.moved += labels.release_due(tx, now)
             tick.moved += actions.expire(tx, now)

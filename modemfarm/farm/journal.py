@@ -222,6 +222,8 @@ class FarmJournal:
             attempt_id=part.attempt_id,
             owner=facts.owner,
             per_minute=facts.plan.per_minute,
+            per_hour=facts.plan.per_hour,
+            shared=facts.owner != part.iccid,
             day=counters.day_start(facts.plan, self._now()),
             transactional_after_opt_out=self._settings.transactional_after_opt_out,
             clock_trusted=self.dispatcher.clock_trusted,

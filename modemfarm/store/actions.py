@@ -118,7 +118,7 @@ def _hide(tx: Tx, scope: str, value: str) -> None:
     tx.run(
         "UPDATE messages SET state = 'held', reason = 'paused', next_at = NULL"  # noqa: S608
         " WHERE (state = 'queued' OR (state = 'held' AND reason IN"
-        " ('plan_minute', 'plan_hour', 'plan_day', 'plan_month')))"
+        " ('plan_minute', 'plan_hour', 'plan_day', 'plan_month', 'plan_recipients')))"
         f" AND id IN (SELECT p.message_id FROM parts p WHERE p.state = 'waiting' AND p.gate = 0 AND {own})",
         value=value,
     )
@@ -233,8 +233,8 @@ def resend_unknown(tx: Tx, now: datetime, most: int = 100) -> int:
         moved = tx.run(
             # its first charge stays: that part may have left
             "UPDATE parts SET state = 'waiting', attempt_id = NULL, submitting_at = NULL, charged_to = NULL,"
-            " charged_day = NULL WHERE message_id = :id AND state = 'unknown' AND EXISTS (SELECT 1 FROM messages"
-            " WHERE id = :id AND (valid_until IS NULL OR valid_until > :now))",
+            " charged_day = NULL, charged_month = NULL WHERE message_id = :id AND state = 'unknown'"
+            " AND EXISTS (SELECT 1 FROM messages WHERE id = :id AND (valid_until IS NULL OR valid_until > :now))",
             id=row["id"],
             now=to_us(now),
         )

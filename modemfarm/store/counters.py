@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -69,15 +70,26 @@ def used(tx: Tx, owner: str, period: str, starts_at: datetime) -> int:
     return int(count or 0)
 
 
-def charge(tx: Tx, owner: str, period: str, starts_at: int, count: int) -> None:
-    """Add to (or, negative, take from) a period's count."""
+def charge(tx: Tx, owner: str, period: str, starts_at: int, count: int) -> int:
+    """Add to (or, negative, take from) a period's count; what it is now. Others who charge it wait for this one."""
+    return int(
+        tx.value(
+            "INSERT INTO counters (owner, period, starts_at, used) VALUES (:owner, :period, :starts, :count)"
+            " ON CONFLICT (owner, period, starts_at) DO UPDATE SET used = counters.used + excluded.used RETURNING used",
+            owner=owner,
+            period=period,
+            starts=starts_at,
+            count=count,
+        )
+    )
+
+
+def take_turn(tx: Tx, owner: str, day: int) -> None:
+    """Wait until no other transaction charges this owner's day any more."""
     tx.run(
-        "INSERT INTO counters (owner, period, starts_at, used) VALUES (:owner, :period, :starts, :count)"
-        " ON CONFLICT (owner, period, starts_at) DO UPDATE SET used = counters.used + excluded.used",
+        "UPDATE counters SET used = used WHERE owner = :owner AND period = 'day' AND starts_at = :day",
         owner=owner,
-        period=period,
-        starts=starts_at,
-        count=count,
+        day=day,
     )
 
 
@@ -119,6 +131,91 @@ def used_in(tx: Tx, owner: str, now: datetime, span: timedelta) -> int:
             since=to_us(now - span),
         )
     )
+
+
+def people(tx: Tx, owner: str, month: datetime) -> int:
+    """How many different people an owner's charged parts of this month go to.
+
+    The first question of a month finds those who were written to before this was counted.
+    """
+    count = _people(tx, owner, to_us(month))
+    return _find_people(tx, owner, to_us(month)) if count is None else count
+
+
+def people_seen(tx: Tx, owner: str, month: datetime) -> int:
+    """The same for a reader, who writes nothing."""
+    count = _people(tx, owner, to_us(month))
+    if count is None:
+        count = tx.value(
+            "SELECT count(DISTINCT recipient) FROM attempts WHERE owner = :owner AND charged_at >= :month",
+            owner=owner,
+            month=to_us(month),
+        )
+    return int(count)
+
+
+def _people(tx: Tx, owner: str, month: int) -> int | None:
+    count = tx.value(
+        "SELECT used FROM counters WHERE owner = :owner AND period = 'people' AND starts_at = :month",
+        owner=owner,
+        month=month,
+    )
+    return None if count is None else int(count)
+
+
+def _find_people(tx: Tx, owner: str, month: int) -> int:
+    found = tx.run(
+        "INSERT INTO plan_recipients (owner, month, recipient, parts)"
+        " SELECT a.owner, CAST(:month AS BIGINT), a.recipient, count(*) FROM attempts a"
+        " JOIN parts p ON p.id = a.part_id WHERE a.owner = :owner AND a.charged_at >= :month"
+        " AND p.charged_month IS NULL GROUP BY a.owner, a.recipient"
+        " ON CONFLICT (owner, month, recipient) DO NOTHING",
+        owner=owner,
+        month=month,
+    )
+    return charge(tx, owner, "people", month, found)
+
+
+def charge_person(tx: Tx, owner: str, month: int, recipient: str, parts: int) -> int | None:
+    """Charge (or, negative, take back) parts to one person; how many people it are now, None: as many as before."""
+    now = tx.value(
+        "INSERT INTO plan_recipients (owner, month, recipient, parts) VALUES (:owner, :month, :recipient, :parts)"
+        " ON CONFLICT (owner, month, recipient) DO UPDATE SET parts = plan_recipients.parts + excluded.parts"
+        " RETURNING parts",
+        owner=owner,
+        month=month,
+        recipient=recipient,
+        parts=parts,
+    )
+    if now > 0:
+        return charge(tx, owner, "people", month, 1) if now == parts else None
+    tx.run(
+        "DELETE FROM plan_recipients WHERE owner = :owner AND month = :month AND recipient = :recipient",
+        owner=owner,
+        month=month,
+        recipient=recipient,
+    )
+    return charge(tx, owner, "people", month, -1)
+
+
+def known(tx: Tx, owner: str, month: datetime, recipients: Collection[str]) -> frozenset[str]:
+    """Those of some people who are counted in this month already."""
+    names = {f"r{place}": recipient for place, recipient in enumerate(recipients)}
+    if not names:
+        return frozenset()
+    rows = tx.all(
+        "SELECT recipient FROM plan_recipients WHERE owner = :owner AND month = :month"  # noqa: S608 # names of ours
+        f" AND recipient IN ({', '.join(':' + name for name in names)})",
+        owner=owner,
+        month=to_us(month),
+        **names,
+    )
+    return frozenset(row["recipient"] for row in rows)
+
+
+def forget_people(tx: Tx, before: datetime) -> None:
+    """Drop whom a month's limit counted, long after that month."""
+    tx.run("DELETE FROM plan_recipients WHERE month < :before", before=to_us(before))
 
 
 def used_in_minute(tx: Tx, owner: str, now: datetime) -> int:

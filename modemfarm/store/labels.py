@@ -14,6 +14,7 @@ OURS = (
     "plan_hour",
     "plan_day",
     "plan_month",
+    "plan_recipients",
     "sim_parked",
     "sim_paused",
     "sim_rests",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from modemfarm.model import MessageState, PartState, normal_iccid
-from modemfarm.store.counters import charge
+from modemfarm.model import UNLIMITED, MessageState, PartState, Plan, normal_iccid
+from modemfarm.store.counters import charge, charge_person, month_start, people, used_since
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
 from modemfarm.store.messages import NAMED, refresh
@@ -18,13 +18,22 @@ _NEXT_RANK = (
     "SELECT rank FROM parts WHERE state = 'waiting' AND gate = 0 AND bound_iccid = :bound AND rank >= :rank"
     " ORDER BY rank LIMIT 1"
 )
-_DUE_OF_RANK = (
+_WHAT = (
     "SELECT p.id AS part_id, p.message_id, p.part_number, p.recipient, p.class, p.rank, p.due_at, p.bound_iccid,"
     " p.charged_to, p.charged_day, m.parts_total, m.text, m.encoding, m.iccid, m.pinned, m.report, m.flash,"
     " m.valid_until, m.concat_ref, m.avoid, m.batch_id, m.state AS message_state, q.iccid AS sticky_iccid"
-    " FROM parts p JOIN messages m ON m.id = p.message_id LEFT JOIN people q ON q.number = p.recipient"
+)
+_DUE_OF_RANK = (
+    _WHAT + " FROM parts p JOIN messages m ON m.id = p.message_id LEFT JOIN people q ON q.number = p.recipient"
     " WHERE p.state = 'waiting' AND p.gate = 0 AND p.bound_iccid = :bound AND p.rank = :rank AND p.due_at <= :now"
     " ORDER BY p.due_at, p.id LIMIT :most"
+)
+_DUE_TO_KNOWN = (
+    _WHAT + " FROM plan_recipients r JOIN messages m ON m.recipient = r.recipient JOIN parts p ON p.message_id = m.id"
+    " LEFT JOIN people q ON q.number = p.recipient"
+    " WHERE r.owner = :owner AND r.month = :month AND m.state IN ('queued', 'held', 'scheduled', 'sending')"
+    " AND p.state = 'waiting' AND p.gate = 0 AND p.bound_iccid IN ('', :bound) AND p.due_at <= :now"
+    " ORDER BY p.rank, p.due_at, p.id LIMIT :most"
 )
 
 
@@ -79,6 +88,12 @@ def heads(tx: Tx, bound_iccid: str, now: datetime, most: int) -> list[Candidate]
     return found
 
 
+def heads_to_known(tx: Tx, owner: str, month: datetime, iccid: str, now: datetime, most: int) -> list[Candidate]:
+    """The first parts for one SIM to people whom its owner's month counts already."""
+    rows = tx.all(_DUE_TO_KNOWN, owner=owner, month=to_us(month), bound=iccid, now=to_us(now), most=most)
+    return [_candidate(row) for row in rows]
+
+
 def _candidate(row: Row) -> Candidate:
     return Candidate(
         part_id=row["part_id"],
@@ -131,14 +146,27 @@ class Lane:
     host: str
     instance: str
     day: datetime  # when the plan's current day began
+    plan: Plan = UNLIMITED
 
 
 def claim(tx: Tx, part: Candidate, lane: Lane, now: datetime) -> int | None:
     """Claim one part for a SIM and charge its plan; the first claim reserves the whole message.
 
     Returns:
-        The attempt's id; None when the part was not waiting any more.
+        The attempt's id; None when the part was not waiting any more, or a claim beside this one took the last that
+        the plan allows.
     """
+    if lane.plan == UNLIMITED:
+        return _claim(tx, part, lane, now)
+    tx.run("SAVEPOINT claiming")
+    attempt_id = _claim(tx, part, lane, now)
+    if attempt_id is None:
+        tx.run("ROLLBACK TO SAVEPOINT claiming")
+    tx.run("RELEASE SAVEPOINT claiming")
+    return attempt_id
+
+
+def _claim(tx: Tx, part: Candidate, lane: Lane, now: datetime) -> int | None:
     at = to_us(now)
     attempt_id = tx.value(
         "INSERT INTO attempts (part_id, message_id, recipient, iccid, owner, host, instance, path, claimed_at,"
@@ -165,12 +193,14 @@ def claim(tx: Tx, part: Candidate, lane: Lane, now: datetime) -> int | None:
         tx.run("DELETE FROM attempts WHERE id = :id", id=attempt_id)
         return None
     day = to_us(lane.day)
-    if part.charged_to != lane.owner or part.charged_day != day:
-        _reserve(tx, part, lane, day)
+    if (part.charged_to != lane.owner or part.charged_day != day) and not _reserve(tx, part, lane, day):
+        return None
     tx.run(
-        "UPDATE messages SET state = 'sending', reason = NULL, reason_params = NULL, next_at = NULL, iccid = :iccid"
-        " WHERE id = :id",
+        "UPDATE messages SET state = 'sending', reason = NULL, reason_params = NULL, next_at = NULL, iccid = :iccid,"
+        " price = :price, currency = :currency WHERE id = :id",
         iccid=lane.iccid,
+        price=lane.plan.price_per_part,
+        currency=lane.plan.currency,
         id=part.message_id,
     )
     if part.parts_total > 1:
@@ -185,28 +215,49 @@ def claim(tx: Tx, part: Candidate, lane: Lane, now: datetime) -> int | None:
     return int(attempt_id)
 
 
-def _reserve(tx: Tx, part: Candidate, lane: Lane, day: int) -> None:
-    """Charge this part and every other part of its message that waits, where they are not charged to this day."""
+def _reserve(tx: Tx, part: Candidate, lane: Lane, day: int) -> bool:
+    """Charge this part and every other part of its message that waits, where they are not charged to this day.
+
+    Returns:
+        False when that is more than the plan allows: nothing of it may stay.
+    """
+    plan = lane.plan
     if part.charged_to is not None:
         refund(tx, part.part_id)
+    month = month_start(plan, lane.day) if plan.counts_people or plan.per_month is not None else None
     count = tx.run(
-        "UPDATE parts SET charged_to = :owner, charged_day = :day WHERE message_id = :message"
+        "UPDATE parts SET charged_to = :owner, charged_day = :day, charged_month = :month WHERE message_id = :message"
         " AND (id = :id OR (state = 'waiting' AND charged_to IS NULL))",
         owner=lane.owner,
         day=day,
+        month=to_us(month) if month is not None and plan.counts_people else None,
         message=part.message_id,
         id=part.part_id,
     )
-    charge(tx, lane.owner, "day", day, count)
+    used = charge(tx, lane.owner, "day", day, count)  # from here on nobody else charges this owner's day
+    if plan.per_day is not None and used > plan.per_day:
+        return False
+    if month is None:
+        return True
+    if plan.per_month is not None and used_since(tx, lane.owner, month) > plan.per_month:
+        return False
+    if plan.counts_people:
+        people(tx, lane.owner, month)
+        reached = charge_person(tx, lane.owner, to_us(month), part.recipient, count)
+        if reached is not None and plan.recipients_per_month is not None and reached > plan.recipients_per_month:
+            return False
+    return True
 
 
 def refund(tx: Tx, part_id: int) -> None:
-    """Take one part's charge back from the day that it was reserved in."""
-    row = tx.one("SELECT charged_to, charged_day FROM parts WHERE id = :id", id=part_id)
+    """Take one part's charge back from the day, and the person, that it was reserved for."""
+    row = tx.one("SELECT recipient, charged_to, charged_day, charged_month FROM parts WHERE id = :id", id=part_id)
     if row is None or row["charged_to"] is None:
         return
-    tx.run("UPDATE parts SET charged_to = NULL, charged_day = NULL WHERE id = :id", id=part_id)
+    tx.run("UPDATE parts SET charged_to = NULL, charged_day = NULL, charged_month = NULL WHERE id = :id", id=part_id)
     charge(tx, row["charged_to"], "day", row["charged_day"], -1)
+    if row["charged_month"] is not None:
+        charge_person(tx, row["charged_to"], row["charged_month"], row["recipient"], -1)
 
 
 def next_concat_ref(tx: Tx, iccid: str, recipient: str, message_id: int) -> int:

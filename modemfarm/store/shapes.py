@@ -32,7 +32,8 @@ class Terms:
     def owner(self, sim: Row) -> str:
         """Whose limits one row of `sims` counts on: its account, else itself."""
         said = self.sims.get(sim["iccid"])
-        return (said and said.account) or sim["account"] or sim["iccid"]
+        account = (said and said.account) or sim["account"]
+        return f"account:{account}" if account else str(sim["iccid"])
 
 
 def rfc3339(us: int | None) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from modemfarm.model import Outcome, digits_key
-from modemfarm.store.counters import minute_free_at
+from modemfarm.store.counters import HOUR, minute_free_at, take_turn
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
 from modemfarm.store.messages import refresh
@@ -27,7 +27,8 @@ class Permit:
     """What step 3 is judged by.
 
     Attributes:
-        per_minute: the plan's limit for any 60 s, or None.
+        shared: several SIMs count on this owner.
+        per_minute, per_hour: the plan's limits for any 60 s and any 60 minutes, or None.
         day: when the plan's current day began; a part charged to another day goes back.
         transactional_after_opt_out: the owner's setting.
         clock_trusted: a clock in doubt ends no validity.
@@ -40,6 +41,8 @@ class Permit:
     day: datetime
     transactional_after_opt_out: bool = False
     clock_trusted: bool = True
+    per_hour: int | None = None
+    shared: bool = False
 
 
 def submitting(tx: Tx, permit: Permit, now: datetime) -> str | None:
@@ -61,11 +64,18 @@ def submitting(tx: Tx, permit: Permit, now: datetime) -> str | None:
     if row["charged_day"] != to_us(permit.day):
         give_back(tx, permit.part_id, permit.attempt_id, now)
         return "plan_day"
+    if permit.shared:  # another of its SIMs may ask in this moment
+        take_turn(tx, permit.owner, row["charged_day"])
     if permit.per_minute is not None:
         free_at = minute_free_at(tx, permit.owner, permit.per_minute, now, besides=permit.attempt_id)
         if free_at is not None:
             give_back(tx, permit.part_id, permit.attempt_id, now, unbind=False)
             return "plan_minute"
+    if permit.per_hour is not None and minute_free_at(
+        tx, permit.owner, permit.per_hour, now, besides=permit.attempt_id, span=HOUR
+    ):
+        give_back(tx, permit.part_id, permit.attempt_id, now, unbind=False)
+        return "plan_hour"
     over = row["valid_until"] is not None and row["valid_until"] <= to_us(now)
     if over and permit.clock_trusted and not _started(tx, permit):
         _end_unsent(tx, permit, "expired", now)

@@ -202,12 +202,13 @@ def _sim(tx: Tx, row: Row, terms: Terms, now: datetime | None) -> Shape:
     now = now or datetime.now(UTC)
     owner = terms.owner(row)
     plan = terms.plan(row)
+    month = counters.month_start(plan, now)
     used = {
         "minute": counters.used_in_minute(tx, owner, now),
-        "hour": None,
+        "hour": counters.used_in(tx, owner, now, counters.HOUR),
         "day": counters.used(tx, owner, "day", counters.day_start(plan, now)),
-        "month": None,
-        "recipients": None,
+        "month": counters.used_since(tx, owner, month),
+        "recipients": counters.people_seen(tx, owner, month) if plan.counts_people else None,
     }
     path = row["path"]
     here = {item["path"]: item for item in modems(tx) if item["state"] != "gone"}

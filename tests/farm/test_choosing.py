@@ -127,7 +127,8 @@ def test_what_was_reserved_may_still_go_today_and_not_tomorrow() -> None:
 def test_each_limit_blocks_by_its_name() -> None:
     plan = Plan("p", per_minute=6, per_hour=30, per_day=100, per_month=1000)
     one = lane("A", plan=plan)
-    assert blocked_by(one, 100, NOW) == "plan_hour"
+    assert blocked_by(one, 100, NOW) is None
+    assert blocked_by(one, 101, NOW) == "plan_day"
     assert blocked_by(replace(one, used_month=1000), 1, NOW) == "plan_month"
     assert blocked_by(replace(one, used_today=100), 1, NOW) == "plan_day"
     assert blocked_by(replace(one, used_hour=30), 1, NOW) == "plan_hour"
@@ -140,6 +141,24 @@ def test_an_account_with_a_limit_gets_one_part_at_a_time() -> None:
     assert len(choose([part(1), part(2)], lanes, here("A", "B"), NOW).assignments) == 1
     free = [replace(one, plan=UNLIMITED) for one in lanes]
     assert len(choose([part(1), part(2)], free, here("A", "B"), NOW).assignments) == 2
+
+
+def test_a_limit_of_people_stops_new_ones_only() -> None:
+    plan = Plan("p", recipients_per_month=3)
+    full = lane("A", plan=plan, people=3, known=frozenset({"+1"}))
+    assert blocked_by(full, 1, NOW) is None
+    assert blocked_by(full, 9, NOW, "+1") is None
+    assert blocked_by(full, 1, NOW, "+2") == "plan_recipients"
+    assert blocked_by(replace(full, people=2), 1, NOW, "+2") is None
+    choice = choose([part(1, recipient="+2"), part(2, recipient="+1")], [full], here("A"), NOW)
+    assert pairs(choice) == {2: "A"}
+
+
+def test_a_person_goes_by_the_sim_that_counts_them() -> None:
+    plan = Plan("p", recipients_per_month=100)
+    lanes = [lane("A", plan=plan, people=1), lane("B", plan=plan, people=90, known=frozenset({"+1"}))]
+    assert pairs(choose([part(1, recipient="+1")], lanes, here("A", "B"), NOW)) == {1: "B"}
+    assert pairs(choose([part(1, recipient="+2")], lanes, here("A", "B"), NOW)) == {1: "A"}
 
 
 def test_a_sim_with_failures_comes_last() -> None:

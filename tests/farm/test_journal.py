@@ -196,11 +196,12 @@ def _contacts(tx: Tx, iccid: str, count: int) -> None:
     (Plan("p", per_hour=3), 3, "plan_hour"),
     (Plan("p", per_day=4), 4, "plan_day"),
     (Plan("p", per_month=5), 5, "plan_month"),
+    (Plan("p", recipients_per_month=5), 5, "plan_recipients"),
 ])  # fmt: skip
 def test_each_limit_of_a_plan_is_kept(tmp_path: Path, plan: Plan, count: int, slug: str) -> None:
     async def script(one: Bench) -> None:
-        for _ in range(9):
-            await one.add()
+        for number in range(9):
+            await one.add(to=f"+861380013800{number}")
         for _ in range(count):
             part = await one.journal.claim(SIM, PATH)
             await one.journal.submitting(part)
@@ -211,7 +212,7 @@ def test_each_limit_of_a_plan_is_kept(tmp_path: Path, plan: Plan, count: int, sl
         label = one.journal.dispatcher.blocked[SIM]
         assert label.slug == slug
         assert label.next_at is not None
-        if slug == "plan_month":
+        if slug in ("plan_month", "plan_recipients"):
             waiting.cancel()
             return
         await asyncio.sleep((label.next_at - one.clock.now()).total_seconds() - 1)

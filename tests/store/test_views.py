@@ -70,7 +70,7 @@ def test_a_sim_counts_on_its_account_and_config_wins(store: Store) -> None:
     with store.write() as tx:
         card(tx)
         sim_facts.change(tx, CARD, {"label": "drawer", "tags": ["x"]})
-        counters.charge(tx, "shop", "day", to_us(counters.day_start(CAUTIOUS, NOW)), 42)
+        counters.charge(tx, "account:shop", "day", to_us(counters.day_start(CAUTIOUS, NOW)), 42)
     terms = Terms(
         plans={"prepaid": Plan("prepaid", per_day=50)},
         sims={CARD: SimSettings(CARD, label="Front desk", plan="prepaid", account="shop")},

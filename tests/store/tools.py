@@ -60,7 +60,7 @@ def add(tx: Tx, *, at: datetime = NOW, settings: IntakeSettings = INTAKE, **draf
 
 
 def lane(iccid: str = SIM, *, plan: Plan = UNLIMITED, at: datetime = NOW, owner: str | None = None) -> Lane:
-    return Lane(iccid, owner or iccid, f"/dev/{iccid[-2:]}", "here", "run1", counters.day_start(plan, at))
+    return Lane(iccid, owner or iccid, f"/dev/{iccid[-2:]}", "here", "run1", counters.day_start(plan, at), plan)
 
 
 def claim(
@@ -76,7 +76,9 @@ def claim(
 
 
 def permit(part_id: int, attempt: int, *, at: datetime = NOW, plan: Plan = UNLIMITED, owner: str = SIM) -> Permit:
-    return Permit(part_id, attempt, owner, plan.per_minute, counters.day_start(plan, at))
+    day = counters.day_start(plan, at)
+    shared = owner.startswith("account:")
+    return Permit(part_id, attempt, owner, plan.per_minute, day, per_hour=plan.per_hour, shared=shared)
 
 
 def submit(tx: Tx, iccid: str = SIM, *, at: datetime = NOW, plan: Plan = UNLIMITED) -> tuple[Candidate, int]:
@@ -151,7 +153,7 @@ def charged(tx: Tx) -> dict[str, int]:
 
 
 def counted(tx: Tx) -> dict[str, int]:
-    rows = tx.all("SELECT owner, sum(used) AS n FROM counters GROUP BY owner")
+    rows = tx.all("SELECT owner, sum(used) AS n FROM counters WHERE period = 'day' GROUP BY owner")
     return {row["owner"]: int(row["n"]) for row in rows if row["n"]}
 
 
