@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from modemfarm.cli.context import Farm, now
-from modemfarm.cli.finding import Finding
-from modemfarm.cli.output import words
+from modemfarm.cli.finding import Finding, Pen
 from modemfarm.errors import ModemfarmError
 from modemfarm.modem import usb
 from modemfarm.modem.holders import holders
@@ -22,26 +21,25 @@ from modemfarm.store.engine import Store
 _OFFERED = "usb_possible"
 
 
-def examine(farm: Farm, store: Store) -> Iterator[Finding]:
+def examine(farm: Farm, store: Store, pen: Pen) -> Iterator[Finding]:
     """One finding for each device that is, or might be, a modem."""
     config = farm.config
     try:
         profiles = load_profiles(shipped("drivers"), *([config.drivers_dir] if config.drivers_dir.is_dir() else []))
     except ModemfarmError as error:
-        yield Finding("driver profiles", False, str(error), "mend that file, or take it out of the folder")
+        yield pen.find("drivers", False, "quoted", "mend_profile", what=error)
         return
     allowed, daemons = _known(store, config.host)
-    told = words(farm.environ)
     sysfs = Path(farm.environ.get("SYSFS_PATH", "/sys"))
     for device in usb.read_devices(sysfs):
         verdict = usb.judge(device, UsbIds.of(profiles), allowed)
         if isinstance(verdict, usb.Finding):
             sentence = SENTENCES[verdict.slug]
-            what = told.say(f"modem.{verdict.slug}", dict(verdict.params))
-            fix = told.say(f"action.{sentence.next_action}")
-            yield Finding(f"USB {device.path}", verdict.slug == _OFFERED, what, fix)
+            what = pen.words.say(f"modem.{verdict.slug}", dict(verdict.params))
+            fix = pen.words.say(f"action.{sentence.next_action}")
+            yield pen.said("usb", verdict.slug == _OFFERED, what, fix, name=device.path)
         for candidate in verdict if isinstance(verdict, tuple) else ():
-            yield _port(candidate, device.name, daemons)
+            yield _port(candidate, device.name, daemons, pen)
 
 
 def _known(store: Store, host: str) -> tuple[frozenset[tuple[str, str]], frozenset[int]]:
@@ -55,13 +53,14 @@ def _known(store: Store, host: str) -> tuple[frozenset[tuple[str, str]], frozens
         return frozenset(), frozenset()  # the database has a check of its own
 
 
-def _port(candidate: usb.Candidate, name: str, daemons: frozenset[int]) -> Finding:
-    check, path = f"USB {candidate.usb_path}", f"/dev/{candidate.ttys[0]}"
+def _port(candidate: usb.Candidate, device: str, daemons: frozenset[int], pen: Pen) -> Finding:
+    path = f"/dev/{candidate.ttys[0]}"
+    told = {"name": candidate.usb_path, "device": device, "path": path}
     if not Path(path).exists():
-        return Finding(check, False, f"{name}: {path} is not there", "start udev, or pass the port into this container")
+        return pen.find("usb", False, "usb_not_there", "start_udev", **told)
     if not os.access(path, os.R_OK | os.W_OK):
-        return Finding(check, False, f"{name}: no rights on {path}", "`modemfarm install`, or join the group dialout")
+        return pen.find("usb", False, "usb_no_rights", "install_or_join", **told)
     others = [one for one in holders(path) if not any(one.endswith(f"(process {pid})") for pid in daemons)]
     if others:
-        return Finding(check, False, f"{name}: {path} is held by {', '.join(others)}", "stop that program")
-    return Finding(check, True, f"{name} on {path}")
+        return pen.find("usb", False, "usb_held", "stop_program", who=", ".join(others), **told)
+    return pen.find("usb", True, "usb_ok", **told)

@@ -45,6 +45,9 @@ def test_a_test_alert_reaches_program_address_and_phone(tmp_path: Path) -> None:
                 "cause": "test",
                 "sentence": sentence,
             }
+            checks = farm.cli("doctor", "--json").document["checks"]
+            assert [item["ok"] for item in checks if item["code"] == "daemon"] == [True]
+            assert [item["ok"] for item in checks if item["code"] == "alerts"] == [True] * 3
             until(lambda: sentence in farm.log_path.read_text("utf-8"), 60, "the phone's text")
     finally:
         server.shutdown()
