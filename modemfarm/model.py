@@ -301,6 +301,11 @@ class MissedCall:
     at: datetime
 
 
+def is_pin(text: str) -> bool:
+    """Whether this may be a card's PIN: 4 to 8 digits (TS 31.101 §9.5.1)."""
+    return text.isascii() and text.isdigit() and 4 <= len(text) <= 8
+
+
 def normal_iccid(raw: str) -> str:
     """An ICCID as we compare it: digits, padding F dropped, nibble swap undone, the check digit dropped.
 

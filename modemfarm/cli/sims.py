@@ -13,6 +13,7 @@ from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.credit import balance, ussd
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
 from modemfarm.cli.output import emit, json_option, local, record, say, table, words
+from modemfarm.cli.pin import release, set_pin, typed_pin
 from modemfarm.cli.trials import identify, test_
 from modemfarm.config import kinds
 from modemfarm.model import normal_iccid
@@ -40,6 +41,7 @@ sims.add_command(ussd)
 sims.add_command(balance)
 sims.add_command(identify)
 sims.add_command(test_)
+sims.add_command(release)
 
 
 @sims.command("list")
@@ -93,23 +95,47 @@ def _checked(kind: Callable[[Any], Any]) -> Callable[[click.Context, click.Param
 
 
 @sims.command("set")
-@click.argument("iccid")
+@click.argument("iccid", metavar="KEY")
 @click.option("--label", help='What you call it; "" takes it back, here and below.')
 @click.option("--number", callback=_checked(kinds.number), help="Its own number.")
 @click.option("--plan", help="Its plan.")
 @click.option("--account", help="SIMs of one account share one plan's limits.")
 @click.option("--tag", "tags", multiple=True, help="For `send --from`; give all tags each time.")
 @click.option("--expires", callback=_checked(kinds.day), metavar="DAY", help="When the card ends, like 2027-12-31.")
+@click.option("--pin/--no-pin", default=None, help="Ask for its PIN, unseen, and try it once; or forget it.")
+@click.option("--pin-stdin", is_flag=True, help="Read the PIN from the first line of standard input.")
 @json_option
 @pass_farm
-def set_(farm: Farm, /, iccid: str, tags: tuple[str, ...], as_json: bool, **given: str | None) -> None:
-    """Say what a SIM is; also before it was ever seen."""
+def set_(
+    farm: Farm,
+    /,
+    iccid: str,
+    tags: tuple[str, ...],
+    pin: bool | None,
+    pin_stdin: bool,
+    as_json: bool,
+    **given: str | None,
+) -> None:
+    """Say what a SIM is; also before it was ever seen.
+
+    KEY is its ICCID, label or number; for a PIN also the modem (IMEI, IMEI@usb-path) or port that holds it.
+    With a PIN and nothing else --json prints {"card", "pin"}: "kept" or "forgotten".
+    """
+    if pin is not None or pin_stdin:
+        done = set_pin(farm, iccid, None if pin is False else typed_pin(from_stdin=pin_stdin))
+        if not tags and all(value is None for value in given.values()):
+            emit(done) if as_json else say(f"{done['card']}: its PIN is {done['pin']}")
+            return
+    _set_words(farm, iccid, tags, given, as_json=as_json)
+
+
+def _set_words(farm: Farm, iccid: str, tags: tuple[str, ...], given: dict[str, str | None], *, as_json: bool) -> None:
     known = normal_iccid(iccid) or _one(farm, iccid)["iccid"]
     words: dict[str, Any] = {key: value or None for key, value in given.items() if value is not None}
     if tags:
         words["tags"] = [tag for tag in tags if tag != _FOR_NONE]
     if not words:
-        raise click.UsageError("say what to set: --label, --number, --plan, --account, --tag or --expires")
+        raise click.UsageError("say what to set: --label, --number, --plan, --account, --tag, --expires or --pin")
     for key in words:
         place = next((farm.config.source(f"sims.{name}.{key}") for name in _spellings(farm, known)), None)
         if place:

@@ -16,7 +16,7 @@ from pydantic import PlainSerializer, PlainValidator
 
 from modemfarm.config.document import Unquoted
 from modemfarm.intake.values import parse_span, span_text
-from modemfarm.model import normal_iccid
+from modemfarm.model import is_pin, normal_iccid
 from modemfarm.modem.ussd import MOST_STEPS, is_answer, is_code
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ def _example(expected: str) -> str:
 
 def _pin(value: Any) -> str:
     pin = _quoted(value, "a PIN")
-    if not (pin.isascii() and pin.isdigit() and 4 <= len(pin) <= 8):  # TS 31.101 §9.5.1: 4 to 8 digits
+    if not is_pin(pin):
         raise ValueError("expected a PIN of 4 to 8 digits")
     return pin
 

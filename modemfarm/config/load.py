@@ -51,7 +51,7 @@ class Config:
     @property
     def terms(self) -> Terms:
         """Plans and SIMs as the store's views want them."""
-        return Terms(plans=self.plans, default_plan=self.default_plan, sims=self.sims)
+        return Terms(self.plans, self.default_plan, self.sims, frozenset(self.file.modems.pins))
 
     def source(self, key: str) -> str | None:
         """Where the file sets this key, as ``config.yaml:12``; None when it does not."""

@@ -17,11 +17,16 @@ ACCEPTED_PARTS = frozenset({"sent", "delivered", "undelivered"})
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What config.yaml says about plans and SIMs; where it says nothing, the database's row counts."""
+    """What config.yaml says about plans and SIMs; where it says nothing, the database's row counts.
+
+    Attributes:
+        pins: IMEIs and ports whose card's PIN it has.
+    """
 
     plans: Mapping[str, Plan] = field(default_factory=lambda: {"cautious": CAUTIOUS, "unlimited": UNLIMITED})
     default_plan: str = "cautious"
     sims: Mapping[str, SimSettings] = field(default_factory=dict)
+    pins: frozenset[str] = frozenset()
 
     def plan(self, sim: Row) -> Plan:
         """The plan of one row of `sims`; an unknown name means the cautious one."""

@@ -15,7 +15,8 @@ from modemfarm.model import normal_iccid
 from modemfarm.modem.ussd import UssdError
 from modemfarm.store import actions, devices, epoch, sim_facts, sims, suppress, views
 from modemfarm.store.engine import Tx
-from modemfarm.webapp import asking, forecast
+from modemfarm.store.pins import Card
+from modemfarm.webapp import asking, forecast, pins
 from modemfarm.webapp.access import deps, needs
 from modemfarm.webapp.api_messages import taken
 from modemfarm.webapp.bodies import EmptyBody, PauseBody, SimBody, SuppressionBody, UssdBody, body
@@ -151,7 +152,7 @@ def sim(iccid: str) -> Response:
 def change_sim(iccid: str) -> Response:
     wanted = body(SimBody)
     farm = deps()
-    given = {name: getattr(wanted, name) for name in wanted.model_fields_set}
+    given = {name: getattr(wanted, name) for name in wanted.model_fields_set - {"pin"}}
     said = farm.terms.sims.get(normal_iccid(iccid) or iccid)
     for name in given:
         if said is not None and getattr(said, name, None):
@@ -160,6 +161,11 @@ def change_sim(iccid: str) -> Response:
     if plan is not None and plan not in farm.terms.plans:
         fault = {"pointer": "/plan", "code": "unknown_plan", "detail": f"one of {', '.join(sorted(farm.terms.plans))}"}
         raise Problem(422, "validation", f"There is no plan {plan!r}.", code="unknown_plan", errors=[fault])
+
+    if "pin" in wanted.model_fields_set:
+        with farm.store.read() as tx:
+            card = _farm_sim(tx, iccid)
+        pins.keep(Card(card, card), set(), wanted.pin, f"key {g.key.id}")
 
     def work(tx: Tx) -> Answer:
         found = _farm_sim(tx, iccid)
@@ -190,6 +196,15 @@ def sim_switch(iccid: str, what: str) -> Response:
         return 200, views.sim(tx, found, terms=farm.terms, now=farm.clock.now()) or {}
 
     return reply(*write(work))
+
+
+@routes.post("/sims/<iccid>/release")
+@needs("modems")
+def release_sim(iccid: str) -> Response:
+    body(EmptyBody, optional=True)
+    with deps().store.read() as tx:
+        card = _farm_sim(tx, iccid)
+    return reply(200, {"iccid": card, "released": pins.release(Card(card, card), f"key {g.key.id}")})
 
 
 @routes.post("/sims/<iccid>/ussd")

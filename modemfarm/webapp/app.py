@@ -15,6 +15,7 @@ from modemfarm.webapp import (
     page_demo,
     page_messages,
     page_settings,
+    pins,
     problems,
 )
 from modemfarm.webapp.access import check_host
@@ -43,7 +44,7 @@ def create_app(deps: WebDeps) -> Flask:
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False
     app.url_map.converters["modem"] = api_farm.ModemConverter
-    for room in (api_messages, api_batches, api_farm, documents, health, page, page_messages, page_settings):
+    for room in (api_messages, api_batches, api_farm, documents, health, page, page_messages, page_settings, pins):
         app.register_blueprint(room.routes)
     if deps.demo is not None:
         app.register_blueprint(page_demo.routes)

@@ -161,6 +161,13 @@ class SimBody(Body):
     number: Word | None = None
     tags: Annotated[list[Word], Field(max_length=50)] | None = None
     expires: Word | None = None
+    pin: Word | None = None
+
+
+class PinBody(Body):
+    """`PATCH /v1/modems/{key}`: the PIN of the card in it; null forgets it."""
+
+    pin: Word | None
 
 
 class UssdBody(Body):

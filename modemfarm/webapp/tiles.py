@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modemfarm import wording
-from modemfarm.store import devices
+from modemfarm.store import devices, pins
 from modemfarm.webapp.words import Words
 
 SHAPES = {"working": "●", "starting": "◌", "recovering": "↻", "needs_you": "▲", "paused": "‖", "gone": "✕"}
@@ -23,7 +23,7 @@ class Tile:
 
     Attributes:
         bars: 0–4; None when the modem does not tell.
-        button: what a person can do here: ``resume_sim``, ``allow_device`` or "".
+        button: what a person can do here: ``resume_sim``, ``allow_device``, ``enter_pin`` or "".
     """
 
     number: int
@@ -80,6 +80,8 @@ def _modem_tile(number: int, modem: dict[str, Any], sim: dict[str, Any] | None, 
     sentence = words.say(f"modem.{modem['sentence']}", modem["params"])
     action = words.say(f"action.{modem['next_action']}", modem["params"]) if modem["next_action"] else ""
     button = "allow_device" if modem["sentence"] == devices.OFFERED else ""
+    if modem["sentence"] in pins.WANTED:
+        button = "enter_pin"
     if sim is not None and sim["state"] in {"paused", "parked"} and state in {"working", "needs_you", "starting"}:
         state = "paused" if sim["state"] == "paused" else "needs_you"
         sentence, action, button = sim_sentence(sim, words), sim_action(sim, words), "resume_sim"

@@ -1,0 +1,112 @@
+"""Entering a SIM's PIN, unseen: never as an argument, where `ps` and the shell's history would keep it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from modemfarm.cli.cards import one_sim
+from modemfarm.cli.context import Farm, now, pass_farm
+from modemfarm.cli.outcome import CliError, Exit
+from modemfarm.cli.output import emit, json_option, say
+from modemfarm.model import is_pin, normal_iccid
+from modemfarm.store import pins, views
+from modemfarm.store.engine import Store
+from modemfarm.store.pins import Card
+from modemfarm.store.sealing import SealError
+
+_WHO = "cli"
+
+
+def typed_pin(*, from_stdin: bool) -> str:
+    """The PIN that a person types twice without echo, or the first line of a pipe.
+
+    Raises:
+        CliError: it is none.
+    """
+    if from_stdin or not sys.stdin.isatty():
+        pin = sys.stdin.readline().strip()
+    else:
+        pin = str(click.prompt("PIN", hide_input=True, confirmation_prompt="The same again", err=True))
+    if not is_pin(pin):
+        raise CliError("a PIN is 4 to 8 digits", Exit.USAGE)
+    return pin
+
+
+def card_named(farm: Farm, store: Store, key: str) -> tuple[Card, list[str]]:
+    """A card by ICCID, label or number, or by the modem or port that holds it.
+
+    Returns:
+        The card, and the keys of config.yaml that may hold its PIN.
+
+    Raises:
+        CliError: nothing goes by that name.
+    """
+    normal = normal_iccid(key)
+    modem = None if normal else store.look(views.modem, key)
+    if modem is not None:
+        card = pins.card_in(modem)
+        places = [f"modems.pins.{name}" for name in (modem["imei"], modem["path"]) if name]
+    elif key.startswith("/"):
+        card, places = Card(f"path:{key}", f"path:{key}"), [f"modems.pins.{key}"]
+    elif len(key) == 15 and key.isdecimal():
+        card, places = Card(f"imei:{key}", f"imei:{key}"), [f"modems.pins.{key}"]
+    else:
+        iccid = normal or one_sim(farm, key)["iccid"]
+        card, places = Card(iccid, iccid), []
+    places += [f"sims.{name}.pin" for name in farm.config.file.sims if normal_iccid(name) == card.ledger]
+    return card, places
+
+
+def set_pin(farm: Farm, key: str, pin: str | None) -> dict[str, Any]:
+    """Keep a card's PIN, or (None) keep it no longer.
+
+    Raises:
+        CliError: config.yaml has it, or this PIN failed before.
+    """
+    store = farm.store(create=True)
+    card, places = card_named(farm, store, key)
+    place = next(filter(None, map(farm.config.source, places)), None)
+    if place:
+        raise CliError(f"the PIN of this SIM is set in {place}: change it there", Exit.USAGE)
+    if pin is None:
+        with store.write() as tx:
+            forgotten = pins.forget(tx, card, now(), who=_WHO)
+        if not forgotten:
+            raise CliError(f"no PIN of {card.kept} is kept here", Exit.NOT_FOUND)
+        return {"card": card.kept, "pin": "forgotten"}
+    try:
+        with store.write() as tx:
+            kept = pins.enter(tx, store.secret, card, pin, now(), who=_WHO)
+    except SealError as error:
+        raise CliError(str(error), Exit.UNREACHABLE) from error
+    if not kept:
+        what = f"this PIN failed at this SIM before: enter another one, or see `modemfarm sims release {key}`"
+        raise CliError(what, Exit.REFUSED)
+    farm.committed(store)
+    return {"card": card.kept, "pin": "kept"}
+
+
+@click.command()
+@click.argument("key")
+@json_option
+@pass_farm
+def release(farm: Farm, key: str, as_json: bool) -> None:
+    """Let a PIN that failed, or may have failed, be tried once more.
+
+    KEY is a SIM, or the modem or port that holds it. With fewer than 2 tries left none is tried all the same.
+    --json prints {"card", "released"}.
+    """
+    store = farm.store()
+    card, _ = card_named(farm, store, key)
+    with store.write() as tx:
+        released = pins.release(tx, card, now(), who=_WHO)
+    farm.committed(store)
+    if as_json:
+        emit({"card": card.ledger, "released": released})
+    elif released:
+        say(f"{card.ledger}: its PIN may be tried once more")
+    else:
+        say(f"{card.ledger}: no PIN of it was blocked")
