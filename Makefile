@@ -5,7 +5,7 @@ BIN := .venv/bin
 # One process more than cores: the tests of whole farms often wait.
 WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 
-.PHONY: help demo run test check bench soak matrix clean
+.PHONY: help demo run test check bench bench-peers scoreboard soak matrix clean
 
 help:
 	@echo "make demo    try it without hardware"
@@ -15,6 +15,8 @@ help:
 	@echo "make matrix  the longer tests: faults, kills, limits on real time"
 	@echo "make soak    the full counts; writes bench/soak-report.md"
 	@echo "make bench   the figures of bench/README.md"
+	@echo "make bench-peers  the same for SMS Server Tools 3 and Gammu SMSD beside it; writes bench/peers.md"
+	@echo "make scoreboard  modemfarm and they in ten situations; writes bench/scoreboard.md"
 
 # Two stamps: what runs the product, and what tests it. pip takes nothing that the lock files do not name.
 .venv/run: requirements.lock pyproject.toml
@@ -57,6 +59,12 @@ soak: .venv/fuzz
 
 bench: .venv/dev
 	$(BIN)/python -m bench.run
+
+bench-peers: .venv/dev
+	$(BIN)/python -m bench.peers.run
+
+scoreboard: .venv/dev
+	$(BIN)/python -m bench.scoreboard
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -220,6 +220,15 @@ def reports(folder: Path, onoff: str) -> None:
 
 @ctl.command()
 @click.argument("number", metavar="NUMBER")
+@click.argument("code", metavar="CODE", type=click.IntRange(0, 511))
+@click.pass_obj
+def refuse(folder: Path, number: str, code: int) -> None:
+    """Have the network refuse every message to NUMBER with +CMS ERROR CODE; 0 ends it."""
+    _ask(folder, "refuse", number, code)
+
+
+@ctl.command()
+@click.argument("number", metavar="NUMBER")
 @click.pass_obj
 def phone(folder: Path, number: str) -> None:
     """Print the last texts that the phone NUMBER got, as JSON, oldest first."""

@@ -94,6 +94,8 @@ def perform(simulation: Simulation, verb: str, args: list[str]) -> object:
             simulation.kill_at(args[0], pid, int(args[2]) if len(args) > 2 else 1)
         case "set":
             simulation.turn(int(args[0]), args[1], args[2])
+        case "refuse":
+            simulation.network.refuse_number(args[0], int(args[1]))
         case "reports":
             if args[0] not in {"on", "off"}:
                 raise ValueError("reports on or reports off")

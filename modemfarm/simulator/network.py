@@ -70,6 +70,7 @@ class Network:
         self.clock = clock
         self.report_s = report_s
         self.reporting = True
+        self.refused: dict[str, int] = {}  # CMS code by significant digits: who gets nothing
         self._stations: dict[str, Station] = {}  # by ICCID
         self._cards: dict[str, Card] = {}  # by significant digits
         self._held: dict[str, deque[Airborne]] = {}
@@ -125,6 +126,14 @@ class Network:
             report()
         if sent.recipient == SERVICE:
             self.later(self.report_s, lambda: self._serve(card, sent.text))
+
+    def refuse_number(self, number: str, code: int) -> None:
+        """Take nothing for that number from now on, and answer with that CMS code; 0 ends it."""
+        self.refused[_significant(number)] = code
+
+    def refusal(self, sent: Submission) -> int:
+        """The CMS code with which its recipient is refused, or 0."""
+        return self.refused.get(_significant(sent.recipient), 0)
 
     def refuse(self, modem: int, iccid: str | None, pdu: bytes, sent: Submission | None, **log: Field) -> None:
         """Log a submission that nobody took."""

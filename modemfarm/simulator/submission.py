@@ -113,6 +113,13 @@ def _landed(modem: VirtualModem, flight: _Flight) -> None:
     if name in {"brown-out", "no-send"} or flight.card.refuses[0]:
         _not_sent(modem, flight)
         return
+    if code := modem.network.refusal(flight.sent):
+        modem.network.refuse(
+            modem.number, flight.card.iccid, flight.pdu, flight.sent,
+            ctrl_z_at=flight.ctrl_z_at, code=code, name="number",
+        )  # fmt: skip
+        _say(modem, flight, cms(code))
+        return
     refused = name in ERRORS
     answer = OK
     if fault is not None and refused:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
+import termios
 import tty
 from collections import deque
 from collections.abc import Callable
@@ -54,6 +56,8 @@ class PtyWire:
             return
         except OSError:
             return  # the slave is held open here, so this passes
+        # Who claimed the port for itself alone loses that at a real port's last close, which never comes here.
+        fcntl.ioctl(self._slave, termios.TIOCNXCL)
         if data:
             self._on_data(data)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TARGETS = ("demo", "run", "test", "check", "bench", "soak", "matrix")
+TARGETS = ("demo", "run", "test", "check", "bench", "bench-peers", "scoreboard", "soak", "matrix")
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-fuzz.lock")
 
 

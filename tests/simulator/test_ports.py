@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import termios
 import textwrap
 import time
 from collections.abc import Callable
@@ -51,6 +53,16 @@ async def test_a_pty_is_raw_before_anyone_opens_it(tmp_path: Path, simulate: Mak
     tty = Tty(tmp_path / "ttyV1")
     await tty.ask(b"E0")
     assert await tty.ask(b"+CGMM") == b"\r\nAT modem\r\n\r\nOK\r\n"
+    tty.close()
+
+
+async def test_who_claimed_a_port_for_itself_leaves_it_to_others_when_it_dies(tmp_path: Path, simulate: Make) -> None:
+    await simulate(1).start(tmp_path)
+    tty = Tty(tmp_path / "ttyV0")
+    fcntl.ioctl(tty.fd, termios.TIOCEXCL)
+    await tty.ask(b"E0")
+    get_exclusive = 0x80045440  # TIOCGEXCL of asm-generic/ioctls.h, which the module termios lacks
+    assert fcntl.ioctl(tty.fd, get_exclusive, b"\0\0\0\0") == b"\0\0\0\0"
     tty.close()
 
 

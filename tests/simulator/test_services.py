@@ -120,6 +120,17 @@ async def test_reports_may_lie_among_messages_or_never_come(simulate: Make) -> N
     assert len(events(simulation, "report")) == 1
 
 
+async def test_a_number_can_be_refused_whoever_sends_to_it(simulate: Make) -> None:
+    simulation = simulate()
+    host = await ready(simulation)
+    perform(simulation, "refuse", [CALLER, "21"])
+    assert "+CMS ERROR: 21" in await host.submit("hello", CALLER)
+    perform(simulation, "refuse", [CALLER, "0"])
+    assert "+CMGS:" in await host.submit("hello", CALLER)
+    assert [line["code"] for line in events(simulation, "refuse")] == [21]
+    assert [line["text"] for line in events(simulation, "submit")] == ["hello"]
+
+
 async def test_a_call_that_nobody_takes_is_missed(simulate: Make) -> None:
     simulation = simulate()
     host = await ready(simulation)
