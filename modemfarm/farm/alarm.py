@@ -135,11 +135,22 @@ class Alarm:
         for cause, told in decision.causes.items():
             if known.get(cause) != told:
                 alerts.keep_cause(tx, cause, told.at, told.times)
-        for notice in decision.notices:
+        notices = tuple(self._with_names(tx, notice) for notice in decision.notices)
+        for notice in notices:
             self._record(tx, notice)
             if notice.kind == RAISED:
                 self._write(tx, notice)
-        return decision.notices
+        return notices
+
+    def _with_names(self, tx: Tx, notice: Notice) -> Notice:
+        """What is over has no row that says what it was called; it is called the same again."""
+        if notice.kind == RAISED:
+            return notice
+        items = []
+        for subject, _ in notice.items:
+            row = alerts.named(tx, subject) or {"iccid": "", "label": None}
+            items.append((subject, {"name": _named(row, self._terms, subject)}))
+        return replace(notice, items=tuple(items))
 
     def _record(self, tx: Tx, notice: Notice) -> None:
         subjects = [subject for subject, _ in notice.items]

@@ -117,9 +117,7 @@ def decide(
             )
         over = [key for key, known in facts.items() if key[0] == cause and key not in kept and known.told is not None]
         if over:
-            notices.append(
-                Notice(RESOLVED, cause, tuple((subject, {"name": subject.rpartition("/")[2]}) for _, subject in over))
-            )
+            notices.append(Notice(RESOLVED, cause, tuple((subject, {}) for _, subject in over)))
     return Decision(tuple(notices), kept, after)
 
 

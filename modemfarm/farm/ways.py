@@ -18,6 +18,7 @@ from modemfarm.farm.alarm import WayError
 PROGRAM_WITHIN_S = 30.0
 ANSWER_WITHIN_S = 10.0
 AGAIN_AFTER_S = (2.0, 15.0)
+_OURS = ("MODEMFARM_", "NOTIFY_SOCKET", "WATCHDOG_")  # secrets, and the service manager's line to the daemon
 _WORTH_ANOTHER_TRY = frozenset({408, 425, 429})
 
 
@@ -43,7 +44,7 @@ class Program:
             WayError: it cannot be started, failed, or took too long and was killed.
         """
         ours = {f"MODEMFARM_{name.upper()}": value for name, value in body.items()}
-        others = {name: value for name, value in os.environ.items() if not name.startswith("MODEMFARM_")}
+        others = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._words,

@@ -66,6 +66,14 @@ def low_credit(tx: Tx, terms: Terms) -> list[tuple[Row, float, str]]:
     return found
 
 
+def named(tx: Tx, subject: str) -> Row | None:
+    """ICCID and label of the SIM that a subject is, or of the one in the modem that it is."""
+    return tx.one("SELECT iccid, label FROM sims WHERE iccid = :subject", subject=subject) or tx.one(
+        "SELECT s.iccid, s.label FROM modems m JOIN sims s ON s.iccid = m.iccid WHERE m.path = :subject",
+        subject=subject,
+    )
+
+
 def remembered(tx: Tx) -> tuple[dict[tuple[str, str], tuple[datetime, datetime | None]], dict[str, Any]]:
     """What was known before: (cause, subject) -> since, told; cause -> (told last, how often in a row)."""
     facts = {

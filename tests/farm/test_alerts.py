@@ -258,6 +258,17 @@ def test_a_parked_sim_and_low_credit_are_told_at_once_and_not_again_after_a_rest
             await alarm(one, ear).turn()
             assert len(ear.heard) == 2
 
+            def well(tx: Any) -> None:
+                sims.set_state(tx, card["iccid"], SimState.ACTIVE, one.clock.now())
+                tx.run("UPDATE sims SET label = 'Front desk', balance = 20")
+
+            await one.offload.run(well)
+            await alarm(one, ear).turn()
+            assert [body["sentence"] for body in ear.heard[2:]] == [
+                "shop-1: SIM Front desk is no longer parked.",
+                "shop-1: SIM Front desk has credit again.",
+            ]
+
     run(main)
 
 
