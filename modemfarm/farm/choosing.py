@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
 from modemfarm.model import UNLIMITED, Plan
+from modemfarm.store.engine import to_us
 from modemfarm.store.queue import Candidate
+
+PATIENCE = timedelta(hours=1)  # what waited longer may go before what is more urgent, on the turns that are for it
+TURN_BY_AGE = 8  # every so many messages of a SIM
 
 
 class Presence(StrEnum):
@@ -125,6 +129,7 @@ def choose(
     *,
     sticky: bool = True,
     in_flight: Mapping[str, str] = MappingProxyType({}),
+    by_age: Collection[str] = frozenset(),
 ) -> Choice:
     """Assign waiting parts to free lanes, one part a lane, and a limited account, at the most.
 
@@ -137,27 +142,34 @@ def choose(
         lanes: free ones only.
         presence: every SIM known; one not in it counts as away.
         in_flight: recipients of parts that are claimed now, and by which SIM.
+        by_age: lanes whose turn it is to take what has waited longest, if that is longer than PATIENCE, whatever its
+            priority; the rest of a started message still comes first.
     """
     free = {lane.iccid: lane for lane in sorted(lanes, key=_turn)}
     assignments: list[Assignment] = []
     bindings: dict[int, str] = {}
     going_to = dict(in_flight)  # recipient -> SIM
     messages: set[int] = set()
-    for part in sorted(parts, key=lambda item: (not item.bound_iccid, item.rank, item.due_at, item.part_id)):
+    usual = sorted(parts, key=lambda item: (not item.bound_iccid, item.rank, item.due_at, item.part_id))
+    for part, fair in [*_old_first(parts, by_age, now), *((part, False) for part in usual)]:
         if part.message_id in messages:
             continue
-        messages.add(part.message_id)  # where its first part cannot go, no later one may
+        if not fair:
+            messages.add(part.message_id)  # where its first part cannot go, no later one may
         wanted = part.bound_iccid
         if not wanted and part.pinned is None:
             wanted = _sticky(part, going_to, presence) if sticky else ""
         offered = [free[wanted]] if wanted in free else [] if wanted else list(free.values())
+        if fair:
+            offered = [one for one in offered if one.iccid in by_age]
         avoid = frozenset[str]() if part.bound_iccid else _to_avoid(part, presence)
         lane = _best(part, offered, avoid, now)
         if lane is None:
-            if wanted and not part.bound_iccid:
+            if wanted and not part.bound_iccid and not fair:
                 bindings[part.message_id] = wanted
             continue
         why = "bound" if part.bound_iccid else "sticky" if wanted else "headroom"
+        messages.add(part.message_id)
         assignments.append(Assignment(part, lane.iccid, why))
         going_to[part.recipient] = lane.iccid
         del free[lane.iccid]
@@ -166,6 +178,17 @@ def choose(
         if not free:
             break
     return Choice(tuple(assignments), tuple(Binding(key, value) for key, value in bindings.items()))
+
+
+def _old_first(parts: Sequence[Candidate], by_age: Collection[str], now: datetime) -> list[tuple[Candidate, bool]]:
+    """The first waiting part of each message, oldest first, for lanes whose turn it is; a started one's rest leads."""
+    if not by_age:
+        return []
+    before = to_us(now - PATIENCE)
+    firsts: dict[int, Candidate] = {}
+    for part in sorted(parts, key=lambda item: (item.rank >= 0, item.due_at, item.part_id)):
+        firsts.setdefault(part.message_id, part)
+    return [(part, True) for part in firsts.values() if part.rank < 0 or part.due_at <= before]
 
 
 def _sticky(part: Candidate, going_to: Mapping[str, str], presence: Mapping[str, Presence]) -> str:

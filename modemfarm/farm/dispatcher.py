@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from modemfarm.errors import StoreError
-from modemfarm.farm.choosing import LaneView, Presence, blocked_by, choose
+from modemfarm.farm.choosing import PATIENCE, TURN_BY_AGE, LaneView, Presence, blocked_by, choose
 from modemfarm.farm.encoding import encode
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.model import ClaimedPart, Plan, SimSettings
@@ -94,6 +94,7 @@ class Dispatcher:
         self._stopped = False
         self._last_at: dict[str, datetime] = {}
         self._in_flight: dict[int, tuple[str, str]] = {}  # attempt -> recipient, ICCID
+        self._taken: dict[str, int] = {}  # messages that each SIM began, for the turns by age
         self._looked_for_known: dict[str, datetime] = {}  # by ICCID: when there was nothing
         self.failures: dict[str, int] = {}
         self.blocked: dict[str, labels.Label] = {}
@@ -239,10 +240,18 @@ class Dispatcher:
                     done.blocked[iccid] = labels.Label(slug, self._opens_at(tx, view, slug, now))
             if not able:
                 break
+            by_age = {iccid for iccid in able if self._taken.get(iccid, 0) % TURN_BY_AGE == TURN_BY_AGE - 1}
             parts = self._heads(tx, able, now)
+            parts += self._old_ones(tx, [able[iccid] for iccid in sorted(by_age)], now)
             able = {iccid: self._with_known(tx, view, parts) for iccid, view in able.items()}
             choice = choose(
-                parts, list(able.values()), presence, now, sticky=self._settings.sticky, in_flight=in_flight
+                parts,
+                list(able.values()),
+                presence,
+                now,
+                sticky=self._settings.sticky,
+                in_flight=in_flight,
+                by_age=by_age,
             )
             for binding in choice.bindings:
                 queue.bind(tx, binding.message_id, binding.iccid)
@@ -250,6 +259,7 @@ class Dispatcher:
                 claimed = self._claim(tx, assignment.part, free[assignment.iccid], assignment.why, now)
                 if claimed is not None:
                     done.claimed.append(claimed)
+                    self._taken[assignment.iccid] = self._taken.get(assignment.iccid, 0) + (assignment.part.rank >= 0)
                     in_flight[claimed.part.recipient] = assignment.iccid
                     del free[assignment.iccid]
             if not free or not (choice.bindings or choice.assignments):
@@ -270,6 +280,14 @@ class Dispatcher:
         for name in sorted({name for view in able.values() for name in view.names} - able.keys()):
             parts += queue.heads(tx, messages.NAMED + name, now, 2)
         parts += queue.heads(tx, "", now, 2 * len(able) + 4)
+        return parts if self.clock_trusted else [part for part in parts if not part.scheduled]
+
+    def _old_ones(self, tx: Tx, views: list[LaneView], now: datetime) -> list[Candidate]:
+        """What has waited longest of each priority, for the SIMs whose turn is for it."""
+        queues = {view.iccid for view in views} | {messages.NAMED + name for view in views for name in view.names}
+        parts = [part for one in sorted(queues) for part in queue.longest_waiting(tx, one, now - PATIENCE)]
+        if views:
+            parts += queue.longest_waiting(tx, "", now - PATIENCE)
         return parts if self.clock_trusted else [part for part in parts if not part.scheduled]
 
     def _claim(self, tx: Tx, part: Candidate, waiter: _Waiter, why: str, now: datetime) -> _Claimed | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from modemfarm.model import MessageState, SimState
+from modemfarm.store.charging import refund
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.events import record
 from modemfarm.store.labels import let_go
 from modemfarm.store.messages import refresh
-from modemfarm.store.queue import refund
 from modemfarm.store.sims import set_state
 
 CHUNK = 2000

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from modemfarm.model import UNLIMITED, MessageState, PartState, Plan, normal_iccid
-from modemfarm.store.counters import charge, charge_person, month_start, people, used_since
+from modemfarm.store.charging import refund, reserve
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
 from modemfarm.store.messages import NAMED, refresh
@@ -85,6 +85,17 @@ def heads(tx: Tx, bound_iccid: str, now: datetime, most: int) -> list[Candidate]
         rows = tx.all(_DUE_OF_RANK, bound=bound_iccid, rank=next_rank, now=to_us(now), most=most - len(found))
         found += [_candidate(row) for row in rows]
         rank = next_rank + 1
+    return found
+
+
+def longest_waiting(tx: Tx, bound_iccid: str, before: datetime) -> list[Candidate]:
+    """The first part of each priority that has been due since `before`; they stand in `heads`' order, not by age."""
+    found: list[Candidate] = []
+    rank = tx.value(_NEXT_RANK, bound=bound_iccid, rank=STARTED_RANK + 1)
+    while rank is not None:
+        rows = tx.all(_DUE_OF_RANK, bound=bound_iccid, rank=rank, now=to_us(before), most=2)
+        found += [_candidate(row) for row in rows]
+        rank = tx.value(_NEXT_RANK, bound=bound_iccid, rank=rank + 1)
     return found
 
 
@@ -192,9 +203,11 @@ def _claim(tx: Tx, part: Candidate, lane: Lane, now: datetime) -> int | None:
     if not moved:
         tx.run("DELETE FROM attempts WHERE id = :id", id=attempt_id)
         return None
-    day = to_us(lane.day)
-    if (part.charged_to != lane.owner or part.charged_day != day) and not _reserve(tx, part, lane, day):
-        return None
+    if part.charged_to != lane.owner or part.charged_day != to_us(lane.day):
+        if part.charged_to is not None:
+            refund(tx, part.part_id)
+        if not reserve(tx, part.part_id, part.message_id, part.recipient, lane.owner, lane.plan, lane.day):
+            return None
     tx.run(
         "UPDATE messages SET state = 'sending', reason = NULL, reason_params = NULL, next_at = NULL, iccid = :iccid,"
         " price = :price, currency = :currency WHERE id = :id",
@@ -213,51 +226,6 @@ def _claim(tx: Tx, part: Candidate, lane: Lane, now: datetime) -> int | None:
             id=part.message_id,
         )
     return int(attempt_id)
-
-
-def _reserve(tx: Tx, part: Candidate, lane: Lane, day: int) -> bool:
-    """Charge this part and every other part of its message that waits, where they are not charged to this day.
-
-    Returns:
-        False when that is more than the plan allows: nothing of it may stay.
-    """
-    plan = lane.plan
-    if part.charged_to is not None:
-        refund(tx, part.part_id)
-    month = month_start(plan, lane.day) if plan.counts_people or plan.per_month is not None else None
-    count = tx.run(
-        "UPDATE parts SET charged_to = :owner, charged_day = :day, charged_month = :month WHERE message_id = :message"
-        " AND (id = :id OR (state = 'waiting' AND charged_to IS NULL))",
-        owner=lane.owner,
-        day=day,
-        month=to_us(month) if month is not None and plan.counts_people else None,
-        message=part.message_id,
-        id=part.part_id,
-    )
-    used = charge(tx, lane.owner, "day", day, count)  # from here on nobody else charges this owner's day
-    if plan.per_day is not None and used > plan.per_day:
-        return False
-    if month is None:
-        return True
-    if plan.per_month is not None and used_since(tx, lane.owner, month) > plan.per_month:
-        return False
-    if plan.counts_people:
-        people(tx, lane.owner, month)
-        reached = charge_person(tx, lane.owner, to_us(month), part.recipient, count)
-        if reached is not None and plan.recipients_per_month is not None and reached > plan.recipients_per_month:
-            return False
-    return True
-
-
-def refund(tx: Tx, part_id: int) -> None:
-    """Take one part's charge back from the day, and the person, that it was reserved for."""
-    row = tx.one("SELECT recipient, charged_to, charged_day, charged_month FROM parts WHERE id = :id", id=part_id)
-    if row is None or row["charged_to"] is None:
-        return
-    tx.run("UPDATE parts SET charged_to = NULL, charged_day = NULL, charged_month = NULL WHERE id = :id", id=part_id)
-    charge(tx, row["charged_to"], "day", row["charged_day"], -1)
-    if row["charged_month"] is not None:
-        charge_person(tx, row["charged_to"], row["charged_month"], row["recipient"], -1)
 
 
 def next_concat_ref(tx: Tx, iccid: str, recipient: str, message_id: int) -> int:

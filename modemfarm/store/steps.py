@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from modemfarm.model import Outcome, digits_key
+from modemfarm.store.charging import refund
 from modemfarm.store.counters import HOUR, minute_free_at, take_turn
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
 from modemfarm.store.messages import refresh
-from modemfarm.store.queue import give_back, refund
+from modemfarm.store.queue import give_back
 
 # What may have changed since the claim, read in the transaction of step 3. An opt-out stops started messages too.
 _STANDS = (

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from modemfarm.model import digits_key
+from modemfarm.store.charging import refund
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.events import record
 from modemfarm.store.messages import refresh
-from modemfarm.store.queue import refund
 
 EXEMPT = ("conversation", "emergency")  # classes that an opt-out does not stop
 

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modemfarm.farm.choosing import Choice, LaneView, Presence, blocked_by, choose, headroom
+from modemfarm.farm.choosing import TURN_BY_AGE, Choice, LaneView, Presence, blocked_by, choose, headroom
 from modemfarm.model import CAUTIOUS, UNLIMITED, Plan
+from modemfarm.store.engine import to_us
 from modemfarm.store.queue import Candidate
 
 NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
@@ -166,6 +167,65 @@ def test_a_sim_with_failures_comes_last() -> None:
     assert pairs(choose([part(1)], lanes, here("A", "B"), NOW)) == {1: "B"}
 
 
+def _aged(number: int, hours: float, **facts: object) -> Candidate:
+    return part(number, due_at=to_us(NOW - timedelta(hours=hours)), **facts)
+
+
+def test_on_its_turn_a_lane_takes_what_waited_longest() -> None:
+    waiting = [_aged(1, 3, rank=9), _aged(2, 0.5, rank=0), _aged(3, 2, rank=4)]
+    assert pairs(choose(waiting, [lane("A")], here("A"), NOW)) == {2: "A"}
+    assert pairs(choose(waiting, [lane("A")], here("A"), NOW, by_age={"A"})) == {1: "A"}
+    assert pairs(choose(waiting, [lane("A"), lane("B")], here("A", "B"), NOW, by_age={"A"})) == {1: "A", 2: "B"}
+
+
+def test_on_its_turn_a_lane_still_goes_on_with_what_it_began() -> None:
+    began = _aged(2, 0.1, rank=-1, bound_iccid="A", part_number=2, parts_total=2, message_id=1)
+    assert pairs(choose([_aged(3, 9), began], [lane("A")], here("A"), NOW, by_age={"A"})) == {2: "A"}
+
+
+def test_what_waited_less_than_an_hour_passes_nothing() -> None:
+    waiting = [_aged(1, 0.9, rank=9), _aged(2, 0.5, rank=0)]
+    assert pairs(choose(waiting, [lane("A")], here("A"), NOW, by_age={"A"})) == {2: "A"}
+
+
+@given(flood=st.integers(1, 3), ranks=st.lists(st.integers(0, 9), min_size=1, max_size=6), bound=st.booleans())
+def test_nothing_starves_behind_a_flood_of_what_is_urgent(flood: int, ranks: list[int], bound: bool) -> None:
+    """Urgent parts come faster than one lane sends: each old one still goes within eight turns of those before it."""
+    old = [_aged(number, 5 - number / 10, rank=rank) for number, rank in enumerate(ranks, 1)]
+    waiting = list(old)
+    for turn in range(TURN_BY_AGE * (len(old) + 1)):
+        now = NOW + timedelta(seconds=5 * turn)
+        for place in range(flood):
+            number = 1000 + turn * flood + place
+            waiting.append(part(number, due_at=to_us(now), rank=0, bound_iccid="A" if bound else ""))
+        by_age = {"A"} if turn % TURN_BY_AGE == TURN_BY_AGE - 1 else set[str]()
+        (one,) = choose(waiting, [lane("A")], here("A"), now, by_age=by_age).assignments
+        waiting.remove(one.part)
+    assert not set(old) & set(waiting)
+
+
+def test_plans_end_the_month_evenly_used() -> None:
+    """Two of four SIMs are away for the first ten days; the others rest until all have used the same."""
+    plan = Plan("p", per_day=100, per_month=1000)
+    views = {iccid: lane(iccid, plan=plan) for iccid in SIMS}
+    number = 0
+    for day in range(30):
+        views = {iccid: replace(view, used_today=0) for iccid, view in views.items()}
+        able = SIMS[:2] if day < 10 else SIMS
+        for _ in range(60):
+            number += 1
+            free = [views[iccid] for iccid in able]
+            (one,) = choose([part(number)], free, here(*able), NOW + timedelta(days=day)).assignments
+            view = views[one.iccid]
+            rest = NOW + timedelta(seconds=number)
+            views[one.iccid] = replace(
+                view, used_today=view.used_today + 1, used_month=view.used_month + 1, last_at=rest
+            )
+    used = [view.used_month for view in views.values()]
+    assert sum(used) == 1800
+    assert max(used) - min(used) <= 10, used
+
+
 parts_of_any_kind = st.lists(
     st.builds(
         part,
@@ -186,7 +246,9 @@ lanes_of_any_kind = st.lists(
     st.builds(
         lane,
         st.sampled_from(SIMS),
-        plan=st.sampled_from((UNLIMITED, CAUTIOUS)),
+        plan=st.sampled_from((UNLIMITED, CAUTIOUS, Plan("few", recipients_per_month=5))),
+        people=st.integers(3, 6),
+        known=st.frozensets(st.sampled_from(("+1", "+2", "+3"))),
         used_today=st.integers(97, 101),
         paced_until=st.sampled_from((None, NOW - timedelta(seconds=1), NOW + timedelta(seconds=9))),
         failures=st.integers(0, 2),
@@ -198,19 +260,22 @@ lanes_of_any_kind = st.lists(
 presences = st.dictionaries(st.sampled_from(SIMS), st.sampled_from(Presence))
 
 
-@given(parts=parts_of_any_kind, lanes=lanes_of_any_kind, presence=presences)
+@given(
+    parts=parts_of_any_kind, lanes=lanes_of_any_kind, presence=presences, by_age=st.frozensets(st.sampled_from(SIMS))
+)
 def test_no_lane_gets_two_parts_nor_one_that_it_may_not_take(
-    parts: list[Candidate], lanes: list[LaneView], presence: dict[str, Presence]
+    parts: list[Candidate], lanes: list[LaneView], presence: dict[str, Presence], by_age: frozenset[str]
 ) -> None:
     by_iccid = {one.iccid: one for one in lanes}
-    choice = choose(parts, lanes, presence, NOW)
+    choice = choose(parts, lanes, presence, NOW, by_age=by_age)
     used = [one.iccid for one in choice.assignments]
     assert len(set(used)) == len(used)
     assert set(used) <= by_iccid.keys()
     assert len({one.part.message_id for one in choice.assignments}) == len(choice.assignments)
     for one in choice.assignments:
         view = by_iccid[one.iccid]
-        assert blocked_by(view, one.part.parts_total - one.part.part_number + 1, NOW) is None
+        needs = one.part.parts_total - one.part.part_number + 1
+        assert blocked_by(view, needs, NOW, one.part.recipient) is None
         assert one.part.bound_iccid in ("", one.iccid)
         # what is bound to this SIM was pinned to it by whatever spelling the sender used
         assert one.part.bound_iccid or one.part.pinned is None or one.part.pinned in view.names
@@ -240,7 +305,7 @@ def test_a_part_left_over_has_no_free_lane_that_would_take_it(parts: list[Candid
             view.iccid not in taken
             and (one.pinned is None or one.pinned in view.names)
             and view.iccid not in one.avoid
-            and blocked_by(view, one.parts_total, NOW) is None
+            and blocked_by(view, one.parts_total, NOW, one.recipient) is None
             for view in lanes
         )
 
