@@ -10,7 +10,7 @@ from typing import Any
 from modemfarm.daemon.line import LineError
 from modemfarm.errors import StoreError
 from modemfarm.farm.alarm import Alarm
-from modemfarm.farm.balances import Balances
+from modemfarm.farm.balances import Balances, Credit
 from modemfarm.farm.ussd import UssdDesk
 from modemfarm.modem.ussd import Dialogue, UssdError
 
@@ -39,6 +39,10 @@ def shown(iccid: str, dialogue: Dialogue) -> dict[str, Any]:
     return {"iccid": iccid, "status": told[-1]["status"], "text": told[-1]["text"], "dialogue": told}
 
 
+def _credit(iccid: str, credit: Credit) -> dict[str, Any]:
+    return {"iccid": iccid, "balance": credit.amount, "currency": credit.currency, "text": credit.text}
+
+
 class Errands:
     """What people ask of SIMs besides messages."""
 
@@ -65,7 +69,18 @@ class Errands:
             raise LineError(error.slug, worded(error)) from error
         except StoreError as error:
             raise LineError("store", f"the database cannot keep the answer: {error}") from error
-        return {"iccid": iccid, "balance": credit.amount, "currency": credit.currency, "text": credit.text}
+        return _credit(iccid, credit)
+
+    def wait_balance(self, loop: asyncio.AbstractEventLoop, iccid: str, who: str) -> dict[str, Any]:
+        """The same for the page, as `wait_ussd`.
+
+        Raises:
+            UssdError, StoreError
+        """
+        try:
+            return _credit(iccid, asyncio.run_coroutine_threadsafe(self._balances.ask(iccid, who), loop).result())
+        except (Canceled, RuntimeError) as error:
+            raise UssdError("stopping") from error
 
     async def try_alerts(self, _asked: Mapping[str, Any], _who: str) -> object:
         """`alerts_test` of control.sock: how each way took it."""

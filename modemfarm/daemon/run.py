@@ -335,6 +335,7 @@ class Daemon:
             ussd=partial(self._errands.wait_ussd, loop),
             test_alerts=partial(self._errands.wait_alerts, loop),
             alert_ways=self._alarm.ways,
+            balance=partial(self._errands.wait_balance, loop),
         )
         return serve(create_app(deps), settings)
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
-from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, Response, g, request
 from werkzeug.routing import BaseConverter
 
 from modemfarm.intake.accept import accept
-from modemfarm.intake.draft import Draft
 from modemfarm.model import normal_iccid
 from modemfarm.modem.ussd import UssdError
 from modemfarm.store import actions, devices, epoch, sim_facts, sims, suppress, views
 from modemfarm.store.engine import Tx
 from modemfarm.store.pins import Card
-from modemfarm.webapp import asking, forecast, pins
+from modemfarm.webapp import asking, forecast, pins, trials
 from modemfarm.webapp.access import deps, needs
 from modemfarm.webapp.api_messages import taken
 from modemfarm.webapp.bodies import EmptyBody, PauseBody, SimBody, SuppressionBody, UssdBody, body
@@ -24,8 +21,6 @@ from modemfarm.webapp.language import words
 from modemfarm.webapp.numbers import number_of, typed
 from modemfarm.webapp.problems import Problem, not_found
 from modemfarm.webapp.writing import Answer, reply, write
-
-_TRIAL = timedelta(minutes=30)  # a trial that comes hours later tells nobody anything
 
 routes = Blueprint("farm", __name__, url_prefix="/v1")
 
@@ -235,11 +230,7 @@ def sim_test(iccid: str) -> Response:
         found = views.sim(tx, iccid, terms=farm.terms, now=farm.clock.now())
         if found is None:
             raise not_found(f"SIM {iccid}")
-        if not found["number"]:
-            raise Problem(409, "conflict", "The own number of this SIM is not known.", code="number_unknown")
-        text = f"modemfarm test {secrets.token_hex(4)}"
-        draft = Draft(found["number"], text, pinned=found["iccid"], reference="sims test", valid_for=_TRIAL, priority=9)
-        return taken(tx, accept(tx, draft, farm.intake, farm.clock.now()))
+        return taken(tx, accept(tx, trials.draft(found), farm.intake, farm.clock.now()))
 
     return reply(*write(work))
 

@@ -13,6 +13,7 @@ from modemfarm.webapp import (
     health,
     page,
     page_demo,
+    page_device,
     page_messages,
     page_settings,
     pins,
@@ -44,7 +45,18 @@ def create_app(deps: WebDeps) -> Flask:
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False
     app.url_map.converters["modem"] = api_farm.ModemConverter
-    for room in (api_messages, api_batches, api_farm, documents, health, page, page_messages, page_settings, pins):
+    for room in (
+        api_messages,
+        api_batches,
+        api_farm,
+        documents,
+        health,
+        page,
+        page_device,
+        page_messages,
+        page_settings,
+        pins,
+    ):
         app.register_blueprint(room.routes)
     if deps.demo is not None:
         app.register_blueprint(page_demo.routes)

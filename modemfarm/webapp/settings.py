@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from modemfarm.intake.draft import IntakeSettings
 from modemfarm.store.engine import Store
 from modemfarm.store.shapes import Terms
+from modemfarm.webapp.asked import Asked
 from modemfarm.webapp.demo import DemoHooks
 
 MOST_BODY_OCTETS = 1024 * 1024
@@ -53,6 +54,8 @@ class WebDeps:
         ussd: says a code and answers to the network with a SIM: ``(iccid, steps, who)``; raises `UssdError`.
         test_alerts: tells everybody that it is a test: ``way`` and ``error`` of each; raises `StoreError`.
         alert_ways: who is told, as `store.alerts.outcomes` names them.
+        balance: asks the operator for the credit of a SIM: ``(iccid, who)``; raises `UssdError`.
+        asked: what people asked on the page and still wait for.
         trouble: slug of the section `trouble` in web/sentences while the daemon cannot work, else None.
     """
 
@@ -71,3 +74,5 @@ class WebDeps:
     ussd: Callable[[str, Sequence[str], str], dict[str, Any]] | None = None
     test_alerts: Callable[[], list[dict[str, str]]] | None = None
     alert_ways: tuple[str, ...] = ()
+    balance: Callable[[str, str], dict[str, Any]] | None = None
+    asked: Asked = field(default_factory=Asked)

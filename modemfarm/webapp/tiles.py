@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 from modemfarm import wording
 from modemfarm.store import devices, pins
@@ -14,6 +16,7 @@ from modemfarm.webapp.words import Words
 SHAPES = {"working": "●", "starting": "◌", "recovering": "↻", "needs_you": "▲", "paused": "‖", "gone": "✕"}
 _ORDER = ("needs_you", "recovering", "starting", "working", "paused", "gone")
 _LONGEST_NAME = 26
+_WARNED_FOR = timedelta(days=1)
 _BARS_DBM = (-105, -95, -85, -75)  # one bar from each of these upwards
 
 
@@ -24,6 +27,8 @@ class Tile:
     Attributes:
         bars: 0–4; None when the modem does not tell.
         button: what a person can do here: ``resume_sim``, ``allow_device``, ``enter_pin`` or "".
+        href: its own page.
+        warning: of power or heat, and what mends it.
     """
 
     number: int
@@ -44,6 +49,8 @@ class Tile:
     iccid: str | None
     modem: str | None
     button: str
+    href: str
+    warning: tuple[str, str] | None = None
 
 
 def bars(signal_dbm: int | None) -> int | None:
@@ -109,7 +116,17 @@ def _modem_tile(number: int, modem: dict[str, Any], sim: dict[str, Any] | None, 
         iccid=sim["iccid"] if sim else None,
         modem=modem["id"],
         button=button,
+        href="/modems/" + quote(modem["id"].lstrip("/"), safe="/@:"),
+        warning=warning(modem, words),
     )
+
+
+def warning(modem: dict[str, Any], words: Words) -> tuple[str, str] | None:
+    """A modem's fresh warning of power or heat and what mends it; None without one."""
+    at = modem["warned_at"]
+    if not modem["warning"] or at is None or words.now - datetime.fromisoformat(at) > _WARNED_FOR:
+        return None
+    return words.say(f"power.{modem['warning']}", {"ago": words.ago(at)}), words.say(f"power_fix.{modem['warning']}")
 
 
 def device_name(manufacturer: str | None, model: str | None) -> str:
@@ -142,6 +159,7 @@ def _sim_tile(number: int, sim: dict[str, Any], words: Words) -> Tile:
         iccid=sim["iccid"],
         modem=None,
         button="",
+        href=f"/sims/{sim['iccid']}",
     )
 
 

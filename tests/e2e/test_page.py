@@ -241,3 +241,27 @@ def test_no_page_is_too_wide_or_too_small_in_any_language(visit: Visit, nasty: l
             browser.width(width)
             wrong[path[:20], width] = browser.faults(targets=width == 390)
     assert {place: faults for place, faults in wrong.items() if faults} == {}
+
+
+def test_a_tile_opens_to_its_modem_which_answers_ussd_and_tells_its_history(visit: Visit) -> None:
+    browser = visit.browser
+    visit.wait_all_work()
+    browser.press("Huawei", ".tile h2 a")
+    until(lambda: browser.path.startswith("/modems/"), 20, lambda: browser.path)
+    assert "Ready." in browser.text("#device .sentence")
+    assert "The modem works." in browser.text("#device .timeline")
+    browser.write("#ussd [name=code]", "*100#")
+    browser.press("Ask", "#ussd button")
+    browser.wait_text("#ussd blockquote", "12.34")
+    browser.wait_text("#device .timeline", "A person on the page asked the network: *100#")
+    browser.press("Pause", "#device button")
+    browser.wait_text("#device .lamp", "Paused")
+    browser.press("Resume", "#device button")
+    browser.wait_text("#device .lamp", "Working")
+    page = browser.path
+    for lang in wording.LANGUAGES:
+        browser.open(f"{page}?lang={lang}")
+        assert wording.say("device.history", lang=lang) in browser.text("#device")
+        for width in (390, 1440):
+            browser.width(width)
+            assert browser.faults(targets=width == 390) == [], (lang, width)
