@@ -178,5 +178,6 @@ def test_over_twenty_restarts_no_pin_is_tried_too_often(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_over_twenty_restarts_no_family_is_told_a_pin_too_often(tmp_path: Path) -> None:
     judge(tmp_path, [name for name in FAMILIES if name not in FEW])
