@@ -37,7 +37,7 @@ def answer(modem: VirtualModem, request: Request) -> Answer | None:
     if whole in personality.power_off:
         modem.later(RESTART_AFTER_S, _power_off, modem, personality.power_off[whole])
         return OK
-    if form == personality.pin_counter[0]:
+    if _asks_counter(modem, form, whole):
         return _pin_counter(modem)
     if request.name == personality.iccid_command:
         return _iccid(modem, request)
@@ -107,6 +107,13 @@ def _power_off(modem: VirtualModem, farewell: str) -> None:
         modem.owner.pull(modem, None)
     else:
         modem.power_off()  # a serial bridge keeps its port
+
+
+def _asks_counter(modem: VirtualModem, form: str, whole: str) -> bool:
+    """Whether this reads the PIN counter: bare, of the PIN alone (TS 27.007 §8.65), or in vain."""
+    command = modem.personality.pin_counter[0]
+    chosen = form == f"{command}=" and (whole == '+CPINR="SIM PIN"' or modem.knobs.pin_counter_reads == 0)
+    return form == command or chosen
 
 
 def _pin_counter(modem: VirtualModem) -> Answer:
