@@ -110,7 +110,7 @@ def _sims(config: Config, store: Store, pen: Pen) -> Iterator[Finding]:
         every = views.sims(tx, terms=config.terms, now=now())
     for item in every:
         state = pen.words.say(f"sim_state.{item['state']}")
-        why = pen.words.say(f"sim.{item['reason']}", item["reason_params"]) if item["reason"] else ""
+        why = pen.words.sim(f"sim.{item['reason']}", item["reason_params"]) if item["reason"] else ""
         parked = item["state"] == "parked"
         fix = pen.words.say("fix.resume_sim", iccid=item["iccid"]) if parked else ""
         yield pen.said(

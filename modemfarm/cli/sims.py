@@ -62,7 +62,7 @@ def list_(farm: Farm, as_json: bool) -> None:
         rows.append(
             {
                 **item,
-                "why": told.say(f"sim.{item['reason']}", item.get("reason_params")) if item["reason"] else None,
+                "why": told.sim(f"sim.{item['reason']}", item.get("reason_params")) if item["reason"] else None,
                 "today": f"{used}/{limit}" if limit else str(used),
             }
         )

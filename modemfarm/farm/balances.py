@@ -25,7 +25,9 @@ log = logging.getLogger(__name__)
 LOOK_EVERY_S = 60.0
 ANSWER_WITHIN_S = 120
 _VALID_FOR = timedelta(hours=1)
-_AGAIN_AFTER = timedelta(hours=1)  # after a question that gave no amount
+_AGAIN_AFTER = timedelta(hours=1)  # after a question that gave no amount, and while there is no credit
+_WRITE_AGAIN_AFTER = timedelta(hours=6)  # the same by message, which may cost
+_HEARD_AGAIN_AFTER = timedelta(minutes=10)  # a SIM without credit that got word from a service
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Balances:
             if way is None:
                 continue
             if way.to is not None and await self._read(row, way) is not None:
-                continue
+                continue  # the next turn looks again
             if not _due(row, way, self._now()):
                 continue
             try:
@@ -103,11 +105,11 @@ class Balances:
             dialogue = await self._desk.ask(iccid, (code, *answers), who)
         except UssdError as error:
             if error.slug not in {"not_found", "not_here", "stopping"}:
-                await self._keep(iccid, None, error.slug, way)
+                await self._keep(row, None, error.slug, way)
             raise
         text = dialogue.told[-1].text
         found = amount(text, way.match)
-        await self._keep(iccid, found, "" if found is not None else dialogue.told[-1].status, way)
+        await self._keep(row, found, "" if found is not None else dialogue.told[-1].status, way)
         return Credit(found, self._plan_currency(row), text)
 
     async def _by_message(self, row: Row, to: str, way: BalanceAsk) -> Credit:
@@ -144,15 +146,20 @@ class Balances:
         for text in await self._offload.run(balances.said, iccid, way.to):
             found = amount(text, way.match)
             if found is not None:
-                await self._keep(iccid, found, "", way)
+                await self._keep(row, found, "", way)
                 return Credit(found, self._plan_currency(row), text)
         return None
 
-    async def _keep(self, iccid: str, found: float | None, what: str, way: BalanceAsk) -> None:
+    async def _keep(self, row: Row, found: float | None, what: str, way: BalanceAsk) -> None:
+        iccid, price = row["iccid"], self._settings.plan(self._plan_name(row)).price_per_part or 0.0
+
         def work(tx: Tx) -> bool:
-            return balances.write(
-                tx, iccid, found, self._now(), how="ussd" if way.to is None else "sms", what=what, low=way.low
-            )
+            now = self._now()
+            how = "ussd" if way.to is None else "sms"
+            fell = balances.write(tx, iccid, found, now, how=how, what=what, low=way.low)
+            if found is not None:
+                balances.judge(tx, iccid, found, price, now)
+            return fell
 
         if await self._offload.run(work):
             log.warning("the credit of %s is low: %s", iccid, found)
@@ -170,9 +177,24 @@ class Balances:
 
 
 def _due(row: Row, way: BalanceAsk, now: datetime) -> bool:
-    """Neither told within its time nor, by USSD, asked within the last hour; a message costs, and is not repeated."""
+    """Neither told within its time nor, by USSD, asked within the last hour; a message costs, and is not repeated.
+
+    Where refusals could mean that there is no credit, it is asked sooner: at once, then each hour, by message each six.
+    """
     every = way.every
-    told, asked = row["told_at"], row["asked_at"]
-    if told is not None and now - from_us(told) < every:
+    told, asked = _since(row["told_at"], now), _since(row["asked_at"], now)
+    if balances.suspects(row):
+        again = min(every, _AGAIN_AFTER if way.to is None else _WRITE_AGAIN_AFTER)
+        if row["reason"] == balances.NO_CREDIT:
+            heard = row["heard_at"] is not None and row["heard_at"] > (row["asked_at"] or 0)
+            return asked >= (_HEARD_AGAIN_AFTER if heard else again)
+        parked_since = _since(row["since"], now) if row["state"] == "parked" else timedelta.max
+        return asked >= again or (parked_since < asked and asked >= _HEARD_AGAIN_AFTER)
+    if told < every:
         return False
-    return asked is None or now - from_us(asked) >= (min(every, _AGAIN_AFTER) if way.to is None else every)
+    return asked >= (min(every, _AGAIN_AFTER) if way.to is None else every)
+
+
+def _since(moment: int | None, now: datetime) -> timedelta:
+    """How long ago; for ever where never."""
+    return timedelta.max if moment is None else now - from_us(moment)

@@ -13,7 +13,8 @@ from modemfarm.inbound.receive import InboundSettings, match_loose
 from modemfarm.model import Evidence, MessageClass, Outcome, SimState
 from modemfarm.modem.journal import After, GoOn, Parked, Repair, Resync
 from modemfarm.store import histories, labels, queue, reports, sims, steps
-from modemfarm.store.engine import Tx
+from modemfarm.store.engine import Row, Tx, to_us
+from modemfarm.store.shapes import rfc3339
 from modemfarm.store.steps import Attempt
 
 RESEND_AFTER = timedelta(minutes=2)
@@ -105,7 +106,8 @@ def _refused(
     outcome: Outcome,
     now: datetime,
 ) -> Settled:
-    history = _history(tx, one)
+    earlier = histories.of_sim(tx, one.iccid, one.id)
+    history = _history(tx, one, earlier)
     decision = triage(outcome, MessageClass(one.message_class), family, history, rules.errors)
     if isinstance(decision, decisions.Unknown):
         return _uncertain(tx, inbound, one, outcome, now)
@@ -116,7 +118,7 @@ def _refused(
         steps.failed(tx, one, decision.slug, now, params=facts)
         return Settled(GoOn(), worked=True)
     _put_back(tx, one, decision, now)
-    return _sim_side(tx, one, decision, history, facts, now)
+    return _sim_side(tx, one, decision, earlier, facts | _evidence(one, earlier, facts, now), now)
 
 
 def _put_back(tx: Tx, one: Attempt, decision: Decision, now: datetime) -> None:
@@ -145,7 +147,7 @@ def _put_back(tx: Tx, one: Attempt, decision: Decision, now: datetime) -> None:
 
 
 def _sim_side(
-    tx: Tx, one: Attempt, decision: Decision, history: History, facts: dict[str, object], now: datetime
+    tx: Tx, one: Attempt, decision: Decision, earlier: list[Row], facts: dict[str, object], now: datetime
 ) -> Settled:
     """What the refusal means for the SIM and its lane."""
     park = getattr(decision, "park", None)
@@ -154,18 +156,32 @@ def _sim_side(
         return Settled(Parked(park), worked=False, sim_changed=True)
     if isinstance(decision, decisions.Repair):
         return Settled(Repair(decision.slug), worked=False)
-    in_a_row = len(history.sim_recent_failures) + 1
+    in_a_row = len(earlier) + 1
     rest = LANE_RESTS_S[min(in_a_row, len(LANE_RESTS_S)) - 1]
     until = now + timedelta(seconds=decisions.spread(one.iccid, in_a_row, rest))
-    code = str(facts["kind"] or "error").upper() + ("" if facts["code"] is None else f" {facts['code']}")
-    rests = GoOn(until, in_a_row, code)
+    rests = GoOn(until, in_a_row, _code(facts["kind"], facts["code"]))
     if in_a_row < SAYS_FAILING_AT:
         return Settled(rests, worked=False)
     histories.starts_failing(tx, one.iccid, {**facts, "count": in_a_row, "until": until.isoformat()})
     return Settled(rests, worked=False, sim_changed=True)
 
 
-def _history(tx: Tx, one: Attempt) -> History:
+def _code(kind: object, code: object) -> str:
+    return str(kind or "error").upper() + ("" if code is None else f" {code}")
+
+
+def _evidence(one: Attempt, refused: list[Row], facts: dict[str, object], now: datetime) -> dict[str, object]:
+    """What the word about a SIM rests on: which codes, for how many people, since when."""
+    codes = {_code(row["kind"], row["code"]) for row in refused} | {_code(facts["kind"], facts["code"])}
+    began = [row["ended_at"] for row in refused if row["ended_at"] is not None]
+    return {
+        "codes": ", ".join(sorted(codes)),
+        "recipients": len({one.recipient, *(row["recipient"] for row in refused)}),
+        "from": rfc3339(min(began)) if began else rfc3339(to_us(now)),
+    }
+
+
+def _history(tx: Tx, one: Attempt, refused: list[Row]) -> History:
     earlier = histories.of_part(tx, one.part_id, one.id)
     return History(
         iccid=one.iccid,
@@ -175,7 +191,6 @@ def _history(tx: Tx, one: Attempt) -> History:
         started=histories.has_left(tx, one.message_id, one.part_id),
         iccids_tried=tuple(dict.fromkeys(row["iccid"] for row in earlier)),
         sim_recent_failures=tuple(
-            (row["recipient"], row["code"] if row["code"] is not None else -1)
-            for row in histories.of_sim(tx, one.iccid, one.id)
+            (row["recipient"], row["code"] if row["code"] is not None else -1) for row in refused
         ),
     )

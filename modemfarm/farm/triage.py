@@ -29,7 +29,8 @@ _LATER_S = {
 }
 _PARK_AT = 3  # SIM codes in a row, each with another recipient
 _PARK_AT_BARRED = 2
-_BARRED = frozenset({8, 10, 50})  # barred by the operator, call barred, not subscribed (TS 24.011 annex E)
+_OPERATOR_BARRING, _CALL_BARRED, _NOT_SUBSCRIBED = 8, 10, 50  # TS 24.011 annex E
+_BARRED = frozenset({_OPERATOR_BARRING, _CALL_BARRED, _NOT_SUBSCRIBED})
 # An outage, a modem that still starts or a locked card says nothing about the message, however many modems say it.
 _NOT_THE_MESSAGES = frozenset({Cause.NETWORK, Cause.WAIT, Cause.SIM_HARD})
 _DUPLICATE = 197  # "duplicate SM": references that modems assign wrap, so it may be an earlier message
@@ -250,7 +251,8 @@ class _Case:
         park = self._park(cause)
         if self.message_class is MessageClass.MARKETING:
             return HoldOnSim("sim_parked", count_sim=True, park=park)
-        if self.history.started:
+        if self.history.started or self.history.iccid in self.history.iccids_tried:
+            # No other SIM took it meanwhile: those behind it show whether the SIM or the recipient is to blame.
             return RetryLater(self._later_s(cause), self.counts, count_sim=True, park=park)
         return OtherSim(self.history.iccid, count_sim=True, park=park, counts_attempt=self.counts)
 
@@ -258,16 +260,24 @@ class _Case:
         if cause is Cause.SIM_HARD:
             return "sim_unusable"
         kind, code = self.outcome.kind, self.outcome.code
+        codes = {code}
         recipients = {self.history.recipient}
         barred = {self.history.recipient} if kind == "cms" and code in _BARRED else set()
         for recipient, earlier in self.history.sim_recent_failures:
             if self.table.classify("cms", earlier, self.family).cls is Cause.SIM:
                 recipients.add(recipient)
+                codes.add(earlier)
                 if earlier in _BARRED:
                     barred.add(recipient)
-        if len(recipients) >= _PARK_AT or len(barred) >= _PARK_AT_BARRED:
-            return "operator_refusal"
-        return None
+        if len(recipients) < _PARK_AT and len(barred) < _PARK_AT_BARRED:
+            return None
+        if kind == "cms" and codes == {_OPERATOR_BARRING}:
+            return "operator_block"
+        if kind == "cms" and codes == {_CALL_BARRED}:
+            return "sim_barred"
+        if kind == "cms" and codes == {_NOT_SUBSCRIBED}:
+            return "not_subscribed"
+        return "operator_refusal"
 
     def _repair(self, cause: Cause) -> Decision:
         slug = self.error.fix or ("device" if cause is Cause.DEVICE else "config")

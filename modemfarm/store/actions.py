@@ -184,9 +184,13 @@ def sim_pause(tx: Tx, iccid: str, now: datetime) -> bool:
     return set_state(tx, iccid, SimState.PAUSED, now, reason="paused_by_you")
 
 
-def sim_resume(tx: Tx, iccid: str, now: datetime) -> bool:
-    """A person lets a paused or parked SIM send again, with what was held for it; False: no such SIM."""
-    known = set_state(tx, iccid, SimState.ACTIVE, now)
+def sim_resume(tx: Tx, iccid: str, now: datetime, *, cause: str = "") -> bool:
+    """Let a paused or parked SIM send again, with what was held for it; False: no such SIM.
+
+    Args:
+        cause: what was seen; "" where a person says so.
+    """
+    known = set_state(tx, iccid, SimState.ACTIVE, now, cause=cause)
     if known:
         let_go(tx, iccid)
     return known

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from modemfarm.model import SimState
+from modemfarm.store.actions import sim_resume
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.events import record
+from modemfarm.store.shapes import parsed
+from modemfarm.store.sims import set_state
+
+NO_CREDIT = "no_credit"
+SUSPECT = frozenset(  # what operators and modems do with a SIM that cannot pay
+    {"operator_refusal", "operator_block", "sim_barred", "not_subscribed", "sim_uncertain", "sim_failing"}
+)
+_RECIPIENTS = 3  # one bad number never parks a SIM
 
 
 def holder(tx: Tx, iccid: str) -> Row | None:
@@ -14,10 +24,14 @@ def holder(tx: Tx, iccid: str) -> Row | None:
 
 
 def on_host(tx: Tx, host: str) -> list[Row]:
-    """The SIMs in this host's modems, with ``asked_at`` and ``told_at``: the last question, the last amount."""
+    """The SIMs in this host's modems, with ``asked_at`` and ``told_at`` (last question, last amount) and ``heard_at``.
+
+    That is when anybody without a person's number wrote: an operator says so when credit was added.
+    """
     return tx.all(
         "SELECT s.*, (SELECT max(b.at) FROM balances b WHERE b.iccid = s.iccid) AS asked_at,"
-        " (SELECT max(b.at) FROM balances b WHERE b.iccid = s.iccid AND b.amount IS NOT NULL) AS told_at"
+        " (SELECT max(b.at) FROM balances b WHERE b.iccid = s.iccid AND b.amount IS NOT NULL) AS told_at,"
+        " (SELECT max(i.received_at) FROM inbound i WHERE i.iccid = s.iccid AND i.originator NOT LIKE '+%') AS heard_at"
         " FROM sims s WHERE s.host = :host AND s.path IS NOT NULL ORDER BY s.iccid",
         host=host,
     )
@@ -57,6 +71,30 @@ def write(
         return False
     record(tx, "sim.low_balance", now, subject=iccid, balance=amount, low=low)
     return True
+
+
+def suspects(row: Row) -> bool:
+    """Whether what is known of a SIM could mean that it has no credit."""
+    if row["state"] == "parked":
+        return row["reason"] in SUSPECT or row["reason"] == NO_CREDIT
+    recipients = int(parsed(row["reason_params"]).get("recipients", 0))
+    return bool(row["state"] == "active" and row["reason"] == "sim_failing" and recipients >= _RECIPIENTS)
+
+
+def judge(tx: Tx, iccid: str, amount: float, price: float, now: datetime) -> None:
+    """What an amount means for a SIM that was refused: no credit parks it, credit lets it send again by itself.
+
+    An empty account alone parks nothing: a package may be paid for. Nor does credit free a SIM parked for other causes.
+    """
+    row = one(tx, iccid)
+    if row is None or not suspects(row):
+        return
+    if amount > 0 and amount >= price:
+        if row["reason"] == NO_CREDIT:
+            sim_resume(tx, iccid, now, cause="credit")
+    elif row["reason"] != NO_CREDIT:
+        params = {**parsed(row["reason_params"]), "balance": amount}
+        set_state(tx, iccid, SimState.PARKED, now, reason="no_credit", params=params)
 
 
 def said(tx: Tx, iccid: str, originator: str) -> list[str]:

@@ -19,11 +19,15 @@ def of_part(tx: Tx, part_id: int, before: int) -> list[Row]:
 
 
 def of_sim(tx: Tx, iccid: str, before: int, most: int = 12) -> list[Row]:
-    """A SIM's refused attempts since its last accepted one, oldest first: recipient, code."""
+    """A SIM's refused attempts since its last accepted one, oldest first: recipient, kind, code, ended_at.
+
+    What was refused before the SIM was resumed, or came back, tells nothing of how it stands now.
+    """
     found: list[Row] = []
     for row in tx.all(
-        "SELECT recipient, code, outcome FROM attempts WHERE iccid = :iccid AND id < :before"
-        " AND outcome IN ('accepted', 'refused') ORDER BY id DESC LIMIT :n",
+        "SELECT recipient, kind, code, ended_at, outcome FROM attempts WHERE iccid = :iccid AND id < :before"
+        " AND outcome IN ('accepted', 'refused')"
+        " AND claimed_at >= coalesce((SELECT since FROM sims WHERE iccid = :iccid), 0) ORDER BY id DESC LIMIT :n",
         iccid=iccid,
         before=before,
         n=most,

@@ -124,14 +124,24 @@ def all_sims(tx: Tx) -> list[Row]:
 
 
 def set_state(
-    tx: Tx, iccid: str, state: SimState, now: datetime, *, reason: str | None = None, params: Mapping[str, object] = {}
+    tx: Tx,
+    iccid: str,
+    state: SimState,
+    now: datetime,
+    *,
+    reason: str | None = None,
+    params: Mapping[str, object] = {},
+    cause: str = "",
 ) -> bool:
     """Move a SIM to a state with its reason.
+
+    Args:
+        cause: what was seen that moved it, where no person did; for the event.
 
     Returns:
         False when there is no such SIM.
     """
-    before = tx.value("SELECT state FROM sims WHERE iccid = :iccid", iccid=iccid)
+    before = tx.one("SELECT state, reason FROM sims WHERE iccid = :iccid", iccid=iccid)
     if before is None:
         return False
     tx.run(
@@ -143,8 +153,9 @@ def set_state(
         params=json.dumps(dict(params), ensure_ascii=False) if params else None,
         now=to_us(now),
     )
-    if before != state.value:
-        record(tx, f"sim.{state.value}", now, subject=iccid, reason=reason, params=dict(params))
+    if before["state"] != state.value or (state is SimState.PARKED and before["reason"] != reason):
+        about = {"reason": reason, "params": dict(params)} | ({"cause": cause} if cause else {})
+        record(tx, f"sim.{state.value}", now, message_id=None, subject=iccid, **about)
     return True
 
 

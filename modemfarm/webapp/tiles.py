@@ -167,11 +167,16 @@ def sim_sentence(sim: dict[str, Any], words: Words) -> str:
     """The one sentence of a SIM: its reason's own, else its state's."""
     reason = sim["reason"]
     slug = f"sim.{reason}" if reason and wording.known(f"sim.{reason}") else f"sim.{sim['state']}"
-    return words.say(slug, sim["reason_params"])
+    return words.sim(slug, sim["reason_params"])
 
 
 SIM_ACTIONS = {
     "sim_bare_error": "look_at_unknown",
+    "no_credit": "top_up",
+    "sim_barred": "ask_operator",
+    "not_subscribed": "ask_operator",
+    "not_registered": "check_antenna",
+    "roaming": "allow_roaming",
     "sim_refused": "ask_operator",
     "operator_block": "ask_operator",
     "operator_refusal": "ask_operator",

@@ -42,6 +42,14 @@ class Words:
         """Why, in words; "" for no reason."""
         return self.say(f"reason.{slug}", params) if slug else ""
 
+    def sim(self, slug: str, params: Mapping[str, Any] | None) -> str:
+        """How a SIM stands, with what that rests on where it was refused."""
+        said = self.say(slug, params)
+        if params and params.get("recipients"):
+            began = self.clock(params.get("from"))
+            said += " " + self.say("sim.evidence", {**params, "n": params["recipients"], "from": began})
+        return said
+
     def ago(self, moment: str | None) -> str:
         """How long ago, in steps that do not flicker."""
         if moment is None:

@@ -207,14 +207,25 @@ class TestSims:
         past = history(sim_recent_failures=((BOB, 29), (CAROL, 28)))
         assert decide(28, past=past) == OtherSim(HERE, count_sim=True, park="operator_refusal")
 
-    @pytest.mark.parametrize("code", [8, 10, 50])
-    def test_two_are_enough_where_the_operator_bars(self, code: int) -> None:
+    @pytest.mark.parametrize(("code", "slug"), [(8, "operator_block"), (10, "sim_barred"), (50, "not_subscribed")])
+    def test_two_are_enough_where_the_operator_bars(self, code: int, slug: str) -> None:
+        past = history(sim_recent_failures=((BOB, code),))
+        assert decide(code, past=past) == OtherSim(HERE, count_sim=True, park=slug)
+
+    @pytest.mark.parametrize("code", [8, 50])
+    def test_codes_that_differ_have_no_condition_of_their_own(self, code: int) -> None:
         past = history(sim_recent_failures=((BOB, 10),))
         assert decide(code, past=past) == OtherSim(HERE, count_sim=True, park="operator_refusal")
 
     def test_the_same_recipient_counts_once(self) -> None:
         past = history(sim_recent_failures=((ALICE, 10), (ALICE, 10), (ALICE, 8)))
         assert decide(10, past=past) == OtherSim(HERE, count_sim=True)
+
+    def test_a_sim_that_refuses_a_message_again_lets_others_pass_first(self) -> None:
+        decision = decide(10, past=history(iccids_tried=(HERE,), attempts_counted=1))
+        assert isinstance(decision, RetryLater)
+        assert decision.delay_s >= 600
+        assert decision.count_sim
 
     def test_what_is_not_the_sims_fault_does_not_count(self) -> None:
         past = history(sim_recent_failures=((BOB, 1), (CAROL, 41)))
