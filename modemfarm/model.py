@@ -203,6 +203,7 @@ class SimSettings:
     tags: tuple[str, ...] = ()
     smsc: str | None = None
     expires: str | None = None
+    roaming: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,7 @@ def build(document: Document, path: Path, environ: Mapping[str, str]) -> Config:
             tags=tuple(sim.tags),
             smsc=sim.smsc,
             expires=sim.expires,
+            roaming=sim.roaming,
         )
         for key, sim in file.sims.items()
     }

@@ -73,6 +73,7 @@ class Sim(_Section):
     tags: list[Text] = []
     smsc: Number | None = None
     expires: Day | None = None
+    roaming: bool | None = None
 
 
 class Resets(_Section):
@@ -136,6 +137,7 @@ class Sending(_Section):
     valid_for: ValidFor = ValidFor()
     sticky: bool = True
     sim_grace: Span = timedelta(minutes=15)
+    roaming: bool = False
     allow_countries: Allowed = "own"
     short_codes: list[Number] = []
     max_parts: Annotated[int, Field(ge=1, le=255)] = 10

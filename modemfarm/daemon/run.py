@@ -133,6 +133,7 @@ def farm_settings(config: Config) -> FarmSettings:
         pins=config.file.modems.pins,
         sticky=config.file.sending.sticky,
         sim_grace=config.file.sending.sim_grace,
+        roaming=config.file.sending.roaming,
         result_within=config.file.modems.result_within,
         transactional_after_opt_out=config.intake.transactional_after_opt_out,
     )

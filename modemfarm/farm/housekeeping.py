@@ -12,6 +12,7 @@ from modemfarm.errors import StoreError
 from modemfarm.farm.choosing import Presence
 from modemfarm.farm.clockguard import ClockGuard
 from modemfarm.farm.journal import FarmJournal
+from modemfarm.farm.registrations import Seen
 from modemfarm.inbound.receive import InboundSettings, judge
 from modemfarm.store import actions, counters, epoch, hosts, idempotency, inbox, labels, queue, sims
 from modemfarm.store.engine import Row, Tx
@@ -32,6 +33,7 @@ class _Tick:
     sims: list[Row] = field(default_factory=list)
     version: int = 0
     confirmed: bool = False
+    judged: list[Seen] = field(default_factory=list)
     epoch: int | None = None
 
 
@@ -93,6 +95,8 @@ class Housekeeping:
         if tick.epoch is not None:
             self._new_epoch(tick.epoch)
         self._journal.refresh_sims(tick.sims)
+        for seen in tick.judged:
+            seen.judged = True
         for path, wish in tick.wishes:
             if wish == "reset":
                 self._reset(path)
@@ -121,6 +125,7 @@ class Housekeeping:
         tick.moved += actions.resend_unknown(tx, now)
         for inbound_id in inbox.to_judge(tx, now):
             judge(tx, inbound_id, self._inbound, now)
+        tick.judged = self._journal.registrations.judge(tx, self._journal.here(), now)
         for iccid, how in presence.items():
             if how in (Presence.PARKED, Presence.AWAY):
                 tick.moved += queue.unbind(tx, iccid)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from modemfarm.errors import StoreError
 from modemfarm.farm.choosing import Presence
 from modemfarm.farm.dispatcher import Dispatcher, SimFacts, sim_facts
+from modemfarm.farm.registrations import Registrations
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.farm.settling import SettlingRules, settle
 from modemfarm.inbound.calls import called
@@ -66,6 +67,7 @@ class FarmJournal:
         self._unsettled: set[tuple[int, int]] = set()  # (part, attempt) whose step 3 may be committed, not sent
         self.resting: dict[str, datetime] = {}  # SIMs that were refused, until when they rest
         self.store_down_since: datetime | None = None
+        self.registrations = Registrations(settings)
         self.dispatcher = Dispatcher(offload, settings, now, self.presence, self.facts, instance)
 
     # what the dispatcher asks
@@ -76,7 +78,7 @@ class FarmJournal:
         now = self._now()
         found: dict[str, Presence] = dict.fromkeys(here, Presence.HERE)
         for iccid, row in self._sims.items():
-            if row["state"] == "parked":
+            if row["state"] == "parked" or self.registrations.forbids(iccid):
                 found[iccid] = Presence.PARKED
             elif row["state"] == "paused":
                 found[iccid] = Presence.PAUSED
@@ -105,6 +107,10 @@ class FarmJournal:
         known = {*self._settings.sims, *self._sims}
         return frozenset(name for iccid in known for name in self.facts(iccid).names)
 
+    def here(self) -> frozenset[str]:
+        """The SIMs that are in a modem now."""
+        return frozenset(self._here.values())
+
     def ready(self) -> frozenset[str]:
         """The SIMs that are in a modem now and may send."""
         return frozenset(iccid for iccid in self._here.values() if self.sim_sends(iccid))
@@ -112,7 +118,7 @@ class FarmJournal:
     def sim_sends(self, iccid: str) -> bool:
         """Whether a SIM may send: neither paused nor parked."""
         row = self._sims.get(iccid)
-        return row is None or row["state"] in ("active", "absent")
+        return (row is None or row["state"] in ("active", "absent")) and not self.registrations.forbids(iccid)
 
     # the protocol of sessions
 
@@ -132,6 +138,8 @@ class FarmJournal:
             self._families[status.path] = status.family
         if status.usb_path:
             self._places[status.path] = status.usb_path
+        if status.iccid is not None:
+            self.registrations.saw(self._alias.get(status.iccid, status.iccid), status.registration, self._now())
         if status.state is ModemState.GONE or (status.iccid is None and status.path in self._here):
             iccid = self._here.pop(status.path, None)
             if iccid is not None:

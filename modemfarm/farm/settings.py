@@ -21,6 +21,7 @@ class FarmSettings:
         sims: by ICCID as `normal_iccid` writes it.
         pins: by IMEI or path, for SIMs whose ICCID cannot be read before the PIN.
         sim_grace: how long a SIM may be away before its contacts go to another one.
+        roaming: SIMs may send in foreign networks, where nothing else is said of them.
         result_within: the configured wait for +CMGS, where it overrides the profiles'.
     """
 
@@ -33,6 +34,7 @@ class FarmSettings:
     sim_grace: timedelta = timedelta(minutes=15)
     result_within: timedelta | None = None
     transactional_after_opt_out: bool = False
+    roaming: bool = False
 
     def plan(self, name: str | None) -> Plan:
         """The plan of that name; the default one where none is named or known."""

@@ -1,4 +1,4 @@
-"""What a person may set of a SIM on the page, by CLI or API; config.yaml wins where it speaks."""
+"""What a person may set of a SIM (config.yaml wins where it speaks), and why a parked one sends nothing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from modemfarm.store import shapes
 from modemfarm.store.engine import Tx
 
 SETTABLE = ("label", "plan", "account", "number", "tags", "expires")
@@ -22,3 +23,23 @@ def change(tx: Tx, iccid: str, given: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} is none of {', '.join(SETTABLE)}")
         stored = json.dumps(value, ensure_ascii=False) if name == "tags" and value is not None else value
         tx.run(f"UPDATE sims SET {name} = :value WHERE iccid = :iccid", value=stored, iccid=iccid)  # noqa: S608
+
+
+def why_parked(tx: Tx, iccid: str | None, most: int = 5) -> list[tuple[int, int, str, dict[str, Any]]]:
+    """Why the SIM that a message waits for sends nothing; with None, why every one sends nothing."""
+    rows = tx.all(
+        "SELECT iccid, since, reason, reason_params FROM sims WHERE state = 'parked' AND reason IS NOT NULL"
+        " AND (iccid = :iccid OR (CAST(:iccid AS TEXT) IS NULL AND NOT EXISTS"
+        " (SELECT 1 FROM sims WHERE state = 'active'))) ORDER BY iccid LIMIT :n",
+        iccid=iccid,
+        n=most,
+    )
+    return [
+        (
+            row["since"],
+            5,
+            "sim_is",
+            shapes.parsed(row["reason_params"]) | {"iccid": row["iccid"], "reason": row["reason"]},
+        )
+        for row in rows
+    ]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from modemfarm.model import normal_iccid
-from modemfarm.store import counters, epoch, shapes, suppress
+from modemfarm.store import counters, epoch, shapes, sim_facts, suppress
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.shapes import Shape, Terms, rfc3339
 
@@ -342,26 +342,6 @@ _ATTEMPTS: Mapping[str, str] = {  # accepted and uncertain ones have an event of
 }
 
 
-def _parked_sims(tx: Tx, iccid: str | None, most: int = 5) -> list[tuple[int, int, str, dict[str, Any]]]:
-    """Why the SIM that a message waits for sends nothing; with None, why every one sends nothing."""
-    rows = tx.all(
-        "SELECT iccid, since, reason, reason_params FROM sims WHERE state = 'parked' AND reason IS NOT NULL"
-        " AND (iccid = :iccid OR (CAST(:iccid AS TEXT) IS NULL AND NOT EXISTS"
-        " (SELECT 1 FROM sims WHERE state = 'active'))) ORDER BY iccid LIMIT :n",
-        iccid=iccid,
-        n=most,
-    )
-    return [
-        (
-            row["since"],
-            5,
-            "sim_is",
-            shapes.parsed(row["reason_params"]) | {"iccid": row["iccid"], "reason": row["reason"]},
-        )
-        for row in rows
-    ]
-
-
 def explain(tx: Tx, message_id: int) -> list[Shape] | None:
     """Why a message went, waits or stopped: ``{"at", "code", "params"}``, a line per decision, oldest first.
 
@@ -413,5 +393,5 @@ def explain(tx: Tx, message_id: int) -> list[Shape] | None:
         about = shapes.parsed(row["reason_params"]) | {"reason": row["reason"], "next_at": rfc3339(row["next_at"])}
         told.append((row["final_at"] or max(told[-1][0], row["created_at"]), 4, f"now_{row['state']}", about))
     if row["state"] in ("held", "queued"):
-        told.extend(_parked_sims(tx, row["iccid"]))
+        told.extend(sim_facts.why_parked(tx, row["iccid"]))
     return [{"at": rfc3339(at), "code": code, "params": params} for at, _, code, params in told]

@@ -21,7 +21,7 @@ from modemfarm.resources import shipped
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "modemfarm"
 _GIVES_A_REASON = {"Reason", "Label", "Fail", "HoldOnSim"}
-_RETURNS_A_REASON = {"_fail_slug", "_park", "blocked_by"}
+_RETURNS_A_REASON = {"_fail_slug", "_park", "blocked_by", "condition"}
 _IN_SQL = re.compile(r"\breason = '([a-z_]+)'")
 
 
