@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
@@ -36,6 +37,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 ready = look(0)  # what a thread left behind as it finished
                 if not ready and timeout is not None:
                     self.virtual_s += timeout
+                    self._clock_resolution = math.ulp(self.virtual_s)
                     return []
                 if not ready:
                     ready = look(None)
@@ -43,6 +45,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
         selector.select = select  # type: ignore[method-assign]
         super().__init__(selector)
+        # No timer a hair too early: who looks at the time then would wait again, and time would stand still.
+        self._clock_resolution = math.ulp(self.virtual_s)
 
     def time(self) -> float:
         return self.virtual_s

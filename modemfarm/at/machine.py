@@ -47,10 +47,14 @@ class AtMachine:
     result goes to the oldest ghost unless the command in flight has shown a line that only it prints.
     So after a time-out, first send a command with a recognisable answer (``+CGSN``, ``+CSQ``) and send
     no body before `in_sync`.
+
+    Attributes:
+        echoed: a command in flight was repeated by the modem, since this was last set to False.
     """
 
     def __init__(self, urcs: UrcTable = GENERIC_URCS) -> None:
         self.urcs = urcs
+        self.echoed = False
         self._partial = b""
         self._skipping = False
         self._running: _Sent | None = None
@@ -220,16 +224,20 @@ class AtMachine:
         for at, echo in enumerate(self._echoes):
             command = echo.startswith("AT")
             if line.casefold() == echo.casefold():
-                del self._echoes[at]
+                self._echoed(at)
                 return ""
             if line.startswith(echo) and self._known(line[len(echo) :].strip()):
-                del self._echoes[at]
+                self._echoed(at)
                 return line[len(echo) :].strip()
             # A URC may cut an echo in two; a short run of digits is an answer rather than a PDU's beginning.
             if echo.startswith(line) and (len(line) >= 4 or (command and not line.isdigit())):
                 self._echoes[at] = echo[len(line) :]
                 return ""
         return "" if _OLD_ECHO.match(line) else line
+
+    def _echoed(self, at: int) -> None:
+        echo = self._echoes.pop(at)
+        self.echoed = self.echoed or (self._running is not None and echo == self._running.command.echo)
 
     def _piece(self, line: str) -> None:
         numeric = not self._verbose and (self._running is not None)

@@ -23,6 +23,7 @@ from modemfarm.modem.sending import Sender, resync
 from modemfarm.modem.settings import Clock, ModemSettings
 from modemfarm.modem.sim import read_iccid, read_imsi, wait_for_card
 from modemfarm.modem.status import StatusBoard
+from modemfarm.modem.storage import still_announces
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ class Lane:
         settings: ModemSettings,
         clock: Clock,
         group: asyncio.TaskGroup,
-        announced: bool,
+        cnmi: str,
         ready: str,
     ) -> None:
         self._link, self._journal, self._profile = link, journal, profile
@@ -100,6 +101,7 @@ class Lane:
         self._card, self._settings, self._clock, self._group = card, settings, clock, group
         self._asking = asking
         self._path = board.status.path
+        self._cnmi = cnmi
         self._ready = ready
         self._loop = asyncio.get_running_loop()
         now = self._loop.time()
@@ -114,7 +116,7 @@ class Lane:
         self._next_registration = now
         self._denied_retry_s = _DENIED_FIRST_S
         self._denied_retry_at: float | None = None
-        self._sweep_every_s = settings.sweep_s if announced else min(_POLL_SWEEP_S, settings.sweep_s)
+        self._sweep_every_s = settings.sweep_s if cnmi else min(_POLL_SWEEP_S, settings.sweep_s)
         self._next_sweep = now
         self._swept = self._swept_whole = False
         self._next_poll = now
@@ -128,6 +130,10 @@ class Lane:
         try:
             while not await self._turn():
                 await self._answer_asked()
+        except NoAnswerError:
+            if self._news.restarted:
+                raise FaultError("restarted") from None
+            raise
         finally:
             await self._give_back()
 
@@ -364,6 +370,8 @@ class Lane:
         except NoAnswerError:
             self._out_of_step = True
             return
+        if not await still_announces(self._link, self._profile, self._cnmi):
+            raise FaultError("settings_lost")
         await self._board.learn(signal_dbm=dbm)
         if self._claim is not None and self._claim.done():
             return  # a part waits

@@ -58,6 +58,7 @@ class Link:
     """Commands to one modem over one port.
 
     Attributes:
+        on_echo: called when the modem repeated a command.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Link:
         self._machine = machine
         self._on_event = on_event
         self._on_lost = on_lost
+        self.on_echo: Callable[[], None] = lambda: None
         self._header_timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._answer: asyncio.Future[Answered] | None = None
@@ -91,7 +93,11 @@ class Link:
         try:
             while True:
                 data = await self._port.read()
-                self._sort(self._machine.receive(data))
+                events = self._machine.receive(data)
+                if self._machine.echoed:
+                    self._machine.echoed = False
+                    self.on_echo()  # before the prompt that followed it
+                self._sort(events)
                 if self._header_timer is not None:
                     self._header_timer.cancel()
                     self._header_timer = None

@@ -25,8 +25,8 @@ KEEP_OCTETS = 96 * 1024  # with what keeping a piece costs: a modem's share of m
 # Sentences that tell of a fault: entering one of them makes a recording.
 FAULTS = frozenset({
     "resyncing", "repairing_reinit", "repairing_radio", "repairing_reset", "repairing_reopen", "resets_used_up",
-    "restarted", "sim_changed", "sim_absent", "sim_failure", "pin_wrong", "puk_wanted", "sim_locked", "sim_parked",
-    "no_network", "registration_denied", "gone", "failed_inside",
+    "restarted", "settings_lost", "sim_changed", "sim_absent", "sim_failure", "pin_wrong", "puk_wanted", "sim_locked",
+    "sim_parked", "no_network", "registration_denied", "gone", "failed_inside",
 })  # fmt: skip
 
 _PIECE_OCTETS = 160  # what the memory of a piece costs beside its octets, measured

@@ -83,6 +83,7 @@ SENTENCES: Mapping[str, Sentence] = {
     "repairing_reset": Sentence(_R, "Restarting the modem ({cause}).", "", ("cause",)),
     "repairing_reopen": Sentence(_R, "Trying again in {seconds} s ({cause}).", "power_cycle", ("cause", "seconds")),
     "restarted": Sentence(_R, "The modem restarted by itself; setting it up again."),
+    "settings_lost": Sentence(_R, "The modem forgot its settings; setting it up again."),
     "sim_changed": Sentence(_R, "Another SIM is in the modem; setting it up again."),
     "console_used": Sentence(_R, "A setting was changed by hand on the console; setting the modem up again."),
     "reset_by_person": Sentence(_R, "Restarting the modem because a person asked for it."),

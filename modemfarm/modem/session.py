@@ -41,6 +41,7 @@ class Session:
 
     Attributes:
         worked: the modem became ready and did not fall ill at once.
+        started_anew: it did since its last message: what it owed cannot come any more.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Session:
         self._news = News()
         asking.wake = self._news.wake
         self._link = Link(port, self._machine, self._on_event, self._news.wake)
+        self._link.on_echo = self._on_echo
         self._profile = profiles.generic
         self._urcs = profiles.starting
         self._machine.urcs = self._machine.urcs.adding(self._urcs.all)
@@ -71,7 +73,8 @@ class Session:
         self._calls = Calls(asking, journal, clock, lambda: self._inbox.iccid, reject=settings.reject_calls)
         self._card: str | None = None
         self._waking = False
-        self.worked = False
+        self._echoes = self._quiet = False  # it echoed since it was told not to; it did not, and it works
+        self.worked = self.started_anew = False
 
     def stop(self) -> None:
         """No new prompt; the result on the air is waited for, then `run` returns."""
@@ -83,13 +86,17 @@ class Session:
         self._news.reset_wanted = True
         self._news.wake()
 
-    async def run(self, rung: Rung) -> None:
+    async def run(self, rung: Rung, *, owes_nothing: bool = False) -> None:
         """Live; returns when stopped.
+
+        Args:
+            owes_nothing: the modem started anew since its last message: no result of it is waited for.
 
         Raises:
             LinkLostError, NoAnswerError, CommandError, SimError, FaultError: why it ended.
         """
         ended: ModemError | None = None
+        self.started_anew = owes_nothing
         # Before the first octet is read: the port may hold the very result that is waited for.
         pending = await self._journal.pending(self._port.path)
         if pending is not None:
@@ -101,7 +108,7 @@ class Session:
                 group.create_task(self._calls.keep(), name=f"calls {self._port.path}"),
             ]
             try:
-                await self._live(rung, group, pending)
+                await self._live(rung, group, None if owes_nothing else pending)
             except ModemError as error:
                 ended = error
             finally:
@@ -125,7 +132,12 @@ class Session:
             return
         await self._board.say("waking")
         self._waking = True
-        await bringup.wake(self._link, self._settings.wake_within_s)
+        try:
+            await bringup.wake(self._link, self._settings.wake_within_s)
+        except NoAnswerError:
+            if rung is Rung.RESET:
+                await self._restart_silent()
+            raise
         self._waking = False
         starting, self._news.restarted = self._news.restarted, False
         await self._identify()
@@ -165,12 +177,13 @@ class Session:
             settings=self._settings,
             clock=self._clock,
             group=group,
-            announced=bool(cnmi),
+            cnmi=cnmi,
             ready="ready"
             if reports_of(cnmi) != "none" or "stored" in self._profile.reports
             else "ready_without_reports",
         )
         began = self._loop.time()
+        self._quiet, self.started_anew = not self._echoes, False
         try:
             await lane.work()
         finally:
@@ -194,7 +207,8 @@ class Session:
     async def _listen(self, pending: Pending) -> bool:
         """Say nothing to a modem that may still owe a result; True when told to stop meanwhile.
 
-        A late ``+CMGS:`` or error ends the listening at once; what else it says is received as ever.
+        A late ``+CMGS:`` or error ends the listening at once, and so does its word that it started anew; what else
+        it says is received as ever.
         """
         wait_s = (pending.listen_until - self._clock.now()).total_seconds()
         until = self._loop.time() + wait_s
@@ -209,12 +223,15 @@ class Session:
                     return self._news.stopping
             if self._news.stopping:
                 return True
+            if self._news.restarted:
+                break  # it is not coming any more
             await self._news.wait(until - self._loop.time())
         return False
 
     async def _identify(self) -> None:
         await self._board.say("identifying")
         who = await bringup.identify(self._link, self._profile.timeouts.command)
+        self._echoes = False  # the echo of ATE0 itself
         self._profile = bringup.choose(self._profiles, who)
         self._sender.profile = self._profile
         self._inbox.imei = who.imei
@@ -243,6 +260,25 @@ class Session:
                 await optional(self._link, self._profile.radio_on, _RADIO_WITHIN_S)
                 return
             await self._restart_modem()
+            await asyncio.sleep(_RESET_HOLD_S)
+        raise FaultError("restarted")
+
+    async def _restart_silent(self) -> None:
+        """A modem that answers nothing may still hear; only one that told what it is gets its family's commands.
+
+        Raises:
+            FaultError: they were written; the next session sees whether it started anew.
+        """
+        status = self._board.status
+        if not status.model and not status.manufacturer:
+            return
+        if not await self._journal.may_reset(status.iccid or self._port.path):
+            await self._board.say("resets_used_up")
+            return
+        profile = self._profiles.choose(status.manufacturer or "", status.model or "", status.firmware or "")
+        async with self._limits.turn():
+            for command in (*profile.reset_first, *profile.reset):
+                await optional(self._link, command, _RESET_WITHIN_S)
             await asyncio.sleep(_RESET_HOLD_S)
         raise FaultError("restarted")
 
@@ -298,6 +334,15 @@ class Session:
         heard = ear is not None and ear.hear(event.line, known=self._machine.urcs.has(event.line))
         return heard or self._calls.take(event.line) or self._inbox.take(event)
 
+    def _on_echo(self) -> None:
+        """Called by the reader. A modem that was told not to echo and does started anew without a word."""
+        self._echoes = True
+        if self._quiet:
+            log.warning("%s: echo is on again: the modem started anew", self._port.path)
+            self._quiet = False
+            self._started_anew()
+            self._news.wake()
+
     def _on_event(self, event: Unsolicited | Late) -> None:
         """Called by the reader: note, never wait."""
         news = self._news
@@ -310,10 +355,7 @@ class Session:
         elif event.line.startswith(_NETWORK_URCS):
             news.network = True
         elif says(event.line, self._urcs.reboot):
-            news.restarted, news.sms_ready = True, False
-            self._asking.interrupted()
-            if not self._waking:  # a starting modem may well answer the AT that met its first words
-                self._link.restarted()
+            self._started_anew()
         elif says(event.line, self._urcs.boot_ready):
             news.sms_ready = True
         elif says(event.line, self._urcs.sim):
@@ -325,3 +367,10 @@ class Session:
         elif not says(event.line, self._urcs.power):
             return
         news.wake()
+
+    def _started_anew(self) -> None:
+        self.started_anew = True
+        self._news.restarted, self._news.sms_ready = True, False
+        self._asking.interrupted()
+        if not self._waking:  # a starting modem may well answer the AT that met its first words
+            self._link.restarted()

@@ -89,13 +89,25 @@ async def announce(link: Link, profile: Profile) -> str:
     for value in likely or styled:
         if await optional(link, f"+CNMI={value}", profile.timeouts.command) is None:
             continue
-        read = await optional(link, Command("+CNMI?", info=("+CNMI:",)), profile.timeouts.command)
-        held = next((found for found in map(parse_cnmi, read or ()) if found), ())
-        wanted = tuple(int(item) for item in value.split(","))
-        if not held or held[: min(4, len(wanted))] == wanted[:4]:
+        if await still_announces(link, profile, value):
             return value
-        log.debug("+CNMI=%s was taken but reads back as %s", value, held)
     return ""
+
+
+async def still_announces(link: Link, profile: Profile, value: str) -> bool:
+    """Whether +CNMI is what it was set to; a modem that does not tell is believed.
+
+    It is not after a restart that nothing announced, and where a modem gives up over an acknowledgement it missed.
+    """
+    if not value:
+        return True
+    read = await optional(link, Command("+CNMI?", info=("+CNMI:",)), profile.timeouts.command)
+    held = next((found for found in map(parse_cnmi, read or ()) if found), ())
+    wanted = tuple(int(item) for item in value.split(","))
+    if not held or held[: min(4, len(wanted))] == wanted[:4]:
+        return True
+    log.info("+CNMI=%s reads back as %s", value, held)
+    return False
 
 
 def _is_offered(value: str, choices: tuple[tuple[str, ...], ...]) -> bool:

@@ -36,7 +36,7 @@ _RESTARTS_IN_A_ROW = 5  # a modem that restarts again and again is ill: brown-ou
 # Sentences for a card that cannot be used, by `SimError.condition`; a PIN's own slug wins.
 _SIM_SLUGS = {"absent": "sim_absent", "puk": "puk_wanted", "wrong_pin": "pin_wrong", "locked": "sim_locked"}
 _PIN_SLUGS = frozenset({"pin_unknown", "pin_blocked", "pin_sealed", "pin_counter_unreadable", "pin_last_try"})
-_NOT_THE_MODEMS_FAULT = frozenset({"restarted", "sim_changed"})
+_NOT_THE_MODEMS_FAULT = frozenset({"restarted", "settings_lost", "sim_changed"})
 
 
 class Supervisor:
@@ -69,6 +69,7 @@ class Supervisor:
         self._patient = False  # waiting for a person or a card: a request may cut that short
         self._gone = 0
         self._restarts = 0
+        self._owes_nothing = False
 
     @property
     def status(self) -> ModemStatus:
@@ -192,7 +193,7 @@ class Supervisor:
         if self._stopping:
             session.stop()
         try:
-            await session.run(rung)
+            await session.run(rung, owes_nothing=self._owes_nothing)
         except LinkLostError as error:
             log.info("%s", error)
             if session.worked:
@@ -209,6 +210,7 @@ class Supervisor:
             return await self._fault(session, error.slug, str(error))
         finally:
             self._session = None
+            self._owes_nothing = session.started_anew
             port.abort()
         await self._board.say("stopped")
         return Step(Rung.PLAIN, 0.0)

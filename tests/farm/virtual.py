@@ -94,9 +94,15 @@ async def farm(
     settings: FarmSettings | None = None,
     database: Store | None = None,
     tick_s: float = 1.0,
+    modem_settings: ModemSettings | None = None,
+    limits: Callable[[int], Limits] | None = None,
     **simulated: Any,
 ) -> AsyncIterator[Farm]:
-    """Wires everything as the daemon does, without its sockets and signals; looks at the clock each `tick_s`."""
+    """Wires everything as the daemon does, without its sockets and signals; looks at the clock each `tick_s`.
+
+    Args:
+        limits: those of modem N, where they shall not share theirs.
+    """
     clock = VirtualClock(loop, starts - timedelta(seconds=loop.virtual_s - 1000.0))
     settings = settings or FarmSettings("here")
     store = database or Store("sqlite:///farm.db", folder)
@@ -120,13 +126,18 @@ async def farm(
     await offload.run(hosts.take_lease, settings.host, "run", 1, "0", clock.now())
     await offload.run(sims.nowhere, settings.host, clock.now())
     journal.refresh_sims(await offload.run(sims.all_sims))
-    profiles, limits, modem_settings = (
-        load_profiles(shipped("drivers")),
-        Limits(),
-        ModemSettings(sweep_s=7200, poll_s=600),
-    )
+    profiles, shared = load_profiles(shipped("drivers")), Limits()
+    modem_settings = modem_settings or ModemSettings(sweep_s=7200, poll_s=600)
     supervisors += [
-        Supervisor(simulation.path(number), simulation, profiles, journal, modem_settings, clock, limits)
+        Supervisor(
+            simulation.path(number),
+            simulation,
+            profiles,
+            journal,
+            modem_settings,
+            clock,
+            limits(number) if limits else shared,
+        )
         for number in range(modems)
     ]
     patch = pytest.MonkeyPatch()
