@@ -28,6 +28,7 @@ STEADY_EVERY_S = 5.0
 STEADY_WITHIN_S = 0.5  # intake to Ctrl-Z on the modem that is well, whatever happens to the others
 FIRES_WITHIN_S = 900.0
 BACK_WITHIN_S = 600.0
+CARD_SEEN_S = 90.0  # a message is pinned to a card that the farm knows
 TOLD = frozenset({"delivered", "sent", "unknown", "failed"})
 
 
@@ -123,6 +124,8 @@ class _Stage:
             during = await self._strike()
             await self._all(self.ill, self._has_fired, FIRES_WITHIN_S, "did not fire")
             await self._end()
+            if self.name == "sim-swap":
+                await asyncio.sleep(CARD_SEEN_S)
             after = await self._send(self.ill, "after")
             for number in self.ill:
                 self._deliver(number, "after")
