@@ -104,7 +104,7 @@ def event(told: dict[str, Any], words: Words) -> dict[str, Any]:
     if "step" in data:
         params["step"] = words.say(f"device.step_{data['step']}")
     if "warning" in data:
-        params["warning"] = words.say(f"power.{data['warning']}", {"ago": ""}).strip()
+        params["warning"] = words.say(f"power.{data['warning']}")
     if data.get("who") in {"page", "schedule"}:
         params["who"] = words.say(f"device.who_{data['who']}")
     reason = data.get("reason")

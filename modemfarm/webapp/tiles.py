@@ -28,7 +28,7 @@ class Tile:
         bars: 0–4; None when the modem does not tell.
         button: what a person can do here: ``resume_sim``, ``allow_device``, ``enter_pin`` or "".
         href: its own page.
-        warning: of power or heat, and what mends it.
+        warning: of power or heat, what mends it, and how long ago.
     """
 
     number: int
@@ -50,7 +50,7 @@ class Tile:
     modem: str | None
     button: str
     href: str
-    warning: tuple[str, str] | None = None
+    warning: tuple[str, str, str] | None = None
 
 
 def bars(signal_dbm: int | None) -> int | None:
@@ -121,12 +121,13 @@ def _modem_tile(number: int, modem: dict[str, Any], sim: dict[str, Any] | None, 
     )
 
 
-def warning(modem: dict[str, Any], words: Words) -> tuple[str, str] | None:
-    """A modem's fresh warning of power or heat and what mends it; None without one."""
+def warning(modem: dict[str, Any], words: Words) -> tuple[str, str, str] | None:
+    """A modem's fresh warning of power or heat, what mends it, how long ago; None without one."""
     at = modem["warned_at"]
     if not modem["warning"] or at is None or words.now - datetime.fromisoformat(at) > _WARNED_FOR:
         return None
-    return words.say(f"power.{modem['warning']}", {"ago": words.ago(at)}), words.say(f"power_fix.{modem['warning']}")
+    slug = modem["warning"]
+    return words.say(f"power.{slug}"), words.say(f"power_fix.{slug}"), words.ago(at)
 
 
 def device_name(manufacturer: str | None, model: str | None) -> str:
