@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,9 +115,18 @@ def table(found: Mapping[tuple[str, str], Told]) -> str:
     return "\n".join(lines)
 
 
+def _played(pair: tuple[Situation, str]) -> tuple[tuple[str, str], Told]:
+    row, name = pair
+    began = time.monotonic()
+    told = row.play(CONTENDERS[name])
+    print(f"{row.name} | {name} | {told.text} ({time.monotonic() - began:.0f} s)", file=sys.stderr, flush=True)
+    return (row.name, name), told
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Play the situations with modemfarm and with its peers.")
     parser.add_argument("--alone", action="store_true", help="only modemfarm")
+    parser.add_argument("--jobs", type=int, default=1, help="how many at once; most of them wait most of the time")
     parser.add_argument("--out", type=Path, default=RESULTS)
     asked = parser.parse_args(arguments)
     names = [OURS]
@@ -127,16 +137,11 @@ def main(arguments: list[str] | None = None) -> int:
             names += [GAMMU, SMSTOOLS]
     with folder() as place:
         machine = described(place)
-    found: dict[tuple[str, str], Told] = {}
-    for row in ROWS:
-        for name in names:
-            if row.alone and name == GAMMU:
-                continue
-            began = time.monotonic()
-            found[row.name, name] = row.play(CONTENDERS[name])
-            took = time.monotonic() - began
-            print(f"{row.name} | {name} | {found[row.name, name].text} ({took:.0f} s)", file=sys.stderr, flush=True)
-    listed = "\n".join(f"- {line}" for line in [*machine, debian.versions()])
+    pairs = [(row, name) for row in ROWS for name in names if not (row.alone and name == GAMMU)]
+    with ThreadPoolExecutor(asked.jobs) as pool:
+        found = dict(pool.map(_played, pairs))
+    at_once = "one situation at a time" if asked.jobs == 1 else f"{asked.jobs} situations at once"
+    listed = "\n".join(f"- {line}" for line in [*machine, debian.versions(), at_once])
     page = f"{FRONT}\n{listed}\n\n{table(found)}\n"
     asked.out.write_text(page, encoding="utf-8")
     print(page)

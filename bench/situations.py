@@ -19,6 +19,7 @@ from tests.e2e.judging import Text
 
 SLOWEST_PICKUP_S = 45.0  # of the slowest default, which looks every 30 s
 PENDING_MS = 2000  # so long is +CMGS pending where it matters
+SOON_S = 120  # what was published of the peers ends here
 REJECTS = "38"  # network out of order: nothing was accepted
 
 
@@ -75,18 +76,20 @@ def sigkill(make: Make) -> Told:
     return _ended(make, lambda contender: contender.kill())
 
 
-def rejecting(make: Make, count: int = 40, most_s: float = 120) -> Told:
+def rejecting(make: Make, count: int = 40, most_s: float = 240) -> Told:
     """Two modems, of which one refuses everything."""
     texts = [(to, f"two modems {to}") for to in numbers(7100, count)]
     with contest(make, 2, airtime_ms=50) as (farm, contender):
         farm.fault(0, "cms", REJECTS, 0)
-        began = time.monotonic()
+        began, began_at = time.monotonic(), time.time()
         contender.submit(texts)
         done = watch(lambda: len(_sent(farm)) >= count, most_s)
         seconds = time.monotonic() - began
+        lines = farm.log("submit")
         verdict, refusals = farm.judge(texts), len(farm.log("refuse"))
     went = count - verdict.lost.total()
-    text = f"{went} of {count} sent in {seconds:.0f} s, {refusals} refusals"
+    soon = sum(line["accepted_at"] - began_at <= SOON_S for line in lines)
+    text = f"{went} of {count} sent in {seconds:.0f} s ({soon} in {SOON_S} s), {refusals} refusals"
     return Told(text, right=done and not verdict.doubled, seconds=seconds)
 
 

@@ -17,7 +17,9 @@ EACH = 4  # texts handed in before each kill
 AIR_MS = 1000  # so long is +CMGS pending
 CHINESE = "您的快递已到,请凭取件码8246领取。"
 EMOJI = "Your parcel 📦 is here 😀 come in"
-LONG = ("Opening hours: Monday to Friday 8:00-18:00, closed on holidays. " * 5)[:300]
+LONG = ("Opening hours: Monday to Friday 8:00-18:00, closed on holidays. " * 5)[
+    :299
+] + "!"  # a spool file loses white space at its end
 
 
 @dataclass(frozen=True, slots=True)
