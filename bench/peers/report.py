@@ -60,7 +60,7 @@ def ratio(row: Row, found: Values, peer: str) -> str:
         return "–"
     best = max(theirs) if row.more_is_better else min(theirs)
     above, below = (ours, best) if row.more_is_better else (best, ours)
-    return f"{shown(above / below)} ×" if below > 0 else "–"
+    return f"{shown(above / below)} ×" if above > 0 and below > 0 else "–"
 
 
 def _line(cells: Sequence[str]) -> str:
