@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -285,8 +285,12 @@ class FarmJournal:
         await self._until_stored(called, replace(call, iccid=iccid), self._inbound.country, self._now())
 
     async def emptied(self, iccid: str, memory: str, index: int) -> None:
-        """A slot was deleted: what lies in it later is a new message, however alike."""
+        """A slot was seen empty: what lies in it later is a new message, however alike."""
         await self._until_stored(inbox.slot_emptied, self._alias.get(iccid, iccid), memory, index)
+
+    async def emptied_but(self, iccid: str, memory: str, slots: Sequence[int]) -> None:
+        """A memory was read to the end: every slot but these was seen empty."""
+        await self._until_stored(inbox.emptied_but, self._alias.get(iccid, iccid), memory, slots)
 
     async def swept(self, iccid: str) -> None:
         """The stores of the modem with this SIM were read to the end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -203,7 +204,10 @@ class Journal(Protocol):
         """Commit one missed call."""
 
     async def emptied(self, iccid: str, memory: str, index: int) -> None:
-        """A slot was deleted: what lies in it later is a new message, however alike."""
+        """A slot was seen empty: what lies in it later is a new message, however alike."""
+
+    async def emptied_but(self, iccid: str, memory: str, slots: Sequence[int]) -> None:
+        """A memory was read to the end: every slot but these was seen empty."""
 
     async def swept(self, iccid: str) -> None:
         """The stores of the modem that holds this SIM were read to the end once."""

@@ -156,6 +156,7 @@ class Lane:
             await self._check_card()
         if inbox.waiting:
             await inbox.fetch(self._profile)
+            await self._say_how_it_stands()
         now = self._loop.time()
         await self._look_around(now)
         if inbox.sweep_due or now >= self._next_sweep:
@@ -332,7 +333,8 @@ class Lane:
         if not self._open or not self._swept or self._parked is not None:
             return
         if self._rest is None or self._rest.not_before is None:
-            await self._board.say(self._ready)
+            slug, where = self._inbox.stores.trouble
+            await self._board.say(slug or self._ready, **where)
             return
         until = self._rest.not_before.isoformat(timespec="seconds").replace("+00:00", "Z")
         await self._board.say("resting", count=self._rest.refusals, code=self._rest.code, until=until)
@@ -358,9 +360,8 @@ class Lane:
         if whole and not self._swept_whole:
             await self._journal.swept(self._card.iccid)
             self._swept_whole = True
-        if not self._swept:
-            self._swept = True
-            await self._say_how_it_stands()
+        self._swept = True
+        await self._say_how_it_stands()
 
     async def _poll(self) -> None:
         """Signal and operator of an idle modem; also the sign of life that nothing else asks for."""
@@ -373,6 +374,7 @@ class Lane:
         if not await still_announces(self._link, self._profile, self._cnmi):
             raise FaultError("settings_lost")
         await self._board.learn(signal_dbm=dbm)
+        await self._inbox.look(self._profile)
         if self._claim is not None and self._claim.done():
             return  # a part waits
         name, technology = await operator(self._link, self._profile)

@@ -6,25 +6,25 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from modemfarm.at.events import Command, Unsolicited
-from modemfarm.at.replies import Stored, parse_cdsi, parse_cmti, parse_stored
-from modemfarm.errors import CmeError, CmsError, CommandError, NoAnswerError, StoreError
+from modemfarm.at.events import Unsolicited
+from modemfarm.at.replies import Stored, parse_cdsi, parse_cmti
+from modemfarm.errors import CommandError, NoAnswerError, StoreError
 from modemfarm.model import Received
 from modemfarm.modem.bringup import optional
 from modemfarm.modem.family import Profile
 from modemfarm.modem.journal import Journal
 from modemfarm.modem.link import Link
 from modemfarm.modem.settings import Clock
-from modemfarm.modem.storage import select
+from modemfarm.modem.stores import Stores
 
 log = logging.getLogger(__name__)
 
-_EMPTY_SLOT = frozenset({21, 22, 321})  # invalid index, not found (CME); invalid memory index (CMS)
+_OURS = frozenset({2, 3})  # a message we or somebody wrote there, not one that came (TS 27.005 §3.1, <stat>)
 _READS_AT_ONCE = 50  # announced messages read before a part may go out: a flood must not stop sending
-_STUCK_LIMIT = 500
+_PASSES = 300  # of one sweep: the largest stores hold 255, and some listings show one message a time
 _RETRY_S = 1.0
 _ACKNOWLEDGES = {"plain": "+CNMA", "one": "+CNMA=1", "zero": "+CNMA=0"}
 _NAMELESS_S = 10.0  # what comes before the card is known waits this long for its name
@@ -34,7 +34,7 @@ class Inbox:
     """One session's receiving side.
 
     Attributes:
-        memories: the memory in use first, then others to be read in a full sweep; () when +CPMS is refused.
+        stores: where messages lie.
         iccid, imei: whom what comes belongs to.
         sweep_due: a sweep is wanted out of turn.
         own_memory_of_another: the card changed in this modem: what lies in ME may be an earlier card's.
@@ -46,9 +46,7 @@ class Inbox:
         self._direct: deque[Received] = deque()
         self._direct_came = asyncio.Event()
         self._card_known = asyncio.Event()
-        self._stuck: set[tuple[str, int, str]] = set()  # slots that cannot be deleted, with what they hold
-        self._selected = ""
-        self.memories: tuple[str, ...] = ()
+        self.stores = Stores(link)
         self.iccid: str | None = None
         self.imei: str | None = None
         self.own_memory_of_another = False
@@ -81,6 +79,10 @@ class Inbox:
             return False
         self._news()
         return True
+
+    def brim(self) -> None:
+        """The modem says that a store is full; that it stays so is known and no news."""
+        self.sweep_due = self.sweep_due or not self.stores.full
 
     def belongs_to(self, iccid: str) -> None:
         """Whose modem this is, from now on; what came directly before is this card's too."""
@@ -140,7 +142,16 @@ class Inbox:
             # Forgotten first: once its slot is deleted, the same slot may be announced again for another message.
             del self._announced[memory, index]
             await self._fetch_one(profile, memory, index, report)
-        await self._back_to_first(profile)
+        await self.stores.back_to_first(profile)
+
+    async def look(self, profile: Profile) -> None:
+        """Ask how full the stores are; what came unannounced is swept next.
+
+        Raises:
+            FaultError: the modem forgot how it was set up.
+        """
+        await self.stores.look(profile)
+        self.sweep_due = self.sweep_due or bool(self.stores.due)
 
     async def sweep(self, profile: Profile, *, everywhere: bool, first: bool) -> bool:
         """Read the stores from end to end.
@@ -154,86 +165,117 @@ class Inbox:
         """
         self.sweep_due = False
         whole = True
-        for memory in (self.memories if everywhere else self.memories[:1]) or ("",):
+        stores = self.stores
+        first_memories = stores.memories[:1]
+        wanted = stores.memories if everywhere else (*first_memories, *(stores.due - {*first_memories, ""}))
+        for memory in wanted or ("",):
             try:
                 await self._sweep_one(profile, memory, first)
             except (CommandError, NoAnswerError) as error:
                 log.info("store %s could not be read: %s", memory or "in use", error)
-                whole = whole and memory not in self.memories[:1]
-        await self._back_to_first(profile)
+                stores.due.discard(memory)
+                whole = whole and memory not in first_memories
+        await stores.prefer_room(profile)
+        await stores.back_to_first(profile)
         return whole
 
     async def _sweep_one(self, profile: Profile, memory: str, first: bool) -> None:
-        total = await self._select(profile, memory, fresh=True)
-        for found in await self._list(profile, total):
-            if found.index is not None:
-                self._announced.pop((memory, found.index), None)
-                await self._keep(profile, found, memory, found.index, first=first, report=memory == "SR")
+        """Read, commit, delete, and read again: only an empty slot proves that it was emptied.
 
-    async def _list(self, profile: Profile, total: int | None) -> tuple[Stored, ...]:
-        if profile.list_method == "cmgl":
-            try:
-                return parse_stored(
-                    await self._link.command(Command("+CMGL=4", info=("+CMGL:",)), profile.timeouts.list)
-                )
-            except CommandError as error:
-                log.debug("no listing: %s", error)
-        found = []
-        for index in range((total or 0) + 1):  # some count from 0, some from 1
-            stored = await self._read(profile, index)
-            if stored is not None:
-                found.append(Stored(index, stored.status, stored.length, stored.pdu))
-        return tuple(found)
+        A listing that was cut short goes on where it ended; one that hides messages is replaced by reading each slot.
+        """
+        stores = self.stores
+        gone: dict[int, str] = {}
+        one_by_one = False
+        for number in range(_PASSES):
+            storage = await stores.select(profile, memory, fresh=True)
+            found = await stores.listed(profile, storage, one_by_one=one_by_one)
+            for index, pdu in gone.items():
+                if index in found and found[index].pdu == pdu and (memory, index) not in self._announced:
+                    stores.quarantine(memory, index, pdu, "it stays after OK")
+            hidden = stores.hides(memory, storage, len(found))
+            if (gone or (first and number == 0)) and not hidden:
+                await self._emptied_but(memory, found)
+            emptied = await self._empty(profile, memory, found, first=first)
+            if emptied is None:
+                return
+            gone = emptied
+            if hidden and not gone and not one_by_one:
+                one_by_one = True
+            elif not gone:
+                stores.stays(memory, storage, found)
+                return
+        self.sweep_due = True
+
+    async def _empty(
+        self, profile: Profile, memory: str, found: Mapping[int, Stored], *, first: bool
+    ) -> dict[int, str] | None:
+        """Commit all that lies there, then delete it: some modems delete the parts of a message together.
+
+        Returns:
+            The slots that the modem said to have emptied, with what lay there; None when the database is away.
+        """
+        stores = self.stores
+        kept = {}
+        for index, stored in found.items():
+            if stored.status in _OURS or stores.is_stuck(memory, index, stored.pdu):
+                continue
+            lay = (memory, index) not in self._announced  # what was announced just now is not what lay there before
+            self._announced.pop((memory, index), None)
+            received = self._received(
+                stored.pdu, memory=memory, index=index, first=first and lay, status_report=memory == "SR"
+            )
+            if not await self._commit(received):
+                self.sweep_due = True
+                return None
+            kept[index] = stored.pdu
+        return {index: pdu for index, pdu in kept.items() if await stores.delete(profile, memory, index, pdu)}
+
+    async def _emptied_but(self, memory: str, found: Iterable[int]) -> None:
+        if self.iccid is None:
+            return
+        try:
+            await self._journal.emptied_but(self.iccid, memory, sorted(found))
+        except StoreError as error:
+            log.debug("emptied slots are not noted: %s", error)
 
     async def _fetch_one(self, profile: Profile, memory: str, index: int, report: bool) -> None:
+        stores = self.stores
         try:
-            await self._select(profile, memory)
-            stored = await self._read(profile, index)
+            await stores.select(profile, memory)
+            stored = await stores.read(profile, index)
             if stored is None:  # wrong memory or index: choose the announced one anew and look once more
-                await self._select(profile, memory, fresh=True)
-                stored = await self._read(profile, index)
+                await stores.select(profile, memory, fresh=True)
+                stored = await stores.read(profile, index)
             if stored is None:
                 self.sweep_due = True
                 return
-            await self._keep(profile, stored, memory, index, first=False, report=report)
+            await self._keep(profile, stored, memory, index, report=report)
         except (CommandError, NoAnswerError) as error:
             log.info("announced message %s %d could not be read: %s", memory, index, error)
             self.sweep_due = True
             if isinstance(error, NoAnswerError):
                 raise
 
-    async def _read(self, profile: Profile, index: int) -> Stored | None:
-        try:
-            lines = await self._link.command(Command(f"+CMGR={index}", info=("+CMGR:",)), profile.timeouts.command)
-        except (CmsError, CmeError) as error:
-            if error.code in _EMPTY_SLOT:
-                return None
-            raise
-        return next(iter(parse_stored(lines)), None)
-
-    async def _keep(
-        self, profile: Profile, stored: Stored, memory: str, index: int, *, first: bool, report: bool
-    ) -> None:
-        """Commit one stored message, then delete its slot."""
-        slot = (memory, index, stored.pdu)
-        if slot in self._stuck:
+    async def _keep(self, profile: Profile, stored: Stored, memory: str, index: int, *, report: bool) -> None:
+        """Commit one stored message, delete its slot, and see that it is empty."""
+        stores, pdu = self.stores, stored.pdu
+        if stored.status in _OURS or stores.is_stuck(memory, index, pdu):
             return
-        received = self._received(stored.pdu, memory=memory, index=index, first=first, status_report=report)
-        if stored.status in {2, 3}:
-            return  # a message we or somebody wrote there, not one that came (TS 27.005 §3.1, <stat>)
-        if not await self._commit(received):
+        if not await self._commit(self._received(pdu, memory=memory, index=index, status_report=report)):
             self.sweep_due = True
             return
-        try:
-            await self._link.command(f"+CMGD={index}", profile.timeouts.command)
-        except CommandError as error:
-            log.warning("slot %s %d cannot be deleted: %s", memory, index, error)
-            if len(self._stuck) < _STUCK_LIMIT:
-                self._stuck.add(slot)
+        if not await stores.delete(profile, memory, index, pdu):
             return
-        if received.iccid is not None:
+        left = await stores.read(profile, index)
+        if left is not None and (memory, index) not in self._announced:
+            if left.pdu == pdu:
+                stores.quarantine(memory, index, pdu, "it stays after OK")
+                return
+            self.sweep_due = True  # another message, and not a word about it
+        if self.iccid is not None:
             try:
-                await self._journal.emptied(received.iccid, memory, index)
+                await self._journal.emptied(self.iccid, memory, index)
             except StoreError as error:
                 log.debug("an emptied slot is not noted: %s", error)
 
@@ -270,22 +312,3 @@ class Inbox:
             first_sweep=first,
             status_report=status_report,
         )
-
-    async def _select(self, profile: Profile, memory: str, *, fresh: bool = False) -> int | None:
-        if not memory or not self.memories or (memory == self._selected and not fresh):
-            return None
-        self._selected = ""
-        total = await select(self._link, profile, memory)
-        self._selected = memory
-        return total
-
-    async def _back_to_first(self, profile: Profile) -> None:
-        """Leave the memory in use selected, all three alike again."""
-        if not self.memories or self._selected == self.memories[0]:
-            return
-        try:
-            await select(self._link, profile, self.memories[0], profile.cpms_form)
-            self._selected = self.memories[0]
-        except CommandError as error:
-            log.info("memory %s cannot be chosen: %s", self.memories[0], error)
-            self._selected = ""

@@ -258,6 +258,9 @@ class _Journal:
     async def emptied(self, iccid: str, memory: str, index: int) -> None:
         pass
 
+    async def emptied_but(self, iccid: str, memory: str, slots: Sequence[int]) -> None:
+        pass
+
     async def swept(self, iccid: str) -> None:
         pass
 

@@ -156,7 +156,7 @@ class Session:
         await bringup.pdu_mode(self._link, self._profile)
         centre = await self._journal.centre(card.iccid)
         self._sender.centre = await fill_centre(self._link, self._profile, card, centre)
-        self._inbox.memories = await choose_memories(self._link, self._profile)
+        self._inbox.stores.memories = await choose_memories(self._link, self._profile)
         cnmi = await announce(self._link, self._profile)
         await turn_on(self._link, self._profile)
         await optional(self._link, "+CLIP=1", self._profile.timeouts.command)
@@ -363,7 +363,7 @@ class Session:
         elif says(event.line, self._urcs.network):
             news.network = True
         elif says(event.line, self._urcs.full):
-            self._inbox.sweep_due = True
+            self._inbox.brim()
         elif not says(event.line, self._urcs.power):
             return
         news.wake()

@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from modemfarm.at.events import Command
-from modemfarm.at.replies import parse_choices, parse_cnmi, parse_cpms
+from modemfarm.at.replies import Storage, parse_choices, parse_cnmi, parse_cpms
 from modemfarm.errors import CommandError, NoAnswerError
 from modemfarm.modem.bringup import is_not_ready, optional
 from modemfarm.modem.family import Profile
@@ -58,17 +58,17 @@ async def _set(link: Link, profile: Profile, name: str) -> bool:
     return False
 
 
-async def select(link: Link, profile: Profile, name: str, form: int = 1) -> int | None:
+async def select(link: Link, profile: Profile, name: str, form: int = 1) -> Storage | None:
     """Choose a memory: with one argument only for reading and deleting.
 
     Returns:
-        How many slots it has, where the modem says so.
+        How many slots it has and how many are used, where the modem says so.
     """
     text = ",".join([f'"{name}"'] * form)
     lines = await link.command(Command(f"+CPMS={text}", info=("+CPMS:",)), profile.timeouts.command)
     for line in lines:
         for storage in parse_cpms(line):
-            return storage.total
+            return storage
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -71,7 +72,7 @@ def keep(tx: Tx, raw: Raw) -> int:
 
 
 def is_known(tx: Tx, raw: Raw, *, plausible: bool) -> bool:
-    """Whether this very PDU was already read from this SIM within 48 h.
+    """Whether this very PDU was already read from this SIM: within 48 h, or from a slot not seen empty since.
 
     Args:
         plausible: its TP-SCTS tells it apart; otherwise only the same slot of the same memory does.
@@ -79,11 +80,12 @@ def is_known(tx: Tx, raw: Raw, *, plausible: bool) -> bool:
     same_sim = "iccid IS NULL" if raw.iccid is None else "iccid = :iccid"  # as the index has it
     if not plausible and raw.slot is None:
         return False
-    same_slot = "" if plausible else " AND memory = :memory AND slot = :slot"
+    same = "memory = :memory AND slot = :slot"
+    known = f"(at > :since OR ({same}))" if plausible else same
     return bool(
         tx.value(
             f"SELECT 1 FROM received WHERE pdu = :pdu AND {same_sim}"  # noqa: S608 # our own words
-            f" AND at > :since AND kind <> 'duplicate'{same_slot} LIMIT 1",
+            f" AND kind <> 'duplicate' AND {known} LIMIT 1",
             pdu=raw.pdu,
             iccid=raw.iccid,
             since=to_us(raw.at - SAME_WITHIN),
@@ -101,6 +103,20 @@ def slot_emptied(tx: Tx, iccid: str, memory: str, slot: int) -> None:
         memory=memory,
         slot=slot,
     )
+
+
+def emptied_but(tx: Tx, iccid: str, memory: str, slots: Sequence[int]) -> None:
+    """Every slot of a memory was seen empty, but these."""
+    lying = {
+        int(row["slot"])
+        for row in tx.all(
+            "SELECT DISTINCT slot FROM received WHERE iccid = :iccid AND memory = :memory AND slot IS NOT NULL",
+            iccid=iccid,
+            memory=memory,
+        )
+    }
+    for slot in lying - set(slots):
+        slot_emptied(tx, iccid, memory, slot)
 
 
 def join(tx: Tx, raw: Raw, received_id: int, *, old: bool, judge_at: datetime) -> tuple[int, bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -94,6 +94,7 @@ class FakeJournal:
     cards: list[SimSeen] = field(default_factory=list)
     swept_cards: list[str] = field(default_factory=list)
     emptied_slots: list[tuple[str, int]] = field(default_factory=list)
+    lying: dict[str, list[int]] = field(default_factory=dict)
     pins: list[bool] = field(default_factory=list)
     open_attempt: Pending | None = None
     pin: str | NoPin | None = None
@@ -194,6 +195,9 @@ class FakeJournal:
 
     async def emptied(self, iccid: str, memory: str, index: int) -> None:
         self.emptied_slots.append((memory, index))
+
+    async def emptied_but(self, iccid: str, memory: str, slots: Sequence[int]) -> None:
+        self.lying[memory] = list(slots)
 
     async def swept(self, iccid: str) -> None:
         self.swept_cards.append(iccid)

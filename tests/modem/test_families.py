@@ -111,7 +111,8 @@ def live(tmp_path: Path, family: str, loaded: Profiles) -> tuple[Did, str]:
         iccid = str(simulation.stats()["modems"][0]["iccid"])  # type: ignore[index]
         journal = FakeJournal(clock=clock)
         path = simulation.path(0)
-        supervisor = Supervisor(path, simulation, loaded, journal, ModemSettings(), clock)
+        unguarded = ModemSettings(poll_s=600)  # what was not announced is found later; here it shall be missed
+        supervisor = Supervisor(path, simulation, loaded, journal, unguarded, clock)
         simulation.unplug(0)
         simulation.replug(0)
         journal.add(*long_message())

@@ -330,3 +330,18 @@ def test_a_status_report_and_a_draft_are_no_messages(store: Store) -> None:
         draft = bytes.fromhex("0001000B813108108300F0000005E8329BFD06")
         assert get(tx, draft, memory="SM", index=1).kind == "undecodable"
         assert _inbound(tx) == []
+
+
+def test_a_message_that_stays_in_its_slot_is_never_a_new_one(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        pdu, odd = deliver_pdu("hello"), deliver_pdu("ok", at=BROKEN_CLOCK)
+        for index, text in ((3, pdu), (4, odd)):
+            assert get(tx, text, memory="SM", index=index).kind == "deliver"
+        inbox.emptied_but(tx, SIM, "SM", [3, 4])
+        inbox.emptied_but(tx, SIM, "ME", [])
+        for index, text in ((3, pdu), (4, odd)):
+            assert get(tx, text, memory="SM", index=index, at=after(90 * 86_400)).kind == "duplicate"
+        inbox.emptied_but(tx, SIM, "SM", [3])
+        assert get(tx, pdu, memory="SM", index=3, at=after(91 * 86_400)).kind == "duplicate"
+        assert get(tx, odd, memory="SM", index=4, at=after(91 * 86_400)).kind == "deliver"
