@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from modemfarm.model import MessageState, SimState
+from modemfarm.store import counters
 from modemfarm.store.charging import refund
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.events import record
@@ -182,6 +183,19 @@ def pauses(tx: Tx) -> list[Row]:
 def sim_pause(tx: Tx, iccid: str, now: datetime) -> bool:
     """A person pauses one SIM; False: no such SIM."""
     return set_state(tx, iccid, SimState.PAUSED, now, reason="paused_by_you")
+
+
+def sim_answer(tx: Tx, iccid: str, owner: str, month: datetime, word: str, now: datetime) -> bool:
+    """A person answers whether a SIM shall go on writing to more people this month; False: no such SIM.
+
+    Args:
+        word: ``go_on`` or ``pause``.
+    """
+    if tx.value("SELECT 1 FROM sims WHERE iccid = :iccid", iccid=iccid) is None:
+        return False
+    counters.answer(tx, owner, month, word, now)
+    record(tx, "sim.answered", now, subject=iccid, answer=word)
+    return sim_pause(tx, iccid, now) if word == "pause" else True
 
 
 def sim_resume(tx: Tx, iccid: str, now: datetime, *, cause: str = "") -> bool:

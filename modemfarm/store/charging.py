@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 
 from modemfarm.model import Plan
-from modemfarm.store.counters import charge, charge_person, month_start, people, used_since
+from modemfarm.store.counters import charge, charge_person, is_answered, month_start, people, used_since
 from modemfarm.store.engine import Tx, to_us
+from modemfarm.store.events import record
 
 
-def reserve(tx: Tx, part_id: int, message_id: int, recipient: str, owner: str, plan: Plan, day: datetime) -> bool:
+def reserve(
+    tx: Tx, part_id: int, message_id: int, recipient: str, owner: str, plan: Plan, day: datetime, now: datetime
+) -> bool:
     """Charge this part and every other part of its message that waits, where they are not charged to this day.
 
     Returns:
@@ -37,6 +40,8 @@ def reserve(tx: Tx, part_id: int, message_id: int, recipient: str, owner: str, p
         reached = charge_person(tx, owner, to_us(month), recipient, count)
         if reached is not None and plan.recipients_per_month is not None and reached > plan.recipients_per_month:
             return False
+        if reached is not None and reached == plan.ask_at_recipients and not is_answered(tx, owner, month):
+            record(tx, "sim.asked", now, subject=owner, people=reached)
     return True
 
 

@@ -198,6 +198,25 @@ def charge_person(tx: Tx, owner: str, month: int, recipient: str, parts: int) ->
     return charge(tx, owner, "people", month, -1)
 
 
+def is_answered(tx: Tx, owner: str, month: datetime) -> bool:
+    """Whether a person said this month what shall become of the many people that an owner writes to."""
+    return bool(
+        tx.value("SELECT 1 FROM plan_answers WHERE owner = :owner AND month = :month", owner=owner, month=to_us(month))
+    )
+
+
+def answer(tx: Tx, owner: str, month: datetime, word: str, now: datetime) -> None:
+    """Keep a person's answer (``go_on``, ``pause``) for the rest of this month."""
+    tx.run(
+        "INSERT INTO plan_answers (owner, month, answer, at) VALUES (:owner, :month, :word, :now)"
+        " ON CONFLICT (owner, month) DO UPDATE SET answer = excluded.answer, at = excluded.at",
+        owner=owner,
+        month=to_us(month),
+        word=word,
+        now=to_us(now),
+    )
+
+
 def known(tx: Tx, owner: str, month: datetime, recipients: Collection[str]) -> frozenset[str]:
     """Those of some people who are counted in this month already."""
     names = {f"r{place}": recipient for place, recipient in enumerate(recipients)}

@@ -56,6 +56,10 @@ def _fourth(tx: Tx) -> None:
         "CREATE TABLE IF NOT EXISTS plan_recipients (owner TEXT NOT NULL, month BIGINT NOT NULL,"
         " recipient TEXT NOT NULL, parts BIGINT NOT NULL, PRIMARY KEY (owner, month, recipient))"
     )
+    tx.run(
+        "CREATE TABLE IF NOT EXISTS plan_answers (owner TEXT NOT NULL, month BIGINT NOT NULL, answer TEXT NOT NULL,"
+        " at BIGINT NOT NULL, PRIMARY KEY (owner, month))"
+    )
     _add_column(tx, "modems", "temperature_c", "INTEGER")
     _add_column(tx, "modems", "voltage_mv", "INTEGER")
     _add_column(tx, "modems", "warning", "TEXT NOT NULL DEFAULT ''")

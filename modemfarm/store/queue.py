@@ -206,7 +206,7 @@ def _claim(tx: Tx, part: Candidate, lane: Lane, now: datetime) -> int | None:
     if part.charged_to != lane.owner or part.charged_day != to_us(lane.day):
         if part.charged_to is not None:
             refund(tx, part.part_id)
-        if not reserve(tx, part.part_id, part.message_id, part.recipient, lane.owner, lane.plan, lane.day):
+        if not reserve(tx, part.part_id, part.message_id, part.recipient, lane.owner, lane.plan, lane.day, now):
             return None
     tx.run(
         "UPDATE messages SET state = 'sending', reason = NULL, reason_params = NULL, next_at = NULL, iccid = :iccid,"

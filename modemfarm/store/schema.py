@@ -265,6 +265,16 @@ counters = Table(
     PrimaryKeyConstraint("owner", "period", "starts_at"),
 )
 
+plan_answers = Table(
+    "plan_answers",  # what a person said when asked whether a SIM shall write to still more people this month
+    meta,
+    Column("owner", Text, nullable=False),
+    Column("month", BigInteger, nullable=False),
+    Column("answer", Text, nullable=False),  # go_on pause
+    _us("at", null=False),
+    PrimaryKeyConstraint("owner", "month"),
+)
+
 plan_recipients = Table(
     "plan_recipients",  # whom an owner wrote to in a month of its plan
     meta,

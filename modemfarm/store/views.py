@@ -213,7 +213,8 @@ def _sim(tx: Tx, row: Row, terms: Terms, now: datetime | None) -> Shape:
     path = row["path"]
     here = {item["path"]: item for item in modems(tx) if item["state"] != "gone"}
     holder = here.get(path) if path and row["state"] != "absent" else None
-    return shapes.sim(row, terms, used, holder)
+    asks = plan.ask_at_recipients is not None and (used["recipients"] or 0) >= plan.ask_at_recipients
+    return shapes.sim(row, terms, used, holder) | {"asks": asks and not counters.is_answered(tx, owner, month)}
 
 
 def waiting_parts(tx: Tx) -> int:

@@ -51,6 +51,7 @@ class Tile:
     button: str
     href: str
     warning: tuple[str, str, str] | None = None
+    asks: int = 0  # so many people this month that a person is asked whether to go on
 
 
 def bars(signal_dbm: int | None) -> int | None:
@@ -118,6 +119,7 @@ def _modem_tile(number: int, modem: dict[str, Any], sim: dict[str, Any] | None, 
         button=button,
         href="/modems/" + quote(modem["id"].lstrip("/"), safe="/@:"),
         warning=warning(modem, words),
+        asks=sim["used"]["recipients"] if sim and sim["asks"] and sim["state"] == "active" else 0,
     )
 
 

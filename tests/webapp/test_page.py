@@ -3,13 +3,15 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
+from html import unescape
 
 import pytest
 
 from modemfarm import wording
 from modemfarm.errors import StoreError
-from modemfarm.model import PartState
-from modemfarm.store import devices, keys, suppress, views
+from modemfarm.model import CAUTIOUS, PartState
+from modemfarm.store import counters, devices, keys, sims, suppress, views
+from modemfarm.store.engine import to_us
 from modemfarm.webapp.server import serve
 from modemfarm.webapp.settings import WebSettings
 from tests.webapp.sample import ICCID, NOW, Sample
@@ -224,6 +226,23 @@ def test_a_parked_sim_is_resumed_on_its_tile(farm: Sample) -> None:
     sim = farm.store.look(views.sim, ICCID.format(1))
     assert sim is not None
     assert sim["state"] == "active"
+
+
+@pytest.mark.parametrize(("word", "state"), [("go_on", "active"), ("pause", "paused")])
+def test_the_page_asks_at_many_people_and_takes_the_answer(farm: Sample, word: str, state: str) -> None:
+    farm.modem(1)
+    iccid = ICCID.format(1)
+    month = counters.month_start(CAUTIOUS, NOW)
+    farm.store.run(counters.charge, iccid, "people", to_us(month), 150)
+    client = farm.person()
+    for lang in ("zh", "ru", "en"):
+        page = client.get(f"/?lang={lang}").get_data(as_text=True)
+        assert wording.say("page.asks_people", {"n": 150}, lang) in unescape(page)
+    token = form_token(page)
+    assert client.post(f"/sims/{iccid}/answer", data={"csrf": token, "answer": "perhaps"}).status_code == 404
+    assert client.post(f"/sims/{iccid}/answer", data={"csrf": token, "answer": word}).status_code == 303
+    assert "different people" not in client.get("/").get_data(as_text=True)
+    assert farm.store.look(sims.all_sims)[0]["state"] == state
 
 
 def test_a_chosen_language_stays(farm: Sample) -> None:
