@@ -48,6 +48,8 @@ def judge(
             return Label("sim_parked")
         if how is Presence.PAUSED:
             return Label("sim_paused")
+        if how is Presence.AWAY:
+            return Label("absent")
         return blocked.get(waiting.iccid, Label(None))
     if waiting.pinned is not None and names is not None and waiting.pinned not in names:
         return Label("no_sim")
@@ -91,7 +93,7 @@ class Labeller:
         ready = self._journal.ready()
         rows = await self._offload.bulk(actions.pauses)
         pauses = frozenset((row["scope"], row["value"]) for row in rows)
-        stands = {iccid: how for iccid, how in presence.items() if how in (Presence.PARKED, Presence.PAUSED)}
+        stands = {iccid: how for iccid, how in presence.items() if how is not Presence.HERE}
         names = self._journal.names()
         says = (pauses, ready, names, {iccid: _said_of(label) for iccid, label in blocked.items()}, stands)
         if says != self._said:

@@ -20,6 +20,7 @@ OURS = (
     "sim_rests",
     "paused",
     "no_sim",
+    "absent",
 )
 
 

@@ -30,6 +30,7 @@ def test_what_is_bound_waits_for_its_own_sim() -> None:
     assert judge(BOUND, {"A": LATE}, frozenset("AB"), HERE) == LATE
     assert judge(BOUND, {}, frozenset("B"), {"A": Presence.PARKED}) == Label("sim_parked")
     assert judge(BOUND, {}, frozenset("B"), {"A": Presence.PAUSED}) == Label("sim_paused")
+    assert judge(BOUND, {}, frozenset("B"), {"A": Presence.AWAY}) == Label("absent")
 
 
 def test_a_pause_of_everything_its_class_or_its_batch_is_said_first() -> None:
