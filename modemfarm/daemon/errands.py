@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError as Canceled
 from typing import Any
@@ -41,6 +43,12 @@ def shown(iccid: str, dialogue: Dialogue) -> dict[str, Any]:
 
 def _credit(iccid: str, credit: Credit) -> dict[str, Any]:
     return {"iccid": iccid, "balance": credit.amount, "currency": credit.currency, "text": credit.text}
+
+
+async def vitals(_asked: Mapping[str, Any], _who: str) -> object:
+    """`vitals` of control.sock: counts that must not grow for ever, taken after a collection of garbage."""
+    gc.collect()
+    return {"tasks": len(asyncio.all_tasks()), "threads": threading.active_count(), "objects": len(gc.get_objects())}
 
 
 class Errands:

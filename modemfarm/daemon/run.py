@@ -23,7 +23,7 @@ from modemfarm.daemon.alarm import build_alarm
 from modemfarm.daemon.control import ControlServer
 from modemfarm.daemon.demo import SimulatedNetwork
 from modemfarm.daemon.devices import Devices
-from modemfarm.daemon.errands import Errands
+from modemfarm.daemon.errands import Errands, vitals
 from modemfarm.daemon.lease import enter
 from modemfarm.daemon.lock import StateLock
 from modemfarm.daemon.notify import feed_watchdog, notify
@@ -173,6 +173,7 @@ class Daemon:
         asked = {
             "ussd": self._errands.ussd,
             "balance": self._errands.balance,
+            "vitals": vitals,
             "alerts_test": self._errands.try_alerts,
         }
         self._control = ControlServer(config.state_dir, self._fleet.supervisors, self._offload, now, asked)
