@@ -253,3 +253,11 @@ def test_what_a_farm_wide_pause_stops_is_claimed_again_after_it(store: Store) ->
         assert (message(tx, number)["state"], counted(tx)) == ("held", {})
         actions.resume(tx, "all", "", NOW)
         assert submit(tx)[0].message_id == number
+
+
+def test_a_message_costs_what_the_plan_of_its_sim_says(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        number = add(tx)
+        take(tx, plan=Plan("p", price_per_part=0.1, currency="CNY"))
+        assert (message(tx, number)["price"], message(tx, number)["currency"]) == (0.1, "CNY")
