@@ -17,7 +17,7 @@ from modemfarm.cli.pin import release, set_pin, typed_pin
 from modemfarm.cli.trials import identify, test_
 from modemfarm.config import kinds
 from modemfarm.model import normal_iccid
-from modemfarm.store import actions, admin, views
+from modemfarm.store import actions, admin, sim_facts, views
 
 _COLUMNS = (
     ("iccid", "SIM"),
@@ -27,6 +27,7 @@ _COLUMNS = (
     ("why", "WHY"),
     ("plan", "PLAN"),
     ("today", "TODAY"),
+    ("people", "PEOPLE"),
     ("modem", "MODEM"),
 )
 _FOR_NONE = ""  # what takes a word back
@@ -55,18 +56,22 @@ def list_(farm: Farm, as_json: bool) -> None:
         emit({"data": found, "next": None})
         return
     told = words(farm.environ)
-    rows = []
-    for item in found:
-        limit = item["limits"]["day"]
-        used = item["used"]["day"] or 0
-        rows.append(
-            {
-                **item,
-                "why": told.sim(f"sim.{item['reason']}", item.get("reason_params")) if item["reason"] else None,
-                "today": f"{used}/{limit}" if limit else str(used),
-            }
-        )
+    rows = [
+        {
+            **item,
+            "why": told.sim(f"sim.{item['reason']}", item.get("reason_params")) if item["reason"] else None,
+            "today": _of(item["used"]["day"] or 0, item["limits"]["day"]),
+            "people": _of(item["used"]["recipients"], item["limits"]["recipients"]),
+        }
+        for item in found
+    ]
     table(_COLUMNS, rows, wide="why")
+
+
+def _of(used: int | None, limit: int | None) -> str | None:
+    if used is None:
+        return None
+    return f"{used}/{limit}" if limit else str(used)
 
 
 @sims.command()
@@ -148,13 +153,9 @@ def _set_words(farm: Farm, iccid: str, tags: tuple[str, ...], given: dict[str, s
         after = views.sim(tx, known, terms=farm.config.terms, now=now())
         if after is None:
             raise NotThereError(f"there is no SIM {known}")
-        if after["account"]:
-            for other in views.sims(tx, terms=farm.config.terms, now=now()):
-                if other["account"] == after["account"] and other["plan"] != after["plan"]:
-                    what = (
-                        f"{other['iccid']} of account {after['account']} has plan {other['plan']}, not {after['plan']}"
-                    )
-                    raise CliError(f"{what}: SIMs of one account share one", Exit.USAGE)
+        wrong = sim_facts.clash(tx, known, farm.config.terms)
+        if wrong:
+            raise CliError(wrong, Exit.USAGE)
     farm.committed(store)
     if as_json:
         emit(after)
@@ -186,6 +187,22 @@ def resume(farm: Farm, sim: str, as_json: bool) -> None:
     """Send again with a SIM that was paused or parked."""
     store = farm.store()
     store.run(actions.sim_resume, _one(farm, sim)["iccid"], now())
+    farm.committed(store)
+    _tell(farm, sim, as_json=as_json)
+
+
+@sims.command()
+@click.argument("sim")
+@click.argument("word", metavar="go-on|pause", type=click.Choice([word.replace("_", "-") for word in actions.ANSWERS]))
+@json_option
+@pass_farm
+def answer(farm: Farm, sim: str, word: str, as_json: bool) -> None:
+    """Say whether a SIM shall go on writing to still more people this month."""
+    found = _one(farm, sim)
+    if not found["asks"]:
+        raise CliError(f"{found['iccid']} asks nothing", Exit.USAGE)
+    store = farm.store()
+    store.run(actions.sim_answer, found["iccid"], farm.config.terms, word.replace("-", "_"), now())
     farm.committed(store)
     _tell(farm, sim, as_json=as_json)
 

@@ -11,9 +11,11 @@ from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.events import record
 from modemfarm.store.labels import let_go
 from modemfarm.store.messages import refresh
+from modemfarm.store.shapes import Terms
 from modemfarm.store.sims import set_state
 
 CHUNK = 2000
+ANSWERS = ("go_on", "pause")  # to the question whether a SIM shall write to still more people this month
 
 
 def cancel(tx: Tx, message_id: int, now: datetime, *, who: str = "", reason: str = "canceled") -> MessageState | None:
@@ -185,15 +187,16 @@ def sim_pause(tx: Tx, iccid: str, now: datetime) -> bool:
     return set_state(tx, iccid, SimState.PAUSED, now, reason="paused_by_you")
 
 
-def sim_answer(tx: Tx, iccid: str, owner: str, month: datetime, word: str, now: datetime) -> bool:
+def sim_answer(tx: Tx, iccid: str, terms: Terms, word: str, now: datetime) -> bool:
     """A person answers whether a SIM shall go on writing to more people this month; False: no such SIM.
 
     Args:
-        word: ``go_on`` or ``pause``.
+        word: of ANSWERS.
     """
-    if tx.value("SELECT 1 FROM sims WHERE iccid = :iccid", iccid=iccid) is None:
+    row = tx.one("SELECT * FROM sims WHERE iccid = :iccid", iccid=iccid)
+    if row is None:
         return False
-    counters.answer(tx, owner, month, word, now)
+    counters.answer(tx, terms.owner(row), counters.month_start(terms.plan(row), now), word, now)
     record(tx, "sim.answered", now, subject=iccid, answer=word)
     return sim_pause(tx, iccid, now) if word == "pause" else True
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modemfarm.store import shapes
-from modemfarm.store.engine import Tx
+from modemfarm.store.engine import Row, Tx
 
 SETTABLE = ("label", "plan", "account", "number", "tags", "expires")
 
@@ -23,6 +23,20 @@ def change(tx: Tx, iccid: str, given: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} is none of {', '.join(SETTABLE)}")
         stored = json.dumps(value, ensure_ascii=False) if name == "tags" and value is not None else value
         tx.run(f"UPDATE sims SET {name} = :value WHERE iccid = :iccid", value=stored, iccid=iccid)  # noqa: S608
+
+
+def clash(tx: Tx, iccid: str, terms: shapes.Terms) -> str | None:
+    """What is wrong with a SIM's account: another SIM of it has another plan; None: nothing."""
+    rows: dict[str, Row] = {name: {"iccid": name, "account": None, "plan": None} for name in terms.sims}
+    rows |= {row["iccid"]: row for row in tx.all("SELECT * FROM sims ORDER BY iccid")}
+    one = rows.get(iccid)
+    if one is None or (owner := terms.owner(one)) == iccid:
+        return None
+    for other in rows.values():
+        if terms.owner(other) == owner and terms.plan(other) != terms.plan(one):
+            names = (owner.removeprefix("account:"), terms.plan(other).name, terms.plan(one).name)
+            return "{} of account {} has plan {}, not {}: SIMs of one account share one".format(other["iccid"], *names)
+    return None
 
 
 def why_parked(tx: Tx, iccid: str | None, most: int = 5) -> list[tuple[int, int, str, dict[str, Any]]]:

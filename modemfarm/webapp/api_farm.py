@@ -16,7 +16,7 @@ from modemfarm.store.pins import Card
 from modemfarm.webapp import asking, forecast, pins, trials
 from modemfarm.webapp.access import deps, needs
 from modemfarm.webapp.api_messages import taken
-from modemfarm.webapp.bodies import EmptyBody, PauseBody, SimBody, SuppressionBody, UssdBody, body
+from modemfarm.webapp.bodies import AnswerBody, EmptyBody, PauseBody, SimBody, SuppressionBody, UssdBody, body
 from modemfarm.webapp.language import words
 from modemfarm.webapp.numbers import number_of, typed
 from modemfarm.webapp.problems import Problem, not_found
@@ -165,6 +165,9 @@ def change_sim(iccid: str) -> Response:
     def work(tx: Tx) -> Answer:
         found = _farm_sim(tx, iccid)
         sim_facts.change(tx, found, given)
+        wrong = sim_facts.clash(tx, found, farm.terms) if given.keys() & {"plan", "account"} else None
+        if wrong:
+            raise Problem(409, "conflict", f"{wrong}.", code="account_plan")
         return 200, views.sim(tx, found, terms=farm.terms, now=farm.clock.now()) or {}
 
     return reply(*write(work))
@@ -188,6 +191,22 @@ def sim_switch(iccid: str, what: str) -> Response:
     def work(tx: Tx) -> Answer:
         found = _farm_sim(tx, iccid)
         change(tx, found, farm.clock.now())
+        return 200, views.sim(tx, found, terms=farm.terms, now=farm.clock.now()) or {}
+
+    return reply(*write(work))
+
+
+@routes.post("/sims/<iccid>/answer")
+@needs("modems")
+def sim_answer(iccid: str) -> Response:
+    word = body(AnswerBody).answer
+    farm = deps()
+
+    def work(tx: Tx) -> Answer:
+        found = _farm_sim(tx, iccid)
+        if not (views.sim(tx, found, terms=farm.terms, now=farm.clock.now()) or {})["asks"]:
+            raise Problem(409, "conflict", f"SIM {found} asks nothing.", code="not_asked")
+        actions.sim_answer(tx, found, farm.terms, word, farm.clock.now())
         return 200, views.sim(tx, found, terms=farm.terms, now=farm.clock.now()) or {}
 
     return reply(*write(work))

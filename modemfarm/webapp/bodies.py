@@ -164,6 +164,12 @@ class SimBody(Body):
     pin: Word | None = None
 
 
+class AnswerBody(Body):
+    """`POST /v1/sims/{iccid}/answer`: whether it shall write to still more people this month."""
+
+    answer: Literal["go_on", "pause"]
+
+
 class PinBody(Body):
     """`PATCH /v1/modems/{key}`: the PIN of the card in it; null forgets it."""
 

@@ -13,7 +13,6 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 from modemfarm import wording
 from modemfarm.errors import ModemfarmError, StoreError
 from modemfarm.store import actions, devices, epoch, keys, sims, unread, views
-from modemfarm.store.counters import month_start
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import access, forecast
 from modemfarm.webapp.access import COOKIE, check_form, csrf_token, deps
@@ -205,12 +204,8 @@ def sim_answer(iccid: str) -> Response:
     """What a person says to the question about many people."""
     farm = deps()
     word = request.form.get("answer", "")
-    rows = [row for row in farm.store.look(sims.all_sims) if row["iccid"] == iccid]
-    if not rows or word not in {"go_on", "pause"}:
+    if word not in actions.ANSWERS or not write(actions.sim_answer, iccid, farm.terms, word, farm.clock.now()):
         raise not_found(f"SIM {iccid}")
-    now = farm.clock.now()
-    month = month_start(farm.terms.plan(rows[0]), now)
-    write(actions.sim_answer, iccid, farm.terms.owner(rows[0]), month, word, now)
     return back()
 
 

@@ -5,12 +5,13 @@ import os
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from modemfarm.model import MessageState, PartState
-from modemfarm.store import hosts, suppress, views
+from modemfarm.model import CAUTIOUS, MessageState, PartState
+from modemfarm.store import counters, hosts, suppress, views
 from modemfarm.store.engine import Tx, to_us
 from modemfarm.store.messages import refresh
 from modemfarm.store.wake import listen
@@ -301,3 +302,18 @@ def test_how_a_person_opted_out_is_also_called_the_channel(farm: FarmAt) -> None
     assert farm("suppress", "add", "13800138000", "--channel", "phone").code == 0
     assert farm("suppress", "list", "--json").json["data"][0]["source"] == "phone"
     assert farm("suppress", "add", "13800138000", "--channel", "pigeon").code == 2
+
+
+def test_the_question_at_many_people_is_answered(farm: FarmAt) -> None:
+    iccid = "8986001234567890123"
+    assert farm("sims", "set", iccid, "--label", "front").code == 0
+    assert farm("sims", "answer", "front", "go-on").code == 2
+    month = counters.month_start(replace(CAUTIOUS, zone="Asia/Shanghai"), NOW)
+    farm.write(counters.charge, iccid, "people", to_us(month), 153)
+    listed = farm("sims", "list")
+    assert "PEOPLE" in listed.out
+    assert " 153 " in listed.out
+    assert "recipients=153" in farm("sims", "show", "front").out
+    assert farm("sims", "answer", "front", "perhaps").code == 2
+    assert farm("sims", "answer", "front", "pause", "--json").json["state"] == "paused"
+    assert farm("sims", "answer", "front", "go-on").code == 2
