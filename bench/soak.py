@@ -1,4 +1,4 @@
-"""`python -m bench.soak`: kill -9 at every named moment, many times, and the fuzzer; writes bench/soak-report.md."""
+"""`python -m bench.soak`: kill -9 at every named moment, the fuzzer, modems plugged; writes bench/soak-report.md."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.plugging import plugging
 from tests.e2e.farm import RealFarm
 from tests.e2e.kills import MOMENTS, Ledger, Part, check, kill_once
 
 REPORT = Path(__file__).parent / "soak-report.md"
 FUZZER = Path(__file__).parents[1] / "tests" / "fuzz" / "fuzz_gsm.py"
+PLUGGING = "## Modems pulled out and put in again"
 NTH_MOST = 12  # a kill comes at the 1st to 12th such moment
 
 
@@ -133,6 +135,24 @@ def page(found: dict[Setting, Fates], fuzzed: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def plugged(modems: int, seconds: float, seed: int) -> str:
+    """Plug modems out and in; the report's last section.
+
+    Raises:
+        AssertionError: one did not come back, or too late, or something leaks.
+    """
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+        found = plugging(Path(folder), modems, seconds, seed)
+    print(*found.told(), sep="\n", file=sys.stderr)
+    assert not found.wrong(), found.wrong()
+    words = [
+        "",
+        "At random and under new names (`bench/plugging.py`). No descriptor, thread, task or memory leaked.",
+        "",
+    ]
+    return "\n".join([PLUGGING, *words, *(f"- {line}" for line in found.told())]) + "\n"
+
+
 def fuzz(seconds: int) -> str:
     """Run the codec's fuzzer; what it said last.
 
@@ -149,18 +169,27 @@ def fuzz(seconds: int) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Kill modemfarm many times and fuzz its codec.")
+    parser = argparse.ArgumentParser(description="Kill modemfarm many times, fuzz its codec, pull its modems out.")
     parser.add_argument("--rounds", type=int, default=2, help="kills at each moment in each of the four farms")
     parser.add_argument("--fuzz-seconds", type=int, default=300)
+    parser.add_argument("--plug-modems", type=int, default=64)
+    parser.add_argument("--plug-seconds", type=float, default=600)
+    parser.add_argument("--only", choices=["plugging"], help="run and rewrite this part of the report alone")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=REPORT)
     asked = parser.parse_args(arguments)
+    if asked.only:
+        others = asked.out.read_text("utf-8").partition(PLUGGING)[0].rstrip("\n")
+        section = plugged(asked.plug_modems, asked.plug_seconds, asked.seed)
+        asked.out.write_text(f"{others}\n\n{section}", "utf-8")
+        return 0
     found: dict[Setting, Fates] = {}
     for number, setting in enumerate(SETTINGS):
         with tempfile.TemporaryDirectory(prefix="soak-") as folder:
             found[setting] = soak(setting, asked.rounds, Path(folder), asked.seed + number)
         print(f"{setting.title}: {found[setting].seconds:.0f} s", file=sys.stderr)
     text = page(found, fuzz(asked.fuzz_seconds) if asked.fuzz_seconds else "not run")
+    text += "\n" + plugged(asked.plug_modems, asked.plug_seconds, asked.seed)
     asked.out.write_text(text, "utf-8")
     print(text)
     return 0

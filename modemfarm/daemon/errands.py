@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError as Canceled
 from typing import Any
@@ -48,7 +49,8 @@ def _credit(iccid: str, credit: Credit) -> dict[str, Any]:
 async def vitals(_asked: Mapping[str, Any], _who: str) -> object:
     """`vitals` of control.sock: counts that must not grow for ever, taken after a collection of garbage."""
     gc.collect()
-    return {"tasks": len(asyncio.all_tasks()), "threads": threading.active_count(), "objects": len(gc.get_objects())}
+    threads = Counter(thread.name.rstrip("-_0123456789") for thread in threading.enumerate())
+    return {"tasks": len(asyncio.all_tasks()), "threads": threads, "objects": len(gc.get_objects())}
 
 
 class Errands:

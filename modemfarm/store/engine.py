@@ -29,6 +29,7 @@ T = TypeVar("T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
+POOLED = 4  # connections that each of the two pools of a SQLite file keeps open
 WAL_PAGES = 8192  # 32 MB: a commit moves the log only where the daemon's own checkpoints do not keep it shorter
 _DAMAGE = ("malformed", "file is not a database")  # SQLITE_CORRUPT, SQLITE_NOTADB
 _MADE_WITHIN_S = 1.0  # another process between making the file and its first page
@@ -169,7 +170,7 @@ class Store:
                         "tcp_user_timeout": 15000,
                     },
                 )
-            engine = create_engine(self.url, poolclass=QueuePool, pool_size=4, max_overflow=60)
+            engine = create_engine(self.url, poolclass=QueuePool, pool_size=POOLED, max_overflow=60)
         except (SQLAlchemyError, ImportError) as error:
             raise StoreError(f"cannot use {self.url.render_as_string()}: {error}") from error
 

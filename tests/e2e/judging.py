@@ -38,6 +38,22 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in whole.splitlines()]
 
 
+class Tail:
+    """An smsc.jsonl read on from where the last look ended."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._at = path, 0
+
+    def new(self, event: str) -> list[dict[str, Any]]:
+        """The whole lines of one event that were not seen yet."""
+        with self._path.open("rb") as file:
+            file.seek(self._at)
+            whole, newline, _ = file.read().rpartition(b"\n")
+        self._at += len(whole) + len(newline)
+        mark = f'"event": "{event}"'.encode()
+        return [json.loads(line) for line in whole.splitlines() if mark in line]
+
+
 def judge(lines: Iterable[Line], wanted: Iterable[Text]) -> Verdict:
     """Join the submissions that the network took and compare them with what was wanted."""
     whole: Counter[Text] = Counter()
