@@ -61,7 +61,7 @@ class Personality:
         iccid_kind: ``run`` (``AT+CCID``) or ``read`` (``AT^ICCID?``).
         iccid_prefix: what stands before the digits in the answer; "" where the prefix is missing.
         cpin_says_ok: False where ``+CPIN: READY`` ends without OK.
-        pin_counter: command and reply.
+        pin_counter: command and reply; "" where there is none.
         pin_settles_s: after a right PIN the SIM is busy for so long.
         cpms_offered: answer to ``AT+CPMS=?`` after the prefix, malformed where the modem's is.
         cpms_memories: how many memories +CPMS shows and sets; 2 or 3.

@@ -138,7 +138,7 @@ async def test_a_pin_is_typed_not_given_as_an_argument_and_stays_nowhere(
     farm: FarmAt, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    port = ScriptedPort({f'AT+CPIN="{PIN}"': f'AT+CPIN="{PIN}"|+CME ERROR: 16'})
+    port = ScriptedPort({"AT+CMGF=0": "AT+CMGF=0|OK", f'AT+CPIN="{PIN}"': f'AT+CPIN="{PIN}"|+CME ERROR: 16'})  # echoes
     async with running(farm, port, ScriptedPort()) as on:
         refused = await on.cli("modems", "console", IMEI, f'AT+CPIN="{PIN}"', "--force")
         assert refused.code == 2

@@ -87,6 +87,7 @@ NEOWAY = Personality(
     sim_insert="restart",  # M590E wants the SIM at power-on [CD, GA]
     restart=frozenset({"+CFUN=1,1", "+CFUN=15"}),
     power_off={"+CPWROFF": ""},
+    pin_counter=("", ""),  # no command is known
     ussd="charset",
     vendor={"$MYSYSINFO": "$MYSYSINFO: 2,01", "+CBC": "+CBC: 0,95,{mv}"},
 )
@@ -110,6 +111,7 @@ A9 = Personality(
     chatter=('+CIEV: "MESSAGE",1', "+CIEV: service, 1"),
     restart=frozenset({"+CFUN=1,1", "+RST=1"}),  # +RST=1 unverified
     power_off={"+CPOF": ""},
+    pin_counter=("", ""),  # no command is known
     ussd="charset",
 )
 
