@@ -6,23 +6,23 @@ A keyword counts as such only when it is the whole message; inside a longer text
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, Literal
 
 from modemfarm.errors import ConfigError
+from modemfarm.policy.folding import normalise, squeeze
+from modemfarm.policy.phrases import Phrases, of_language
+from modemfarm.policy.slips import Slips
 
 Tier = Literal["exact", "probable", "advertised_only", "opt_in", "help", "none"]
 
 _LONGEST_EXACT = 64  # characters without spaces; more is a text, not a keyword
 _STEPS = 6  # polite words taken off one message
+_KNOWN = {"checked_on", "opt_out", "opt_in", "help", "advertised", "polite", "mistyped", "typos", "refusal"}
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
-
-_LATIN, _CYRILLIC = "abcehkmoptxy", "авсенкмортху"  # letters whose capitals look alike, in one order
-_TO_CYRILLIC = str.maketrans(_LATIN, _CYRILLIC)
-_TO_LATIN = str.maketrans(_CYRILLIC, _LATIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,57 +32,14 @@ class Verdict:
     Attributes:
         keyword: as the data write it; None with tier ``none``.
         rule: ``whole``, ``polite`` (words around it taken off), ``repeated`` (several keywords and nothing else),
-            ``advertised``, ``token`` or ``typo`` (inside a longer text); None with tier ``none``.
+            ``advertised``, ``token``, ``typo`` or ``layout`` (keys of another keyboard layout) inside a longer text,
+            ``mistyped`` (a known slip as the whole message), ``phrase`` (own words, which are the keyword then);
+            None with tier ``none``.
     """
 
     tier: Tier
     keyword: str | None = None
     rule: str | None = None
-
-
-def normalise(text: str) -> str:
-    """A text as keywords are compared: folded, without accents on Latin letters, words between single blanks.
-
-    Full-width forms become ASCII (NFKC), invisible characters vanish, punctuation and emoji separate words;
-    й keeps its breve, since only Latin letters lose their marks. A word of Latin and Cyrillic letters that look alike,
-    as a phone that lacks some of either writes it, becomes one of a single script.
-    """
-    kept: list[str] = []
-    latin = False
-    for char in unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text)):
-        category = unicodedata.category(char)
-        if category[0] == "M":
-            if latin or char in "\ufe0e\ufe0f" or category == "Me":
-                continue
-            kept.append(char)
-            continue
-        if category[0] == "C" and not char.isspace():
-            continue  # it vanishes: what stands before it and behind it are neighbours
-        latin = category[0] == "L" and unicodedata.name(char, "").startswith("LATIN ")
-        if char.isspace() or category[0] in "PSZ":
-            kept.append(" ")
-        else:
-            kept.append(char)
-    folded = unicodedata.normalize("NFC", "".join(kept)).casefold()
-    # Folding can bring marks back: Turkish dotted I becomes i and a dot above.
-    return " ".join(_one_script(word) for word in folded.replace("i\u0307", "i").split())
-
-
-def _one_script(word: str) -> str:
-    """A folded word whose Latin and Cyrillic letters are one script's, where their capitals look alike."""
-    latin = {char for char in word if "a" <= char <= "z"}
-    cyrillic = {char for char in word if "\u0400" <= char <= "\u04ff"}
-    if not latin or not cyrillic or not word.isalnum():
-        return word
-    if latin <= set(_LATIN):
-        return word.translate(_TO_CYRILLIC)
-    if cyrillic <= set(_CYRILLIC):
-        return word.translate(_TO_LATIN)
-    return word
-
-
-def _squeeze(text: str) -> str:
-    return normalise(text).replace(" ", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +50,11 @@ class Keywords:
     opt_in: Mapping[str, str]
     help: Mapping[str, str]
     advertised: Mapping[str, str]
-    advertised_in: frozenset[str]
+    advertised_in: Mapping[str, Mapping[str, str]]
     before: tuple[str, ...]
     after: tuple[str, ...]
-    typos: Mapping[str, str]
+    slips: Slips
+    refusals: tuple[Phrases, ...]
 
     @classmethod
     def from_mapping(cls, data: Mapping[str, Any], file: str = "optout.toml") -> Keywords:
@@ -105,10 +63,9 @@ class Keywords:
         Raises:
             ConfigError: a key is missing or unknown, a keyword is no text, or one word has two meanings.
         """
-        known = {"checked_on", "opt_out", "opt_in", "help", "advertised", "polite", "typos"}
         for key in data:
-            if key not in known:
-                raise ConfigError(file, key, f"unknown key; known are {', '.join(sorted(known))}")
+            if key not in _KNOWN:
+                raise ConfigError(file, key, f"unknown key; known are {', '.join(sorted(_KNOWN))}")
         lists = {tier: _by_language(file, tier, data.get(tier)) for tier in ("opt_out", "opt_in", "help")}
         advertised = _words(file, "advertised.tokens", _inner(file, data, "advertised", "tokens"))
         seen: dict[str, str] = {}
@@ -119,25 +76,42 @@ class Keywords:
         return cls(
             **lists,
             advertised=advertised,
-            advertised_in=frozenset(
-                _words(file, "advertised.countries", _inner(file, data, "advertised", "countries")).values()
-            ),
+            advertised_in=_by_country(file, _inner(file, data, "advertised", "countries")),
             before=_polite(file, data, "before"),
             after=_polite(file, data, "after"),
-            typos=_words(file, "typos.words", _inner(file, data, "typos", "words")),
+            slips=Slips.of(
+                _words(file, "typos.words", _inner(file, data, "typos", "words")),
+                _by_language(file, "mistyped", data.get("mistyped")),
+                lists["opt_out"],
+            ),
+            refusals=tuple(
+                of_language(file, language, table) for language, table in _table(file, data, "refusal").items()
+            ),
         )
 
 
-def _inner(file: str, data: Mapping[str, Any], table: str, key: str) -> object:
-    value = data.get(table)
+def _table(file: str, data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = data.get(key)
     if not isinstance(value, Mapping):
-        raise ConfigError(file, table, f"a table is expected, not {value!r}")
-    return value.get(key)
+        raise ConfigError(file, key, f"a table is expected, not {value!r}")
+    return value
+
+
+def _by_country(file: str, value: object) -> Mapping[str, Mapping[str, str]]:
+    if not isinstance(value, Mapping):
+        raise ConfigError(file, "advertised.countries", f"a table of countries is expected, not {value!r}")
+    found = {str(country): _words(file, f"advertised.countries.{country}", words) for country, words in value.items()}
+    return MappingProxyType(found)
+
+
+def _inner(file: str, data: Mapping[str, Any], table: str, key: str) -> object:
+    return _table(file, data, table).get(key)
 
 
 def _polite(file: str, data: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    words = _words(file, f"polite.{key}", _inner(file, data, "polite", key))
-    return tuple(sorted((normalise(word) for word in words.values()), key=len, reverse=True))
+    written: Any = _inner(file, data, "polite", key)
+    _words(file, f"polite.{key}", written)
+    return tuple(sorted({normalise(word) for word in written}, key=len, reverse=True))
 
 
 def _by_language(file: str, tier: str, value: object) -> dict[str, str]:
@@ -155,9 +129,9 @@ def _words(file: str, key: str, value: object) -> dict[str, str]:
         raise ConfigError(file, key, f"an array of keywords is expected, not {value!r}")
     found: dict[str, str] = {}
     for at, word in enumerate(value):
-        if not isinstance(word, str) or not _squeeze(word):
+        if not isinstance(word, str) or not squeeze(word):
             raise ConfigError(file, f"{key}[{at}]", f"a keyword is expected, not {word!r}")
-        found[_squeeze(word)] = word
+        found[squeeze(word)] = word
     return found
 
 
@@ -181,11 +155,11 @@ def verdict(text: str, keywords: Keywords, *, country: str | None = None, advert
                 return Verdict(tier, known[joined], "polite" if at else "whole")
             if repeated := _segmented(joined, known):
                 return Verdict(tier, known[repeated], "repeated")
+    here = {**keywords.advertised, **keywords.advertised_in.get((country or "").upper(), {})}
     for variant in _without_polite(words, keywords):
-        token = keywords.advertised.get(variant.replace(" ", ""))
+        token = here.get(variant.replace(" ", ""))
         if token is not None:
-            offered = {_squeeze(item) for item in advertised}
-            told = (country or "").upper() in keywords.advertised_in and _squeeze(token) in offered
+            told = squeeze(token) in {squeeze(item) for item in advertised}
             return Verdict("exact" if told else "advertised_only", token, "advertised")
     return _probable(words, keywords)
 
@@ -232,6 +206,11 @@ def _segmented(joined: str, known: Mapping[str, str]) -> str | None:
 
 
 def _probable(words: str, keywords: Keywords) -> Verdict:
+    for variant in _without_polite(words, keywords):
+        joined = variant.replace(" ", "")
+        slip = keywords.slips.of_whole(joined) if len(joined) <= _LONGEST_EXACT else None
+        if slip is not None:
+            return Verdict("probable", slip, "mistyped")
     tokens = words.split()
     pairs = [left + right for left, right in pairwise(tokens)]
     for token in (*tokens, *pairs):
@@ -242,19 +221,9 @@ def _probable(words: str, keywords: Keywords) -> Verdict:
         if _CJK.match(word) and word in joined:
             return Verdict("probable", spelling, "token")
     for token in tokens:
-        for word, spelling in keywords.typos.items():
-            if _is_typo(token, word):
-                return Verdict("probable", spelling, "typo")
+        if (slipped := keywords.slips.of_token(token)) is not None:
+            return Verdict("probable", *slipped)
+    for language in keywords.refusals:
+        if (found := language.find(words)) is not None:
+            return Verdict("probable", found, "phrase")
     return Verdict("none")
-
-
-def _is_typo(token: str, word: str) -> bool:
-    if _once(token) == _once(word):
-        return True
-    return len(token) == len(word) and any(
-        token == word[:at] + word[at + 1] + word[at] + word[at + 2 :] for at in range(len(word) - 1)
-    )
-
-
-def _once(word: str) -> str:
-    return re.sub(r"(.)\1+", r"\1", word)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import csv
 import json
 import tomllib
 from pathlib import Path
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 from modemfarm.cli.suppress_test import test as suppress_test
 from modemfarm.errors import ConfigError
 from modemfarm.policy import optout
-from modemfarm.policy.optout import Keywords, Verdict, normalise, verdict
+from modemfarm.policy.folding import normalise
+from modemfarm.policy.optout import Keywords, Verdict, verdict
 
 DATA: dict[str, Any] = tomllib.loads(Path(optout.__file__).with_name("optout.toml").read_text(encoding="utf-8"))
 KEYWORDS = Keywords.from_mapping(DATA)
@@ -32,12 +34,43 @@ EXACT = [
 ]  # fmt: skip
 PROBABLE = [
     "Please stop texting me", "STOP 12345", "cancel my order", "the end", "don't stop the music", "Stpo", "STOPPPP",
-    "你好，我不想再收到了，退订吧", "I want to opt out now", "回T退订", "STOP STOP it", "STOP HELP",
+    "你好，我不想再收到了，退订吧", "I want to opt out now", "回T退订", "STOP STOP it", "STOP HELP", "TDD", "st0p",
 ]  # fmt: skip
 NONE = [
     "TDK battery?", "today", "friend", "send", "", "   ", "🛑", "please", "请", "回复", "stopwatch", "weekend", "tdt",
     "Tomorrow at 5", "спасибо", "не стоплю", "alot of friends", "spot on", "quiet please", "don t", "0", "00000",
 ]  # fmt: skip
+
+
+def _replies(name: str) -> list[dict[str, str]]:
+    path = Path(__file__).parents[1] / "vectors" / name
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("name", ["replies.csv", "replies_held_out.csv"])
+def test_replies_are_read_as_their_lists_say(name: str) -> None:
+    wrong = []
+    for row in _replies(name):
+        offered = row.get("advertised", "").split()
+        found = verdict(row["text"], KEYWORDS, country=row.get("country") or None, advertised=offered)
+        if found.tier != row["tier"]:
+            wrong.append((row["text"], row["tier"], found))
+    assert wrong == []
+
+
+def test_the_list_of_replies_is_long_and_in_eleven_languages() -> None:
+    rows = _replies("replies.csv")
+    assert len(rows) >= 300
+    assert len({(row["text"], row["advertised"], row["country"]) for row in rows}) == len(rows)
+    assert {"zh", "en", "ru", "fr", "es", "pt", "de", "tr", "id", "ar", "hi"} == {row["language"] for row in rows}
+    assert {row["tier"] for row in rows} == {"exact", "probable", "advertised_only", "opt_in", "help", "none"}
+
+
+@pytest.mark.parametrize(("country", "tier"), [("CN", "advertised_only"), (None, "none"), ("US", "none")])
+def test_a_profile_lists_further_tokens(country: str | None, tier: str) -> None:
+    assert verdict("QX", KEYWORDS, country=country).tier == tier
+    assert verdict("QX", KEYWORDS, country=country, advertised=["QX"]).tier == tier.replace("advertised_only", "exact")
 
 
 @pytest.mark.parametrize("text", EXACT)
@@ -71,7 +104,8 @@ def test_a_question_for_help_is_one(text: str) -> None:
     [
         (None, (), "advertised_only"),
         ("CN", (), "advertised_only"),
-        ("US", ("T", "R", "N", "0000"), "advertised_only"),
+        (None, ("T", "R", "N", "0000"), "exact"),
+        ("US", ("T", "R", "N", "0000"), "exact"),
         ("CN", ("T", "R", "N", "0000"), "exact"),
         ("cn", ("ｔ", "r", "n", "0000"), "exact"),
         ("CN", ("X",), "advertised_only"),
@@ -93,6 +127,11 @@ def test_a_single_letter_counts_only_where_it_was_offered(
         ("please stop it", Verdict("probable", "STOP", "token")),
         ("stpo", Verdict("probable", "STOP", "typo")),
         ("T", Verdict("advertised_only", "T", "advertised")),
+        ("退丁！", Verdict("probable", "退丁", "mistyped")),
+        ("TD1", Verdict("probable", "TD", "mistyped")),
+        ("cnjg", Verdict("probable", "СТОП", "layout")),
+        ("ыещз", Verdict("probable", "STOP", "layout")),
+        ("Leave me alone!", Verdict("probable", "leave me alone", "phrase")),
     ],
 )
 def test_the_verdict_says_which_keyword_and_why(text: str, found: Verdict) -> None:
@@ -103,7 +142,7 @@ def test_the_verdict_says_which_keyword_and_why(text: str, found: Verdict) -> No
     ("text", "plain"),
     [
         ("ARRÊT", "arret"),
-        ("Ёлка, й", "ёлка й"),
+        ("Ёлка, й", "елка й"),
         ("ＴＤ\u200b。", "td"),
         ("  a\r\n\tb ", "a b"),
         ("OPT-OUT", "opt out"),
@@ -144,6 +183,11 @@ def test_a_long_text_is_never_exact(text: str) -> None:
         ("help", "en", ["STOP"], "help"),
         ("advertised", "tokens", None, "advertised.tokens"),
         ("polite", "before", {}, "polite.before"),
+        ("advertised", "countries", ["CN"], "advertised.countries"),
+        ("refusal", "en", [], "refusal.en"),
+        ("refusal", "en", {"patterns": ["<who> stop"]}, "refusal.en.patterns[0]"),
+        ("refusal", "en", {"patterns": ["stop", "!"]}, "refusal.en.patterns[1]"),
+        ("refusal", "en", {"pattern": []}, "refusal.en.pattern"),
     ],
 )
 def test_wrong_keywords_name_key_and_reason(table: str, key: str, value: object, named: str) -> None:
