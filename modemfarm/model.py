@@ -335,3 +335,24 @@ def digits_key(number: str) -> str:
 def mask(number: str) -> str:
     """A number as logs show it: ``+4917…345``; short ones lose all but two digits."""
     return f"{number[:5]}…{number[-3:]}" if len(number) > 9 else f"{number[:1]}…{number[-1:]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What is expected.
+
+    Attributes:
+        finish_at: when the last message that can go has gone; None: nothing can go.
+        messages, parts: those that can go.
+        late: messages whose validity ends before their turn; `late_in` has them by batch.
+        stuck: messages that wait for a person, or for a SIM that is not here.
+        finished: when each message has gone, by its id.
+    """
+
+    finish_at: datetime | None
+    messages: int
+    parts: int
+    late: int
+    stuck: int
+    finished: Mapping[int, datetime] = field(default_factory=dict)
+    late_in: Mapping[int, int] = field(default_factory=dict)

@@ -46,6 +46,7 @@ POLICY = frozenset({"opted_out", "profile", "consent_missing", "frequency_cap", 
 @click.option("--flash", is_flag=True, default=None)
 @click.option("--report/--no-report", default=None, help="Whether to ask for delivery reports.")
 @click.option("--resend-unknown", is_flag=True, default=None)
+@click.option("--dry-run", is_flag=True, help="Say what would happen, what it costs and when it ends; send nothing.")
 @click.option("--again", is_flag=True, help="Send a file once more that was sent within 24 h.")
 @json_option
 @pass_farm
@@ -58,6 +59,7 @@ def batch(
     encoding: str | None,
     template: str | None,
     send_at: str | None,
+    dry_run: bool,
     again: bool,
     as_json: bool,
     **fields: str | int | bool | timedelta | None,
@@ -80,6 +82,16 @@ def batch(
     def rows() -> Iterator[Row]:
         return read_rows(octets, format=kind, encoding=encoding, template=template, defaults=defaults, zone=zone)
 
+    if dry_run:
+        from modemfarm.cli.batch_preview import foresee, tell  # noqa: PLC0415 # a farm to play with takes time to import
+
+        seen, document = foresee(farm, rows())
+        if as_json:
+            emit(document)
+        else:
+            tell(document)
+        _note_rejected(seen.rejected)
+        return _exit(seen.rejected)
     read = rows()  # a file that cannot be read makes no database
     store = farm.store(create=True)
     rejected: dict[int, RowError] = {}
@@ -144,6 +156,10 @@ def _tell_rejected(file: Path, rejected: dict[int, RowError], rows: Callable[[],
                 _write(out, rejected, rows)
             note(f"rejected rows: {target}")
             return
+    _note_rejected(rejected)
+
+
+def _note_rejected(rejected: dict[int, RowError]) -> None:
     for number in sorted(rejected):
         fault = rejected[number]
         note(f"row {number}: {fault.column + ': ' if fault.column else ''}{fault.code}: {fault.detail}")

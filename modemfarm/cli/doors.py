@@ -31,6 +31,11 @@ class Here:
         self._store: Store = farm.store(create=not dry_run)
 
     def preview(self, draft: Draft) -> Item:
+        from modemfarm.daemon.settings import farm_settings  # noqa: PLC0415 # a plain `send` does not wait for these
+        from modemfarm.farm.outlook import Outlook  # noqa: PLC0415 # the same
+        from modemfarm.webapp import forecast  # noqa: PLC0415 # the same
+
+        outlook = Outlook(self._store, farm_settings(self._farm.config), now)
         seen = self._store.look(preview, draft, self._settings, now())
         return {
             "to": seen.recipient,
@@ -42,6 +47,7 @@ class Here:
             "verdict": seen.verdict.value,
             "reason": seen.reason.slug if seen.reason else None,
             "reason_params": dict(seen.reason.params) if seen.reason else {},
+            "forecast": forecast.of_one(outlook.fresh([seen.first]), seen.first),
         }
 
     def take(self, draft: Draft) -> Item:

@@ -15,7 +15,7 @@ import click
 from modemfarm.cli.context import Farm, note, pass_farm
 from modemfarm.cli.doors import Api, Here, Item
 from modemfarm.cli.outcome import CliError, Exit, exit_of, highest
-from modemfarm.cli.output import emit, json_option, say
+from modemfarm.cli.output import emit, json_option, local, say
 from modemfarm.cli.remote import ProblemError
 from modemfarm.config.load import local_zone
 from modemfarm.errors import ModemfarmError, SubmitError
@@ -169,7 +169,10 @@ def _tell(document: Item) -> None:
         why = f" ({document['reason']})" if document["reason"] else ""
         count = document["parts"]
         room = f"{count} part{'s' * (count != 1)} {document['encoding']}, room for {document['room']} more"
-        say(f"{document['to']}: would be {document['verdict']}{why}; {room}{cost}")
+        ahead = document["forecast"]
+        gone = f"; gone by {local(ahead['finish_at'])}" if ahead["finish_at"] else ""
+        late = "; its validity ends before its turn" if ahead["expires_first"] else ""
+        say(f"{document['to']}: would be {document['verdict']}{why}; {room}{cost}{gone}{late}")
     else:
         why = f" ({document['reason']})" if document["reason"] else ""
         say(f"{document['id']}  {document['to']}  {document['state']}{why}")

@@ -27,6 +27,7 @@ from modemfarm.daemon.errands import Errands, vitals
 from modemfarm.daemon.lease import enter
 from modemfarm.daemon.lock import StateLock
 from modemfarm.daemon.notify import feed_watchdog, notify
+from modemfarm.daemon.settings import farm_settings
 from modemfarm.daemon.signals import Signals
 from modemfarm.daemon.simulated import SimulatorProcess
 from modemfarm.errors import ConfigError, StoreError
@@ -35,7 +36,7 @@ from modemfarm.farm.clockguard import ClockGuard
 from modemfarm.farm.housekeeping import Housekeeping
 from modemfarm.farm.journal import FarmJournal
 from modemfarm.farm.labelling import Labeller
-from modemfarm.farm.settings import FarmSettings
+from modemfarm.farm.outlook import Outlook
 from modemfarm.farm.settling import SettlingRules
 from modemfarm.farm.ussd import UssdDesk
 from modemfarm.inbound.receive import InboundSettings
@@ -121,22 +122,6 @@ def _raise_file_limit() -> None:
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def farm_settings(config: Config) -> FarmSettings:
-    """The farm's share of the configuration."""
-    return FarmSettings(
-        host=config.host,
-        plans=config.plans,
-        default_plan=config.default_plan,
-        sims=config.sims,
-        pins=config.file.modems.pins,
-        sticky=config.file.sending.sticky,
-        sim_grace=config.file.sending.sim_grace,
-        roaming=config.file.sending.roaming,
-        result_within=config.file.modems.result_within,
-        transactional_after_opt_out=config.intake.transactional_after_opt_out,
-    )
 
 
 class Daemon:
@@ -334,6 +319,7 @@ class Daemon:
             terms=self._config.terms,
             zone=ZoneInfo(self._config.zone),
             trouble=self._trouble,
+            outlook=Outlook(self._store, self._settings, self._now),
             ussd=partial(self._errands.wait_ussd, loop),
             test_alerts=partial(self._errands.wait_alerts, loop),
             alert_ways=self._alarm.ways,

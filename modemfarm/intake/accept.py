@@ -18,6 +18,7 @@ from modemfarm.store.events import record
 from modemfarm.store.messages import NewMessage, insert
 from modemfarm.store.queue import home
 from modemfarm.store.suppress import EXEMPT, is_suppressed
+from modemfarm.store.waiting import coming
 
 PRIORITY_MOST = 9
 PRIORITY_USUAL = 5
@@ -213,4 +214,14 @@ def preview(tx: Tx, draft: Draft, settings: IntakeSettings, now: datetime) -> Pr
         cost=None if message.price is None else round(message.price * layout.parts, 6),
         verdict=MessageState.REFUSED if against else message.state,
         reason=against,
+        first=coming(
+            1,
+            message.recipient,
+            layout.parts,
+            message.message_class,
+            message.send_at or now,
+            rank=message.rank,
+            pinned=message.pinned,
+            until=message.valid_until,
+        ),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from modemfarm.model import Encoding, MessageClass, MessageState, Reason
+from modemfarm.store.queue import Candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class Preview:
     Attributes:
         room: characters (septets or UTF-16 units) left in the last part.
         verdict: ``queued``, ``scheduled``, ``held`` or ``refused``, with the reason.
+        first: its first part as it would wait, for a forecast.
     """
 
     recipient: str
@@ -99,6 +101,7 @@ class Preview:
     cost: float | None
     verdict: MessageState
     reason: Reason | None
+    first: Candidate
 
 
 @dataclass(frozen=True, slots=True)

@@ -237,6 +237,16 @@ def forget_people(tx: Tx, before: datetime) -> None:
     tx.run("DELETE FROM plan_recipients WHERE month < :before", before=to_us(before))
 
 
+def charges(tx: Tx, owner: str, since: datetime) -> list[datetime]:
+    """When this owner was charged since then, oldest first."""
+    rows = tx.all(
+        "SELECT charged_at FROM attempts WHERE owner = :owner AND charged_at > :since ORDER BY charged_at",
+        owner=owner,
+        since=to_us(since),
+    )
+    return [from_us(row["charged_at"]) for row in rows]
+
+
 def used_in_minute(tx: Tx, owner: str, now: datetime) -> int:
     """Parts charged in the last 60 s."""
     return used_in(tx, owner, now, MINUTE)

@@ -152,3 +152,13 @@ def confirm_clock(tx: Tx) -> None:
 def data_version(tx: Tx) -> int:
     """A number that changes when another process has written (SQLite); 0 where the server tells by itself."""
     return int(tx.value("PRAGMA data_version")) if tx.sqlite else 0
+
+
+def air_times(tx: Tx, most: int) -> list[tuple[str, int]]:
+    """SIM and microseconds from Ctrl-Z to the result of the last accepted parts."""
+    rows = tx.all(
+        "SELECT iccid, ended_at - ctrl_z_at AS span FROM (SELECT iccid, ended_at, ctrl_z_at, outcome FROM attempts"
+        " ORDER BY id DESC LIMIT :most) AS last WHERE outcome = 'accepted' AND ctrl_z_at IS NOT NULL",
+        most=most,
+    )
+    return [(row["iccid"], row["span"]) for row in rows]

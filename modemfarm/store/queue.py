@@ -83,7 +83,7 @@ def heads(tx: Tx, bound_iccid: str, now: datetime, most: int) -> list[Candidate]
         if next_rank is None:
             break
         rows = tx.all(_DUE_OF_RANK, bound=bound_iccid, rank=next_rank, now=to_us(now), most=most - len(found))
-        found += [_candidate(row) for row in rows]
+        found += [candidate(row) for row in rows]
         rank = next_rank + 1
     return found
 
@@ -94,7 +94,7 @@ def longest_waiting(tx: Tx, bound_iccid: str, before: datetime) -> list[Candidat
     rank = tx.value(_NEXT_RANK, bound=bound_iccid, rank=STARTED_RANK + 1)
     while rank is not None:
         rows = tx.all(_DUE_OF_RANK, bound=bound_iccid, rank=rank, now=to_us(before), most=2)
-        found += [_candidate(row) for row in rows]
+        found += [candidate(row) for row in rows]
         rank = tx.value(_NEXT_RANK, bound=bound_iccid, rank=rank + 1)
     return found
 
@@ -102,10 +102,11 @@ def longest_waiting(tx: Tx, bound_iccid: str, before: datetime) -> list[Candidat
 def heads_to_known(tx: Tx, owner: str, month: datetime, iccid: str, now: datetime, most: int) -> list[Candidate]:
     """The first parts for one SIM to people whom its owner's month counts already."""
     rows = tx.all(_DUE_TO_KNOWN, owner=owner, month=to_us(month), bound=iccid, now=to_us(now), most=most)
-    return [_candidate(row) for row in rows]
+    return [candidate(row) for row in rows]
 
 
-def _candidate(row: Row) -> Candidate:
+def candidate(row: Row) -> Candidate:
+    """A row of the columns above."""
     return Candidate(
         part_id=row["part_id"],
         message_id=row["message_id"],

@@ -235,3 +235,9 @@ def take_wishes(tx: Tx, host: str) -> list[tuple[str, str]]:
     if rows:
         tx.run("UPDATE modems SET wish = NULL WHERE host = :host", host=host)
     return [(row["path"], row["wish"]) for row in rows]
+
+
+def working(tx: Tx) -> frozenset[str]:
+    """The SIMs in modems that work now, on any host."""
+    rows = tx.all("SELECT DISTINCT iccid FROM modems WHERE state = 'working' AND iccid IS NOT NULL")
+    return frozenset(row["iccid"] for row in rows)

@@ -232,21 +232,6 @@ def can_send(tx: Tx) -> bool:
     )
 
 
-def late_in_batch(tx: Tx, batch_id: int, finish: str | None) -> int:
-    """How many of a batch's messages would be past their validity when all that waits has gone."""
-    if finish is None:
-        return 0
-    return int(
-        tx.value(
-            "SELECT count(*) FROM messages WHERE batch_id = :id AND state IN ('held', 'queued', 'scheduled')"
-            " AND valid_until < :finish",
-            id=batch_id,
-            finish=to_us(datetime.fromisoformat(finish)),
-        )
-        or 0
-    )
-
-
 def stats(tx: Tx, *, now: datetime | None = None) -> Shape:
     """The farm in numbers: what waits, what works, what was sent in the last 24 hours."""
     now = now or datetime.now(UTC)

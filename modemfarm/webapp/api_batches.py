@@ -118,18 +118,15 @@ def _store(rows: Any, mark: str) -> dict[str, Any]:
     bulk = Bulk(farm.offload_call, farm.intake, farm.clock.now, progress=lambda _count: farm.wake())
     report = bulk.take(rows, name=request.args.get("name", ""), fingerprint=mark)
     farm.wake()
-    now = farm.clock.now()
-    with farm.store.read() as tx:
-        seen = views.batch(tx, report.batch_id) or {}
-        finish = forecast.finish_at(tx, farm.terms, now)
-        late = views.late_in_batch(tx, report.batch_id, finish)
+    seen = farm.store.look(views.batch, report.batch_id) or {}
+    ahead = farm.outlook.fresh()
     return {
         "id": report.batch_id,
         "accepted": report.accepted,
         "rejected": report.rejected,
         "errors": seen.get("errors", []),
-        "finish_at": finish,
-        "cannot_send": late,
+        "finish_at": forecast.said(ahead.finish_at),
+        "cannot_send": ahead.late_in.get(report.batch_id, 0),
     }
 
 

@@ -290,7 +290,7 @@ def stats() -> Response:
     farm = deps()
     now = farm.clock.now()
     with farm.store.read() as tx:
-        return reply(200, views.stats(tx, now=now) | {"finish_at": forecast.finish_at(tx, farm.terms, now)})
+        return reply(200, views.stats(tx, now=now) | {"finish_at": forecast.said(farm.outlook.lately().finish_at)})
 
 
 @routes.get("/events")

@@ -66,8 +66,6 @@ def _dry_run(draft: Draft) -> Response:
         seen: Preview = farm.store.look(preview, draft, farm.intake, now)
     except RefusedError as error:
         raise Problem(403, "refused", str(error), code=error.slug) from None
-    with farm.store.read() as tx:
-        finish_at = forecast.finish_at(tx, farm.terms, now, more=seen.parts)
     return reply(
         200,
         {
@@ -80,7 +78,7 @@ def _dry_run(draft: Draft) -> Response:
             "verdict": seen.verdict.value,
             "reason": seen.reason.slug if seen.reason else None,
             "reason_params": dict(seen.reason.params) if seen.reason else {},
-            "forecast": {"finish_at": finish_at},
+            "forecast": forecast.of_one(farm.outlook.fresh([seen.first]), seen.first),
         },
     )
 

@@ -14,7 +14,7 @@ from modemfarm import wording
 from modemfarm.errors import ModemfarmError, StoreError
 from modemfarm.store import actions, devices, epoch, keys, sims, unread, views
 from modemfarm.store.engine import Tx
-from modemfarm.webapp import access, forecast
+from modemfarm.webapp import access
 from modemfarm.webapp.access import COOKIE, check_form, csrf_token, deps
 from modemfarm.webapp.demo import DemoHooks
 from modemfarm.webapp.language import COOKIE_LANG, words
@@ -92,7 +92,7 @@ def seen_farm(w: Words) -> dict[str, Any]:
             cards = views.sims(tx, terms=farm.terms, now=now)
             stats = views.stats(tx, now=now)
             shown = tiles(views.modems(tx), cards, w)
-            finish = forecast.finish(views.waiting_parts(tx), cards, now) if stats["waiting"] else None
+            finish = farm.outlook.lately().finish_at if stats["waiting"] else None
             messages = views.messages(tx, limit=LAST)["data"]
             replies = views.inbound_list(tx, limit=LAST)["data"]
             new_replies = unread.count(tx)

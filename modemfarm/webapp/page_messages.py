@@ -162,8 +162,10 @@ def counter() -> Response:
         if draft.to and draft.text:
             with farm.store.read() as tx:
                 values["verdict"] = preview(tx, draft, farm.intake, w.now)
-                moment = forecast.finish_at(tx, farm.terms, w.now, more=values["verdict"].parts)
-                values["finish"] = w.clock(moment)
+            first, ahead = values["verdict"].first, farm.outlook.lately()
+            if ahead.messages < forecast.QUICK:
+                ahead = farm.outlook.fresh([first])
+            values["finish"] = w.clock(ahead.finished.get(first.message_id, ahead.finish_at))
     except SubmitError as error:
         values["fault"] = str(error)
     text = render_template(

@@ -13,6 +13,7 @@ from modemfarm.store.engine import Store
 from modemfarm.store.shapes import Terms
 from modemfarm.webapp.asked import Asked
 from modemfarm.webapp.demo import DemoHooks
+from modemfarm.webapp.forecast import NoOutlook, Outlook
 
 MOST_BODY_OCTETS = 1024 * 1024
 MOST_BATCH_OCTETS = 64 * 1024 * 1024
@@ -55,6 +56,7 @@ class WebDeps:
         test_alerts: tells everybody that it is a test: ``way`` and ``error`` of each; raises `StoreError`.
         alert_ways: who is told, as `store.alerts.outcomes` names them.
         balance: asks the operator for the credit of a SIM: ``(iccid, who)``; raises `UssdError`.
+        outlook: plays the farm forward, for forecasts.
         asked: what people asked on the page and still wait for.
         trouble: slug of the section `trouble` in web/sentences while the daemon cannot work, else None.
     """
@@ -75,4 +77,5 @@ class WebDeps:
     test_alerts: Callable[[], list[dict[str, str]]] | None = None
     alert_ways: tuple[str, ...] = ()
     balance: Callable[[str, str], dict[str, Any]] | None = None
+    outlook: Outlook = field(default_factory=NoOutlook)
     asked: Asked = field(default_factory=Asked)

@@ -148,3 +148,17 @@ def test_a_time_that_nobody_lives_to_see_is_bad_input(farm: FarmAt) -> None:
     (farm.folder / "a.csv").write_text(f"to,text,send_at\n13800138000,a,{late}\n")
     assert farm("batch", "a.csv").code == 2
     assert rejected(farm, "a.csv")[0]["column"] == "send_at"
+
+
+def test_a_dry_run_says_parts_cost_and_what_is_wrong_and_writes_nothing(farm: FarmAt) -> None:
+    farm("send", "13800138000", "--text", "first")
+    (farm.folder / "a.csv").write_text(GOOD + "1.38E+10,Bob\n", "utf-8")
+    ran = farm("batch", "a.csv", "--template", "您好{name}" + "好" * 70, "--dry-run", "--json")
+    assert ran.code == 2
+    assert ran.json == {
+        "accepted": 2, "rejected": 1, "parts": 4, "cost": None, "currency": None, "finish_at": None, "cannot_send": 0,
+    }  # fmt: skip
+    assert "row 3: to: " in ran.err
+    assert "nobody can say when" in farm("batch", "a.csv", "--template", "{name}", "--dry-run").out
+    assert len(farm("messages", "list", "--json").json["data"]) == 1
+    assert not (farm.folder / "a.csv.rejected.csv").exists()

@@ -10,6 +10,8 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
+from modemfarm.farm.outlook import Outlook
+from modemfarm.farm.settings import FarmSettings
 from modemfarm.intake.accept import accept
 from modemfarm.intake.draft import Draft, IntakeSettings
 from modemfarm.model import Evidence, MessageState, Outcome, PartState, SimState
@@ -97,6 +99,7 @@ class Sample:
             demo=self.network if demo else None,
             farm_name="shop-1",
             trouble=lambda: self.trouble,
+            outlook=Outlook(self.store, FarmSettings("cellar"), self.clock.now),
         )
         self.app = create_app(self.deps)
 

@@ -1,0 +1,141 @@
+"""Reads the farm and plays it forward: what the page, the API and the command line say about the time ahead."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from modemfarm.farm.dispatcher import sim_facts
+from modemfarm.farm.forecast import HOUR, MOST, LaneFacts, Owner, Play, Work, extrapolate
+from modemfarm.farm.settings import FarmSettings
+from modemfarm.model import Forecast
+from modemfarm.store import actions, counters, hosts, sims, views, waiting
+from modemfarm.store.engine import Store, Tx
+from modemfarm.store.queue import Candidate
+
+USUAL_PART_US = 3_500_000  # air and link set-up, where a SIM and its farm have sent nothing yet
+BETWEEN_US = 50_000
+LOOK_BACK = 600  # attempts
+STANDS_S = 15.0  # a forecast is not made more often for the page
+
+Opens = Callable[[Candidate, datetime], datetime | None]
+
+
+def at_once(_part: Candidate, at: datetime) -> datetime | None:
+    """No rule about hours."""
+    return at
+
+
+class Outlook:
+    """Forecasts of one farm.
+
+    Args:
+        opens: when a waiting part may go at the earliest, by the rules about hours.
+    """
+
+    def __init__(
+        self, store: Store, settings: FarmSettings, now: Callable[[], datetime], opens: Opens = at_once
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._now = now
+        self._opens = opens
+        self._lock = threading.Lock()
+        self._last: tuple[datetime, Forecast] | None = None
+
+    def lately(self) -> Forecast:
+        """The forecast of the last seconds: for those who ask all the time."""
+        last = self._last
+        if last is not None and timedelta(0) <= self._now() - last[0] < timedelta(seconds=STANDS_S):
+            return last[1]
+        if not self._lock.acquire(blocking=last is None):  # somebody makes a new one: the old one will do
+            return last[1] if last is not None else self.fresh()
+        try:
+            found = self.fresh()
+            self._last = self._now(), found
+            return found
+        finally:
+            self._lock.release()
+
+    def fresh(self, more: Sequence[Candidate] = ()) -> Forecast:
+        """The forecast as of now.
+
+        Args:
+            more: first parts of messages that are not there yet; each needs the rest of its parts too.
+
+        Raises:
+            StoreError
+        """
+        with self._store.read() as tx:
+            return self._look(tx, more)
+
+    def _look(self, tx: Tx, more: Sequence[Candidate]) -> Forecast:
+        now = self._now()
+        if actions.is_farm_paused(tx):
+            return Forecast(None, 0, 0, 0, 0)
+        lanes, owners = self._lanes(tx, now)
+        found = waiting.parts(tx, MOST)
+        for name, owner in owners.items():
+            if owner.plan.recipients_per_month is not None and owner.month is not None:
+                asked = {part.recipient for part in (*found, *more)}
+                owner.known = set(counters.known(tx, name, owner.month, asked))
+        behind = max(0, views.waiting_parts(tx) - len(found)) if len(found) >= MOST else 0
+        behind += sum(part.parts_total for part in more[MOST:])
+        play = Play(lanes, owners, _works([*found, *more[:MOST]]), now, sticky=self._settings.sticky, opens=self._opens)
+        played = play.run()
+        return replace(played, finish_at=extrapolate(played, now, behind)) if behind else played
+
+    def _lanes(self, tx: Tx, now: datetime) -> tuple[list[LaneFacts], dict[str, Owner]]:
+        working = sims.working(tx)
+        pace = _pace(tx)
+        usual = statistics.median(pace.values()) if pace else USUAL_PART_US
+        lanes: list[LaneFacts] = []
+        owners: dict[str, Owner] = {}
+        for row in sims.all_sims(tx):
+            if row["iccid"] not in working or row["state"] != "active":
+                continue
+            facts = sim_facts(row["iccid"], self._settings, row)
+            part = pace.get(row["iccid"], usual) + BETWEEN_US
+            lanes.append(LaneFacts(row["iccid"], facts.owner, facts.names, timedelta(microseconds=part)))
+            if facts.owner not in owners:
+                owners[facts.owner] = _owner(tx, facts.owner, Owner(facts.plan), now)
+        return lanes, owners
+
+
+def _owner(tx: Tx, name: str, owner: Owner, now: datetime) -> Owner:
+    owner.turn(now)
+    assert owner.day is not None
+    assert owner.month is not None
+    plan = owner.plan
+    owner.used_today = counters.used(tx, name, "day", owner.day)
+    if plan.per_month is not None:
+        owner.used_month = counters.used_since(tx, name, owner.month)
+    if plan.recipients_per_month is not None:
+        owner.people = counters.people_seen(tx, name, owner.month)
+    if plan.per_minute is not None or plan.per_hour is not None:
+        owner.recent = deque(counters.charges(tx, name, now - HOUR))
+    return owner
+
+
+def _pace(tx: Tx) -> dict[str, float]:
+    """How long a part took each SIM lately, from Ctrl-Z to its result, in microseconds."""
+    taken: defaultdict[str, list[int]] = defaultdict(list)
+    for iccid, span in hosts.air_times(tx, LOOK_BACK):
+        taken[iccid].append(span)
+    return {iccid: statistics.median(spans) for iccid, spans in taken.items()}
+
+
+def _works(parts: Sequence[Candidate]) -> list[Work]:
+    """One work a message, in the order of their first parts; what is not there yet counts with all its parts."""
+    first: dict[int, Candidate] = {}
+    count: defaultdict[int, int] = defaultdict(int)
+    for part in parts:
+        kept = first.setdefault(part.message_id, part)
+        if part.part_number < kept.part_number:
+            first[part.message_id] = part
+        count[part.message_id] += 1 if part.message_id > 0 else part.parts_total
+    return [Work(part, count[message], part.valid_until) for message, part in first.items()]

@@ -1,0 +1,65 @@
+"""Everything that waits, and what is about to: for those who look ahead."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from modemfarm.store.engine import Tx, to_us
+from modemfarm.store.queue import Candidate, candidate
+
+_BEHIND_ALL = 1 << 60  # part ids of messages that are not there yet
+_ALL_WAITING = (
+    "SELECT p.id AS part_id, p.message_id, p.part_number, p.recipient, p.class, p.rank,"
+    " CASE WHEN p.gate = 1 THEN m.next_at ELSE p.due_at END AS due_at, p.bound_iccid,"
+    " p.charged_to, p.charged_day, m.parts_total, m.text, m.encoding, m.iccid, m.pinned, m.report, m.flash,"
+    " m.valid_until, m.concat_ref, m.avoid, m.batch_id, m.state AS message_state, q.iccid AS sticky_iccid"
+    " FROM parts p JOIN messages m ON m.id = p.message_id LEFT JOIN people q ON q.number = p.recipient"
+    " WHERE p.state = 'waiting' AND {which} ORDER BY {order} LIMIT :most"
+)
+
+
+def parts(tx: Tx, most: int) -> list[Candidate]:
+    """The parts that wait for a SIM or for a time, in the order they should go; one held until a time is due then."""
+    open_ones = _ALL_WAITING.format(which="p.gate = 0", order="p.rank, p.due_at, p.id")
+    timed = _ALL_WAITING.format(
+        which="p.gate = 1 AND m.state = 'held' AND m.next_at IS NOT NULL", order="m.next_at, p.id"
+    )
+    rows = tx.all(open_ones, most=most)
+    return [candidate(row) for row in (*rows, *tx.all(timed, most=most - len(rows)))]
+
+
+def coming(
+    number: int,
+    recipient: str,
+    parts: int,
+    message_class: str,
+    due: datetime,
+    *,
+    rank: int = 9,
+    pinned: str | None = None,
+    until: datetime | None = None,
+) -> Candidate:
+    """The first part of a message that is not there yet; the forecast names it -`number` (1, 2…)."""
+    return Candidate(
+        part_id=_BEHIND_ALL + number,
+        message_id=-number,
+        part_number=1,
+        parts_total=parts,
+        recipient=recipient,
+        message_class=message_class,
+        rank=rank,
+        due_at=to_us(due),
+        bound_iccid="",
+        sticky_iccid=None,
+        pinned=pinned,
+        avoid=frozenset(),
+        charged_to=None,
+        charged_day=None,
+        text="",
+        encoding="",
+        report=False,
+        flash=False,
+        valid_until=until,
+        concat_ref=None,
+        batch_id=None,
+    )
