@@ -128,7 +128,7 @@ def test_the_line_says_the_whole_truth_and_is_the_title(farm: Sample) -> None:
     for _ in range(12):
         farm.take()
     page = client.get("/").get_data(as_text=True)
-    assert "<title>1 of 2 modems working · 12 waiting, done about 09:32 · 1 thing needs you</title>" in page
+    assert "<title>1 of 2 modems working · 12 waiting, done about 09:31 · 1 thing needs you</title>" in page
     assert client.get("/fragment/bar").get_data(as_text=True).count("<title>") == 1
 
 

@@ -27,6 +27,7 @@ PARAMS = {
     "id": "0403:6011",
     "code": "CMS 302",
     "count": 3,
+    "memory": "SM",
     "until": "2026-03-14T09:31:30Z",
     "ports": "ttyUSB0 ttyUSB1",
 }
@@ -109,7 +110,7 @@ def test_every_published_reason_is_said(slug: str) -> None:
 
 @pytest.mark.parametrize("lang", wording.LANGUAGES)
 def test_the_farm_shows_each_modem_sentence(farm: Sample, lang: str) -> None:
-    params = '{"left": 3, "other": "tty4", "cause": "no_answer", "seconds": 30, "minutes": 15, "what": "tty3", "reason": "operator_refusal", "name": "FT4232", "id": "0403:6011", "ports": "ttyUSB0 ttyUSB1", "code": "CMS 302", "count": 3, "until": "2026-03-14T09:31:30Z"}'
+    params = '{"left": 3, "other": "tty4", "cause": "no_answer", "seconds": 30, "minutes": 15, "what": "tty3", "reason": "operator_refusal", "name": "FT4232", "id": "0403:6011", "ports": "ttyUSB0 ttyUSB1", "code": "CMS 302", "count": 3, "memory": "SM", "until": "2026-03-14T09:31:30Z"}'
     spoken = PARAMS | {
         "what": "tty3",
         "until": "09:31:30",
