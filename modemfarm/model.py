@@ -332,6 +332,12 @@ def digits_key(number: str) -> str:
     return "".join(char for char in number if char in "0123456789")[-9:]
 
 
+def same_number(one: str, other: str) -> bool:
+    """Whether two spellings mean one line: alike in 9 significant digits; short codes and names are equal or differ."""
+    key = digits_key(one)
+    return one == other or (len(key) == 9 and key == digits_key(other))
+
+
 def mask(number: str) -> str:
     """A number as logs show it: ``+4917…345``; short ones lose all but two digits."""
     return f"{number[:5]}…{number[-3:]}" if len(number) > 9 else f"{number[:1]}…{number[-1:]}"

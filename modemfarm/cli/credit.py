@@ -21,6 +21,7 @@ _EXITS = EXITS | {
     "not_configured": Exit.USAGE,
     "not_here": Exit.UNREACHABLE,
     "no_reply": Exit.TIMEOUT,
+    "held": Exit.REFUSED,
 }
 
 

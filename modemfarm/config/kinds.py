@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import PlainSerializer, PlainValidator
 
 from modemfarm.config.document import Unquoted
+from modemfarm.gsm.splitting import split
 from modemfarm.intake.values import parse_span, span_text
 from modemfarm.model import is_pin, normal_iccid
 from modemfarm.modem.ussd import MOST_STEPS, is_answer, is_code
@@ -195,6 +196,13 @@ def _pattern(value: str) -> str:
     return str(value)
 
 
+def _one_message(value: str) -> str:
+    text = str(_text(value))
+    if len(split(text, 0)) > 1:
+        raise _wrong("a text that one message holds", text)
+    return text
+
+
 def _ussd(value: str) -> str:
     code, *answers = value.split() or [""]
     if not is_code(code) or not all(map(is_answer, answers)) or len(answers) >= MOST_STEPS:
@@ -203,6 +211,7 @@ def _ussd(value: str) -> str:
 
 
 Text = Annotated[str, PlainValidator(_of(_text, "a text"))]
+OneMessage = Annotated[str, PlainValidator(_of(_one_message, "a text that one message holds"))]
 Pattern = Annotated[str, PlainValidator(_of(_pattern, "a regular expression"))]
 UssdCode = Annotated[str, PlainValidator(_of(_ussd, "a USSD code"))]
 Profile = Annotated[str, PlainValidator(_of(_profile, f"one of {', '.join(PROFILES)}"))]

@@ -14,6 +14,7 @@ from modemfarm.config.kinds import (
     Database,
     Day,
     Number,
+    OneMessage,
     Pattern,
     Pin,
     Profile,
@@ -88,7 +89,7 @@ class BalanceSms(_Section):
     """`plans.*.balance.sms`"""
 
     to: Number
-    text: Text
+    text: OneMessage
     match: Pattern
 
 

@@ -24,6 +24,7 @@ _WORDS = {
     "not_configured": "the plan of SIM {what} names no way to ask: set plans.*.balance in config.yaml",
     "busy": "the modem had no hand free in time; nothing was asked",
     "stopping": "the daemon is stopping; nothing was asked",
+    "held": "nothing was asked: {what}",
     "refused": "the modem refuses it: {what}",
     "no_reply": "the network did not answer in time",
     "restarted": "the modem restarted before the answer came",

@@ -142,6 +142,7 @@ class Daemon:
             errors=errors,
             country=config.intake.country,
             exempt=exempt,
+            services=tuple(plan.balance.to for plan in config.plans.values() if plan.balance and plan.balance.to),
         )
         self._offload = Offload(store)
         self._journal = FarmJournal(
@@ -150,9 +151,7 @@ class Daemon:
         self._recordings = RecordingFolder(config.state_dir)
         self._fleet = self._make_fleet()
         desk = UssdDesk(self._fleet.supervisors, self._offload, config.host, now)
-        self._balances = Balances(
-            desk, self._offload, self._settings, config.intake, now, self._journal.dispatcher.wake
-        )
+        self._balances = Balances(desk, self._offload, self._settings, now, self._journal.registrations.forbids)
         self._alarm = build_alarm(config, self._offload, now, self._journal.dispatcher.wake)
         self._errands = Errands(desk, self._balances, self._alarm)
         asked = {

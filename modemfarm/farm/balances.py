@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from modemfarm.errors import StoreError, SubmitError
+from modemfarm.errors import StoreError
+from modemfarm.farm.question import put
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.farm.ussd import UssdDesk
-from modemfarm.intake.accept import accept
-from modemfarm.intake.draft import Draft, IntakeSettings
-from modemfarm.model import BalanceAsk, MessageState
+from modemfarm.model import BalanceAsk
 from modemfarm.modem.ussd import UssdError
 from modemfarm.policy.balance import amount
 from modemfarm.store import balances
@@ -24,9 +23,9 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 60.0
 ANSWER_WITHIN_S = 120
-_VALID_FOR = timedelta(hours=1)
-_AGAIN_AFTER = timedelta(hours=1)  # after a question that gave no amount, and while there is no credit
+_AGAIN_AFTER = timedelta(hours=1)  # after a question that gave no amount or did not leave, and while there is no credit
 _WRITE_AGAIN_AFTER = timedelta(hours=6)  # the same by message, which may cost
+_LOST_AGAIN_AFTER = timedelta(days=1)  # a message of which nobody knows whether it left
 _HEARD_AGAIN_AFTER = timedelta(minutes=10)  # a SIM without credit that got word from a service
 
 
@@ -44,19 +43,21 @@ class Credit:
 
 
 class Balances:
-    """The credit of one host's SIMs."""
+    """The credit of one host's SIMs.
+
+    `forbids` tells of a SIM that must send nothing though its row does not say so yet.
+    """
 
     def __init__(
         self,
         desk: UssdDesk,
         offload: Offload,
         settings: FarmSettings,
-        intake: IntakeSettings,
         now: Callable[[], datetime],
-        wake: Callable[[], object],
+        forbids: Callable[[str], bool],
     ) -> None:
         self._desk, self._offload, self._settings, self._now = desk, offload, settings, now
-        self._intake, self._wake = intake, wake
+        self._forbids = forbids
 
     async def run(self) -> None:
         """Ask on schedule, until cancelled."""
@@ -79,7 +80,8 @@ class Balances:
                 continue
             try:
                 if way.to is not None:
-                    await self._write_to(row["iccid"], way.to, way)
+                    if balances.may_write(row):
+                        await self._write_to(row, way.to, way, "schedule")
                 elif way.ussd is not None:
                     await self.ask(row["iccid"], "schedule")
             except UssdError as error:
@@ -97,7 +99,7 @@ class Balances:
             raise UssdError("not_found", iccid)
         way = self._way(row)
         if way is not None and way.to is not None:
-            return await self._by_message(row, way.to, way)
+            return await self._by_message(row, way.to, way, who)
         if way is None or way.ussd is None:
             raise UssdError("not_configured", iccid)
         code, *answers = way.ussd.split()
@@ -112,33 +114,28 @@ class Balances:
         await self._keep(row, found, "" if found is not None else dialogue.told[-1].status, way)
         return Credit(found, self._plan_currency(row), text)
 
-    async def _by_message(self, row: Row, to: str, way: BalanceAsk) -> Credit:
+    async def _by_message(self, row: Row, to: str, way: BalanceAsk, who: str) -> Credit:
         """Write to the operator's number and wait for what it answers."""
-        await self._write_to(row["iccid"], to, way)
+        began = self._now()
+        await self._write_to(row, to, way, who)
         for _ in range(ANSWER_WITHIN_S):
             await asyncio.sleep(1)
             credit = await self._read(row, way)
             if credit is not None:
                 return credit
+            told = await self._offload.run(balances.told_since, row["iccid"], began)
+            if told is not None:  # somebody else read the answer first
+                return Credit(told, self._plan_currency(row), "")
         raise UssdError("no_reply")
 
-    async def _write_to(self, iccid: str, to: str, way: BalanceAsk) -> None:
-        draft = Draft(to=to, text=way.text, pinned=iccid, reference="balance", report=False, valid_for=_VALID_FOR)
-        settings = replace(self._intake, short_codes=(*self._intake.short_codes, to))
-
-        def work(tx: Tx) -> str:
-            accepted = accept(tx, draft, settings, self._now())
-            refused = accepted is not None and accepted.state is MessageState.REFUSED
-            balances.write(tx, iccid, None, self._now(), how="sms", what="refused" if refused else "asked")
-            return accepted.reason.slug if accepted is not None and refused and accepted.reason else ""
-
+    async def _write_to(self, row: Row, to: str, way: BalanceAsk, who: str) -> None:
+        iccid = row["iccid"]
         try:
-            refused = await self._offload.run(work)
-        except SubmitError as error:
-            raise UssdError("refused", str(error)) from error
-        if refused:
-            raise UssdError("refused", refused)
-        self._wake()
+            await put(self._desk, self._offload, iccid, to, way.text, who, self._now, forbidden=self._forbids(iccid))
+        except UssdError as error:
+            if error.slug == "busy":  # nothing was written down, and no other SIM shall wait for it each minute
+                await self._keep(row, None, error.slug, way)
+            raise
 
     async def _read(self, row: Row, way: BalanceAsk) -> Credit | None:
         """The operator's answer, kept; None while there is none."""
@@ -179,20 +176,25 @@ class Balances:
 def _due(row: Row, way: BalanceAsk, now: datetime) -> bool:
     """Neither told within its time nor, by USSD, asked within the last hour; a message costs, and is not repeated.
 
-    Where refusals could mean that there is no credit, it is asked sooner: at once, then each hour, by message each six.
+    One that may have left is not repeated within a day. Where refusals could mean that there is no credit, it is asked
+    sooner: at once, then each hour, by message each six.
     """
     every = way.every
     told, asked = _since(row["told_at"], now), _since(row["asked_at"], now)
+    if way.to is not None and row["asked_what"] == balances.ASKED and asked < _LOST_AGAIN_AFTER:
+        return False
+    unheard = way.to is None or row["asked_what"] in (balances.NOT_SENT, "busy")  # what did not leave cost nothing
     if balances.suspects(row):
-        again = min(every, _AGAIN_AFTER if way.to is None else _WRITE_AGAIN_AFTER)
+        again = min(every, _AGAIN_AFTER if unheard else _WRITE_AGAIN_AFTER)
         if row["reason"] == balances.NO_CREDIT:
-            heard = row["heard_at"] is not None and row["heard_at"] > (row["asked_at"] or 0)
+            answered_by = 0 if way.to is None else ANSWER_WITHIN_S * 1_000_000  # the answer itself is no news
+            heard = row["heard_at"] is not None and row["heard_at"] > (row["asked_at"] or 0) + answered_by
             return asked >= (_HEARD_AGAIN_AFTER if heard else again)
         parked_since = _since(row["since"], now) if row["state"] == "parked" else timedelta.max
         return asked >= again or (parked_since < asked and asked >= _HEARD_AGAIN_AFTER)
     if told < every:
         return False
-    return asked >= (min(every, _AGAIN_AFTER) if way.to is None else every)
+    return asked >= (min(every, _AGAIN_AFTER) if unheard else every)
 
 
 def _since(moment: int | None, now: datetime) -> timedelta:

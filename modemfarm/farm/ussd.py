@@ -43,12 +43,7 @@ class UssdDesk:
         if not steps or len(steps) > MOST_STEPS or not is_code(steps[0]) or not all(map(is_answer, steps[1:])):
             what = f"a code of * # and digits that changes no PIN and no call, then at most {MOST_STEPS - 1} answers"
             raise UssdError("bad_code", what)
-        row: Row | None = await self._offload.run(balances.holder, iccid)
-        if row is None:
-            raise UssdError("not_found", iccid)
-        supervisor = self._supervisors.get(row["path"] or "") if row["host"] == self._host else None
-        if supervisor is None:
-            raise UssdError("not_here", iccid)
+        supervisor = await self.holder(iccid)
         shown = steps[0] if len(steps[0]) <= _SHOWN + 1 else steps[0][:_SHOWN] + "…"
         await self._offload.run(_write_down, iccid, who, shown, self._now())
         try:
@@ -62,6 +57,20 @@ class UssdDesk:
         except UssdError as error:
             log.info("%s: %s: %s", supervisor.path, shown, error)
             raise
+
+    async def holder(self, iccid: str) -> Supervisor:
+        """The supervisor of the modem that holds a SIM.
+
+        Raises:
+            UssdError: ``not_found`` or ``not_here``.
+        """
+        row: Row | None = await self._offload.run(balances.holder, iccid)
+        if row is None:
+            raise UssdError("not_found", iccid)
+        supervisor = self._supervisors.get(row["path"] or "") if row["host"] == self._host else None
+        if supervisor is None:
+            raise UssdError("not_here", iccid)
+        return supervisor
 
 
 def _write_down(tx: Tx, iccid: str, who: str, code: str, now: datetime) -> None:

@@ -9,7 +9,7 @@ from modemfarm.at.errors_table import ErrorTable
 from modemfarm.errors import PduDecodeError
 from modemfarm.gsm.tpdu import SmsDeliver, SmsStatusReport, decode_pdu
 from modemfarm.gsm.userdata import join
-from modemfarm.model import Received, digits_key
+from modemfarm.model import Received, digits_key, same_number
 from modemfarm.policy.home import home_country
 from modemfarm.policy.numbers import originator
 from modemfarm.policy.optout import Keywords, verdict
@@ -32,12 +32,14 @@ class InboundSettings:
     Attributes:
         country: of numbers that a SIM sees in national form.
         exempt: classes that an opt-out does not stop.
+        services: numbers of operators that the farm itself asks; what they write is a service's, however long they are.
     """
 
     keywords: Keywords
     errors: ErrorTable
     country: str | None = None
     exempt: tuple[str, ...] = suppress.EXEMPT
+    services: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +209,7 @@ def judge(tx: Tx, inbound_id: int, settings: InboundSettings, now: datetime) -> 
     if row is None:
         return None
     number = row["originator"]
-    is_person = _is_person(number)
+    is_person = _is_person(number) and not any(same_number(number, service) for service in settings.services)
     found = verdict(row["text"], settings.keywords)
     kind = "message" if is_person else "service"  # adverts of platforms end in an opt-out word themselves
     reply_to = inbox.last_sent_to(tx, number) if is_person else None

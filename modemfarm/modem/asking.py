@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 from modemfarm.at.events import Answered, Command
 from modemfarm.errors import LinkLostError, ModemError, NoAnswerError
 from modemfarm.modem.link import Link
+from modemfarm.modem.sending import Sender
 
 START_WITHIN_S = 30.0
 T = TypeVar("T")
@@ -37,10 +38,10 @@ class NotAskedError(ModemError):
 class _Request:
     """One errand and who waits for its result."""
 
-    __slots__ = ("answer", "begun", "errand", "touches", "what")
+    __slots__ = ("answer", "begun", "errand", "sends", "touches", "what")
 
-    def __init__(self, errand: Errand[Any], what: str, *, touches: bool) -> None:
-        self.errand, self.what, self.touches = errand, what, touches
+    def __init__(self, errand: Errand[Any], what: str, *, touches: bool, sends: bool) -> None:
+        self.errand, self.what, self.touches, self.sends = errand, what, touches, sends
         self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.begun = False
 
@@ -74,6 +75,7 @@ class Asking:
     Attributes:
         wake: called when a request came; the lane sets it.
         ear: who listens to what the modem says unasked while an errand runs.
+        sender: the lane's way to the air while it may send; until then an errand that sends waits.
     """
 
     def __init__(self) -> None:
@@ -82,11 +84,12 @@ class Asking:
         self._stopping = False
         self.wake: Callable[[], None] = _nobody
         self.ear: Ear | None = None
+        self.sender: Sender | None = None
 
     @property
     def waiting(self) -> bool:
-        """Somebody waits for an answer."""
-        return bool(self._requests)
+        """Somebody waits for an answer that can be had now."""
+        return any(self._may(request) for request in self._requests)
 
     async def ask(
         self, command: Command | str, within_s: float, *, start_within_s: float = START_WITHIN_S, touches: bool = False
@@ -113,12 +116,19 @@ class Asking:
         return await self.lend(errand, wanted.echo, start_within_s=start_within_s, touches=touches)
 
     async def lend(
-        self, errand: Errand[T], what: str, *, start_within_s: float = START_WITHIN_S, touches: bool = False
+        self,
+        errand: Errand[T],
+        what: str,
+        *,
+        start_within_s: float = START_WITHIN_S,
+        touches: bool = False,
+        sends: bool = False,
     ) -> T:
         """The result of an errand that has the modem to itself while it runs; it bounds its own time.
 
         Args:
             what: names it in errors.
+            sends: it puts a message on the air, so it waits until the lane may.
 
         Raises:
             NotAskedError, NoAnswerError, LinkLostError: as `ask`; besides, whatever `ModemError` the errand raises.
@@ -127,7 +137,7 @@ class Asking:
             raise NotAskedError("stopping")
         if len(self._requests) >= _WAITING:
             raise NotAskedError("full")
-        request = _Request(errand, what, touches=touches)
+        request = _Request(errand, what, touches=touches, sends=sends)
         self._requests.append(request)
         timer = asyncio.get_running_loop().call_later(start_within_s, self._too_late, request)
         self.wake()
@@ -184,17 +194,20 @@ class Asking:
     def stop(self) -> None:
         """Take no more; what waits is given back, what is on the wire is not waited for."""
         self._stopping = True
-        while (request := self._next()) is not None:
-            _fail(request, NotAskedError("stopping"))
+        while self._requests:
+            _fail(self._requests.popleft(), NotAskedError("stopping"))
         if self._scope is not None:
             self._scope.reschedule(asyncio.get_running_loop().time())
 
     def _next(self) -> _Request | None:
-        while self._requests:
-            request = self._requests.popleft()
+        for request in [request for request in self._requests if self._may(request)]:
+            self._requests.remove(request)
             if not request.answer.done():
                 return request
         return None
+
+    def _may(self, request: _Request) -> bool:
+        return not request.sends or self.sender is not None
 
     def _too_late(self, request: _Request) -> None:
         if not request.begun:

@@ -154,7 +154,23 @@ class ModemStatus:
     last_success_at: datetime | None = None
 
 
-class Journal(Protocol):
+class Wire(Protocol):
+    """Durable truth of what is put on the air, as a `Sender` asks for it."""
+
+    async def release(self, part: ClaimedPart) -> None:
+        """Put a claimed part that never reached step 3 back, refunded."""
+
+    async def submitting(self, part: ClaimedPart) -> Go | Stop:
+        """Step 3: re-check and make `submitting` durable."""
+
+    async def recheck(self, part: ClaimedPart) -> Go | Stop:
+        """The same re-check again, with the prompt open, when step 3's commit is older than 200 ms."""
+
+    async def settle(self, attempt_id: int, iccid: str, outcome: Outcome) -> After:
+        """Write how an attempt ended (also late, also of an earlier session)."""
+
+
+class Journal(Wire, Protocol):
     """Durable truth as a session sees it. Each call returns after its commit."""
 
     async def pending(self, path: str, imei: str | None = None) -> Pending | None:
@@ -184,18 +200,6 @@ class Journal(Protocol):
 
     async def claim(self, iccid: str, path: str) -> ClaimedPart:
         """Wait for this SIM's next part and claim it. Cancelling the wait claims nothing."""
-
-    async def release(self, part: ClaimedPart) -> None:
-        """Put a claimed part that never reached step 3 back, refunded."""
-
-    async def submitting(self, part: ClaimedPart) -> Go | Stop:
-        """Step 3: re-check and make `submitting` durable."""
-
-    async def recheck(self, part: ClaimedPart) -> Go | Stop:
-        """The same re-check again, with the prompt open, when step 3's commit is older than 200 ms."""
-
-    async def settle(self, attempt_id: int, iccid: str, outcome: Outcome) -> After:
-        """Write how an attempt ended (also late, also of an earlier session)."""
 
     async def received(self, received: Received) -> None:
         """Commit one PDU and all that follows from it; only then may its slot be deleted."""

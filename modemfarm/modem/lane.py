@@ -276,6 +276,7 @@ class Lane:
 
     async def _answer_asked(self) -> None:
         """Put one command of somebody else's to the modem; a part or a sweep may follow before the next."""
+        self._asking.sender = self._sender if self._open and self._swept else None
         if not self._asking.waiting or self._out_of_step or self._news.restarted:
             return
         served = await self._asking.serve(self._link)

@@ -12,7 +12,7 @@ from modemfarm.errors import CmeError, CmsError, CommandError, LinkLostError, No
 from modemfarm.gsm.address import encode_smsc
 from modemfarm.model import ClaimedPart, Evidence, Outcome
 from modemfarm.modem.family import Profile
-from modemfarm.modem.journal import After, Go, GoOn, Journal, Resync, Stop
+from modemfarm.modem.journal import After, Go, GoOn, Resync, Stop, Wire
 from modemfarm.modem.link import Link, Submission
 from modemfarm.modem.settings import Clock
 
@@ -35,7 +35,7 @@ class Sender:
     """
 
     def __init__(
-        self, link: Link, journal: Journal, profile: Profile, clock: Clock, result_within_s: float | None = None
+        self, link: Link, journal: Wire, profile: Profile, clock: Clock, result_within_s: float | None = None
     ) -> None:
         self._link, self._journal, self.profile, self._clock = link, journal, profile, clock
         self._loop = asyncio.get_running_loop()
@@ -44,6 +44,12 @@ class Sender:
         self.centre: str | None = None
         self.sent_at = float("-inf")
         self.accepted = 0
+
+    def beside(self, journal: Wire) -> Sender:
+        """The same way to the air for what is no part of a message; what comes of it is told to `journal`."""
+        other = Sender(self._link, journal, self.profile, self._clock, self._result_within_s)
+        other.centre = self.centre
+        return other
 
     async def send(self, part: ClaimedPart) -> After | None:
         """Try once to send a claimed part, and settle it.

@@ -187,6 +187,7 @@ class Session:
         try:
             await lane.work()
         finally:
+            self._asking.sender = None
             self.worked = self._sender.accepted > 0 or self._loop.time() - began > 2 * self._settings.poll_s
 
     async def _answer_asked(self) -> None:

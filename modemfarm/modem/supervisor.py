@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 from modemfarm.at.events import Answered, Command
 from modemfarm.errors import CommandError, LinkLostError, NoAnswerError, PortBusyError, SimError
-from modemfarm.modem.asking import START_WITHIN_S, Asking
+from modemfarm.model import ClaimedPart
+from modemfarm.modem.asking import START_WITHIN_S, Asking, NotAskedError
 from modemfarm.modem.bringup import FaultError
 from modemfarm.modem.family import Profiles
-from modemfarm.modem.journal import Journal, ModemStatus
+from modemfarm.modem.journal import Journal, ModemStatus, Resync, Wire
 from modemfarm.modem.ladder import SENTENCE_OF, Ladder, Limits, Rung, Step
 from modemfarm.modem.link import Link
 from modemfarm.modem.port import PortOpener
@@ -146,6 +147,24 @@ class Supervisor:
         dialogue = await self._asking.lend(errand, "USSD")
         self._limits.ussd[modem] = dialogue.encoding
         return dialogue
+
+    async def submit(self, part: ClaimedPart, wire: Wire) -> None:
+        """Put something of the farm's own on the air, between two parts of the lane; `wire` is told what comes of it.
+
+        Raises:
+            NotAskedError, NoAnswerError, LinkLostError: as `ask`.
+        """
+
+        async def errand(_link: Link) -> None:
+            sender = self._asking.sender
+            if sender is None:
+                raise NotAskedError("busy")
+            if isinstance(await sender.beside(wire).send(part), Resync):
+                raise NoAnswerError("AT+CMGS", 0)
+
+        if self._patient:
+            self._nudge.set()
+        await self._asking.lend(errand, "AT+CMGS", sends=True)
 
     def stop(self) -> None:
         """Begin to drain: no new prompt."""

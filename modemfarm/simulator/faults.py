@@ -76,7 +76,7 @@ FAULTS: Mapping[str, FaultKind] = {
         None, _SENDING, frozenset({"stays"}), endless=True,
     ),
     "barred": FaultKind("the network refuses what this SIM sends: +CMS ERROR: ARG", 10.0, _STRIKE),
-    "no-credit": FaultKind("the same, and the balance is 0.00, until `set N balance`", 50.0, _STRIKE),
+    "no-credit": FaultKind("the same but to 10086, and the balance is 0.00, until `set N balance`", 50.0, _STRIKE),
     # the SIM and the network
     "pin": FaultKind("the SIM wants PIN ARG (`left=N`: tries left, default 3)", 1234.0, _STRIKE),
     "hasty-pin": FaultKind("a command within 3 s after the PIN restarts the modem", None, ("bring-up",), endless=True),

@@ -10,6 +10,7 @@ from modemfarm.gsm.splitting import split
 from modemfarm.model import Encoding
 from modemfarm.simulator.answers import OK, Answer, cms
 from modemfarm.simulator.faults import ERRORS, STRIKES, Fault, error_of
+from modemfarm.simulator.network import SERVICE
 from modemfarm.simulator.strict import BadTpduError, Submission, inspect
 from modemfarm.simulator.tpdus import Body, address
 
@@ -110,7 +111,8 @@ def _landed(modem: VirtualModem, flight: _Flight) -> None:
     name = fault.name if fault is not None else ""
     listens = modem.powered and not modem.hung and not modem.deaf
     heard = modem.epoch == flight.epoch and listens and modem.wire is not None
-    if name in {"brown-out", "no-send"} or flight.card.refuses[0]:
+    free = flight.card.refuses[1] == "no-credit" and flight.sent.recipient == SERVICE
+    if name in {"brown-out", "no-send"} or (flight.card.refuses[0] and not free):
         _not_sent(modem, flight)
         return
     if code := modem.network.refusal(flight.sent):

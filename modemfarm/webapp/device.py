@@ -109,7 +109,7 @@ def event(told: dict[str, Any], words: Words) -> dict[str, Any]:
         params["who"] = words.say(f"device.who_{data['who']}")
     reason = data.get("reason")
     if isinstance(reason, str) and wording.known(f"sim.{reason}"):
-        params["reason"] = words.say(f"sim.{reason}", params)
+        params["reason"] = words.sim(f"sim.{reason}", params)
     elif not reason:
         params["reason"] = ""
     for name in ("iccid", "before"):

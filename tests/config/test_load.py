@@ -68,6 +68,13 @@ default_plan: prepaid
         pytest.param("sending: {max_parts: 0}\n", "sending.max_parts", 1, "greater than", id="impossible"),
         pytest.param("sending: {reports: yes}\n", "sending.reports", 1, "true or false", id="yes-is-text"),
         pytest.param("sending: {sim_grace: 15}\n", "sending.sim_grace", 1, "15m", id="span-without-unit"),
+        pytest.param(
+            f"plans: {{a: {{balance: {{sms: {{to: '10086', text: {'x' * 161}, match: a}}}}}}}}\n",
+            "plans.a.balance.sms.text",
+            1,
+            "one message",
+            id="long-question",
+        ),
         pytest.param("sending: {country: XX}\n", "sending.country", 1, "ISO 3166", id="no-country"),
         pytest.param(
             "policy: {profile: XX}\n", "policy.profile", 1, "unknown, CN, RU, FR, IN, UK, US, EU", id="profile"

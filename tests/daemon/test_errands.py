@@ -15,7 +15,6 @@ from modemfarm.daemon.errands import Errands
 from modemfarm.farm.balances import Balances
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.farm.ussd import UssdDesk
-from modemfarm.intake.draft import IntakeSettings
 from modemfarm.model import BalanceAsk, Plan
 from modemfarm.modem.ussd import Dialogue, Told, UssdError
 from modemfarm.store import sims
@@ -54,7 +53,7 @@ async def _running(farm: FarmAt) -> AsyncIterator[Errands]:
     settings = FarmSettings(host="shop", plans={"cautious": plan})
     errands = Errands(
         desk,
-        Balances(desk, offload, settings, IntakeSettings(), lambda: datetime.now(UTC), lambda: None),
+        Balances(desk, offload, settings, lambda: datetime.now(UTC), lambda _: False),
         build_alarm(Farm(None, {}, farm.folder).config, offload, lambda: datetime.now(UTC), lambda: None),
     )
     known = {"ussd": errands.ussd, "balance": errands.balance, "alerts_test": errands.try_alerts}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from modemfarm.farm.balances import Balances
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.farm.ussd import UssdDesk
-from modemfarm.intake.draft import Draft, IntakeSettings
+from modemfarm.intake.draft import Draft
 from modemfarm.model import BalanceAsk, Plan
 from modemfarm.store import actions, views
 from tests.farm.virtual import Farm, farm
@@ -30,8 +31,7 @@ def on_farm(
         wanted = FarmSettings("here", plans={plan.name: plan}, default_plan=plan.name, **settings)
         async with farm(loop, folder, modems, starts=STARTS, settings=wanted, airtime_s=1, tick_s=10) as one:
             desk = UssdDesk({item.path: item for item in one.supervisors}, one.offload, "here", one.clock.now)
-            wake = one.journal.dispatcher.wake
-            balances = Balances(desk, one.offload, wanted, IntakeSettings(), one.clock.now, wake)
+            balances = Balances(desk, one.offload, wanted, one.clock.now, one.journal.registrations.forbids)
             async with asyncio.TaskGroup() as group:
                 asking = group.create_task(balances.run())
                 await one.until(lambda: swept(one, modems), 10)
@@ -129,7 +129,7 @@ def test_a_barred_sim_waits_for_a_person_whatever_its_credit(tmp_path: Path) -> 
         await one.add(3, to)
         row = await stands(one, "parked", "sim_barred")
         assert json.loads(row["reason_params"])["codes"] == "CMS 10"
-        await asyncio.sleep(3 * 3600)
+        await asyncio.sleep(70 * 60)  # its credit is asked each hour
         assert (await sim(one))["reason"] == "sim_barred"
 
     on_farm(tmp_path, script)
@@ -139,7 +139,7 @@ def test_one_number_never_parks_a_sim(tmp_path: Path) -> None:
     async def script(one: Farm) -> None:
         one.simulation.fault(0, "no-credit", "38")
         await one.add(4, lambda number: Draft("+8613800138000", f"hello {number}", report=False))
-        await asyncio.sleep(3 * 3600)
+        await asyncio.sleep(3600)
         assert (await sim(one))["state"] == "active"
 
     on_farm(tmp_path, script)
@@ -169,3 +169,58 @@ def test_what_was_refused_before_a_person_resumed_it_counts_no_more(tmp_path: Pa
         assert json.loads(row["reason_params"])["recipients"] == 2
 
     on_farm(tmp_path, script, plan=PLAIN)
+
+
+BY_MESSAGE = BalanceAsk(to="10086", text="YE", match="余额([0-9.]+)")
+WRITES = Plan("writes", price_per_part=0.1, balance=BY_MESSAGE)
+EACH_HOUR = Plan("each-hour", balance=replace(BY_MESSAGE, text="?", every=timedelta(hours=1)))  # answered without it
+
+
+def to_operator(one: Farm) -> list[dict[str, Any]]:
+    return [entry for entry in one.submits() if entry["to"] == "10086"]
+
+
+def test_a_sim_without_credit_that_asks_by_message_goes_on_when_there_is_some(tmp_path: Path) -> None:
+    async def script(one: Farm) -> None:
+        await one.until(lambda: balance_of(one, 12.34), 10)
+        one.simulation.fault(0, "no-credit", "50")
+        await one.add(3, to)
+        await stands(one, "parked", "no_credit")
+        one.simulation.turn(0, "balance", "5")
+        await asyncio.sleep(600)
+        one.simulation.deliver(0, "10086", "充值成功")
+        await stands(one, "active", None, 1800)
+        async with asyncio.timeout(3600):
+            await one.until(lambda: all_sent(one, 3), 10)
+        assert (await kinds(one))[-1] == ("sim.active", "credit")
+        assert 2 <= len(to_operator(one)) <= 4
+        assert await one.count("messages") == 3
+        assert await one.count("attempts WHERE part_id NOT IN (SELECT id FROM parts)") == 0
+        answers = await one.rows("SELECT kind, verdict FROM inbound")
+        assert {row["kind"] for row in answers} == {"service"}
+
+    on_farm(tmp_path, script, plan=WRITES)
+
+
+async def balance_of(one: Farm, amount: float) -> bool:
+    return bool((await sim(one))["balance"] == amount)
+
+
+async def all_asked(one: Farm, count: int) -> bool:
+    return await one.count("balances WHERE what = 'sent'") == count
+
+
+def test_a_question_whose_result_is_lost_is_not_repeated_and_the_lane_goes_on(tmp_path: Path) -> None:
+    async def script(one: Farm) -> None:
+        await one.until(lambda: all_asked(one, 1), 10)
+        one.simulation.fault(0, "lost-result", "")
+        await asyncio.sleep(130 * 60)  # asked each hour, were the second one not lost
+        assert len(to_operator(one)) == 2
+        (asked,) = await one.rows("SELECT count(*) AS n FROM balances WHERE what = 'asked'")
+        assert asked["n"] == 1
+        await one.add(2, to)
+        async with asyncio.timeout(600):
+            await one.until(lambda: all_sent(one, 2), 10)
+        assert await one.count("parts WHERE mr IS NULL") == 0
+
+    on_farm(tmp_path, script, plan=EACH_HOUR)

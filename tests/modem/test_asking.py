@@ -95,6 +95,63 @@ def test_a_command_waits_for_the_submission_on_the_air() -> None:
     assert written == ["AT+CMGS", "AT+XYZ?", "AT+CMGS", "AT+XYZ?", "AT+CMGS"]
 
 
+def test_a_message_of_the_farms_own_goes_between_two_parts_and_is_told_to_who_sent_it() -> None:
+    port = ScriptedPort({})
+    port.result_s = 10.0
+    own = FakeJournal()
+
+    async def script(supervisor: Supervisor, journal: FakeJournal) -> None:
+        sent = asyncio.ensure_future(supervisor.submit(make_part(9), own))  # the lane is not open yet: it waits
+        await working(supervisor)
+        await sent
+        journal.add(make_part(1), make_part(2))
+        while len(port.bodies) < 2:
+            await asyncio.sleep(0.1)
+        await supervisor.submit(make_part(10), own)
+        while len(journal.outcomes) < 2:
+            await asyncio.sleep(0.1)
+
+    journal = play(script, port)
+    assert [attempt for attempt, _ in own.outcomes] == [9, 10]
+    assert [attempt for attempt, _ in journal.outcomes] == [1, 2]
+    assert {outcome.evidence for _, outcome in own.outcomes + journal.outcomes} == {Evidence.ACCEPTED}
+
+
+def test_the_lane_gets_in_step_after_a_message_of_the_farms_own_had_no_result() -> None:
+    port = ScriptedPort({})
+    own = FakeJournal()
+
+    async def script(supervisor: Supervisor, journal: FakeJournal) -> None:
+        await working(supervisor)
+        await asyncio.sleep(10)
+        port.result_s = 500.0
+        with pytest.raises(NoAnswerError):
+            await supervisor.submit(make_part(9), own)
+        port.result_s = 1.0
+        journal.add(make_part(1))
+        while not journal.outcomes:
+            await asyncio.sleep(0.1)
+
+    journal = play(script, port)
+    assert [outcome.evidence for _, outcome in own.outcomes] == [Evidence.UNCERTAIN]
+    assert [(attempt, outcome.evidence) for attempt, outcome in journal.outcomes] == [(1, Evidence.ACCEPTED)]
+
+
+def test_no_message_of_the_farms_own_is_written_where_the_lane_does_not_open() -> None:
+    ports = [ScriptedPort({"AT+CPIN?": "+CPIN: SIM PUK|OK"}) for _ in range(3)]
+    own = FakeJournal()
+
+    async def script(supervisor: Supervisor, journal: FakeJournal) -> None:
+        while supervisor.status.sentence != "puk_wanted":
+            await asyncio.sleep(0.1)
+        with pytest.raises(NotAskedError, match="busy"):
+            await supervisor.submit(make_part(9), own)
+
+    play(script, *ports)
+    assert own.outcomes == []
+    assert not any(port.bodies for port in ports)
+
+
 def test_what_finds_no_hand_free_in_time_was_never_written() -> None:
     port = ScriptedPort()
     port.result_s = 50.0

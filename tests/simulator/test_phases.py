@@ -278,6 +278,7 @@ async def test_what_a_sim_may_not_send_is_refused_by_the_network(simulate: Make)
     simulation.fault(0, "clear")
     simulation.fault(0, "no-credit")
     assert await host.submit("hello") == "+CMS ERROR: 50"
+    assert "+CMGS: " in await host.submit("YE", to="10086")
     await host.ask('+CUSD=1,"*100#",15')
     assert "Balance 0.00 CNY" in await host.hush(1)
     simulation.turn(0, "balance", "5")

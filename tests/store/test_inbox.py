@@ -246,6 +246,15 @@ def test_a_service_sender_never_opts_anyone_out(store: Store, by: str) -> None:
         assert tx.value("SELECT count(*) FROM suppressions") == 0
 
 
+def test_what_the_asked_operator_writes_is_a_services_however_long_its_number(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        pdu = deliver_pdu("STOP", by="+8613912345678")
+        asked = replace(INBOUND, services=("13912345678",))
+        assert receive(tx, Received(pdu, "", SIM, None, NOW), asked, NOW).opted_out is None
+        assert _inbound(tx)[0]["kind"] == "service"
+
+
 def test_a_national_originator_is_the_person_that_we_wrote_to(store: Store) -> None:
     with store.write() as tx:
         see(tx)
