@@ -85,6 +85,8 @@ def spoken(params: Params, lang: str) -> dict[str, Any]:
             if isinstance(value, str) and known(f"{part}.{value}"):
                 said[name] = say(f"{part}.{value}", params, lang)
                 break
+        if name == "fields":
+            said[name] = ", ".join(say(f"field.{one}", lang=lang) for one in value)
     return said
 
 

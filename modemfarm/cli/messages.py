@@ -7,14 +7,15 @@ from typing import Any
 
 import click
 
+from modemfarm.cli import many
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
 from modemfarm.cli.output import emit, json_option, local, record, say, table
-from modemfarm.errors import SubmitError
+from modemfarm.errors import BadFieldError
 from modemfarm.intake.again import retry as again
+from modemfarm.intake.edit import edit as change
 from modemfarm.intake.values import parse_moment, parse_span
-from modemfarm.model import MessageState
-from modemfarm.policy.numbers import parse_recipient
+from modemfarm.model import MessageClass, MessageState
 from modemfarm.store import actions, views
 from modemfarm.store.engine import Tx
 
@@ -26,7 +27,7 @@ _COLUMNS = (
     ("reason", "REASON"),
     ("text", "TEXT"),
 )
-MESSAGE_ID = click.IntRange(1, 2**63 - 1)
+MESSAGE_ID = many.MESSAGE_ID
 
 
 @click.group()
@@ -48,6 +49,16 @@ def since(_ctx: click.Context, _param: click.Parameter, value: str | None) -> da
         raise click.BadParameter(f"{error}, or a span like 24h") from None
 
 
+def moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | str | None:
+    """A moment; "" for `now` and for nothing."""
+    if value in (None, "", "now"):
+        return value and ""
+    try:
+        return parse_moment(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 @messages.command("list")
 @click.option("--state", multiple=True, type=click.Choice([item.value for item in MessageState]))
 @click.option("--to", help="The recipient.")
@@ -66,7 +77,7 @@ def list_(farm: Farm, /, to: str | None, since: datetime | None, as_json: bool, 
         moment = since and since.isoformat()
         found = remote.get("/messages", to=to, since=moment, **{**asked, "state": list(asked["state"])})
     else:
-        to = None if to is None else _number(farm, to)
+        to = None if to is None else many.number(farm, to)
         with farm.store().read() as tx:
             found = views.messages(tx, to=to, since=since, **asked)
     if as_json:
@@ -76,20 +87,6 @@ def list_(farm: Farm, /, to: str | None, since: datetime | None, as_json: bool, 
     table(_COLUMNS, rows, wide="text")
     if found["next"]:
         say(f"more with --cursor {found['next']}")
-
-
-def _number(farm: Farm, raw: str) -> str:
-    """A number as messages have it; what is no number is looked for as typed."""
-    try:
-        return parse_recipient(
-            raw,
-            country=farm.config.intake.country,
-            allow_countries="all",
-            short_codes=farm.config.intake.short_codes,
-            allow_fixed=True,
-        ).number
-    except SubmitError:
-        return raw
 
 
 @messages.command()
@@ -116,30 +113,45 @@ def print_message(found: dict[str, Any], *, as_json: bool) -> None:
 
 
 @messages.command()
-@click.argument("message_id", metavar="ID", type=MESSAGE_ID, required=False)
-@click.option("--batch", type=MESSAGE_ID, help="Everything of a batch that has not left.")
+@click.argument("message_id", metavar="ID", type=MESSAGE_ID)
+@click.option("--text", help="What it says.")
+@click.option("--class", "class", type=click.Choice([item.value for item in MessageClass]))
+@click.option("--from", "from", metavar="SIM", help="ICCID, label, number or tag; '' for any SIM.")
+@click.option("--send-at", metavar="TIME", callback=moment, help="Not before; 'now' for at once.")
+@click.option("--valid-until", metavar="TIME", callback=moment, help="Not after; '' for without an end.")
+@click.option("--priority", type=click.IntRange(0, 9))
+@click.option("--reference", help="Your own words for it; '' for none.")
 @json_option
 @pass_farm
-def cancel(farm: Farm, message_id: int | None, batch: int | None, as_json: bool) -> None:
-    """Take a message back that has not left yet."""
-    if (message_id is None) == (batch is None):
-        raise click.UsageError("name one message, or --batch")
-    store = farm.store()
-    if batch is not None:
-        if store.look(views.batch, batch) is None:
-            raise NotThereError(f"there is no batch {batch}")
-        count, after = 0, 0
-        while True:
-            done, more = store.run(lambda tx, start: actions.cancel_batch(tx, batch, start, now(), who="cli"), after)
-            count += done
-            if more is None:
-                break
-            after = more
-        emit({"batch": batch, "canceled": count}) if as_json else say(f"{count} canceled")
-        return
+def edit(farm: Farm, /, message_id: int, as_json: bool, **asked: Any) -> None:
+    """Change a message of which nothing has left."""
+    changes = {name: None if value == "" else value for name, value in asked.items() if value is not None}
+    if not changes:
+        raise click.UsageError("say what to change")
+    if changes.get("text", "") is None:
+        raise click.UsageError("a text that says nothing cannot be sent")
+    try:
+        found = farm.store().run(lambda tx: change(tx, message_id, changes, farm.config.intake, now(), who="cli"))
+    except BadFieldError as error:
+        raise CliError(str(error), Exit.FAILED if error.code == "too_late" else Exit.USAGE) from None
+    if not found:
+        raise NotThereError(f"there is no message {message_id}")
+    _changed(farm, message_id, None, as_json=as_json)
+
+
+@messages.command()
+@click.argument("message_id", metavar="ID", type=MESSAGE_ID, required=False)
+@many.which_options("cancel")
+@json_option
+@pass_farm
+def cancel(farm: Farm, /, message_id: int | None, as_json: bool, **asked: Any) -> int:
+    """Take back a message, or many, that have not left yet."""
+    if many.one_or_many(message_id, asked):
+        return many.act(farm, "cancel", asked, as_json=as_json)
     assert message_id is not None
-    store.run(_cancel, message_id)
+    farm.store().run(_cancel, message_id)
     _changed(farm, message_id, MessageState.CANCELED, as_json=as_json)
+    return Exit.DONE
 
 
 def _cancel(tx: Tx, message_id: int) -> None:
@@ -162,11 +174,15 @@ def _changed(farm: Farm, message_id: int, wanted: MessageState | None, *, as_jso
 
 
 @messages.command()
-@click.argument("message_id", metavar="ID", type=MESSAGE_ID)
+@click.argument("message_id", metavar="ID", type=MESSAGE_ID, required=False)
+@many.which_options("retry")
 @json_option
 @pass_farm
-def retry(farm: Farm, message_id: int, as_json: bool) -> int:
-    """Send a message again that failed, as a new one."""
+def retry(farm: Farm, /, message_id: int | None, as_json: bool, **asked: Any) -> int:
+    """Send a message again that failed, or many, as new ones."""
+    if many.one_or_many(message_id, asked):
+        return many.act(farm, "retry", asked, as_json=as_json)
+    assert message_id is not None
     taken = farm.store().run(again, message_id, farm.config.intake, now())
     if taken is None:
         raise NotThereError(f"there is no message {message_id}")
@@ -175,12 +191,19 @@ def retry(farm: Farm, message_id: int, as_json: bool) -> int:
 
 
 @messages.command()
-@click.argument("message_id", metavar="ID", type=MESSAGE_ID)
-@click.argument("word", type=click.Choice(["sent", "failed"]))
+@click.argument("words", metavar="[ID] sent|failed", nargs=-1, required=True)
+@many.which_options("resolve")
 @json_option
 @pass_farm
-def resolve(farm: Farm, message_id: int, word: str, as_json: bool) -> None:
-    """Say what became of an unknown message: your word decides."""
+def resolve(farm: Farm, /, words: tuple[str, ...], as_json: bool, **asked: Any) -> int:
+    """Say what became of an unknown message, or of many: your word decides."""
+    *number, word = words
+    if word not in ("sent", "failed") or len(number) > 1:
+        raise click.UsageError("say ID sent, or ID failed")
+    message_id = click.ParamType.__call__(MESSAGE_ID, number[0]) if number else None
+    if many.one_or_many(message_id, asked):
+        return many.act(farm, "resolve", asked, word=word, as_json=as_json)
+    assert message_id is not None
     store = farm.store()
     before = store.look(views.message, message_id)
     if before is None:
@@ -189,3 +212,4 @@ def resolve(farm: Farm, message_id: int, word: str, as_json: bool) -> None:
         raise CliError(f"message {message_id} is {before['state']}: nothing about it is unknown")
     store.run(lambda tx: actions.resolve(tx, message_id, word == "sent", now(), who="cli"))
     _changed(farm, message_id, None, as_json=as_json)
+    return Exit.DONE

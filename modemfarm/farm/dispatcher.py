@@ -14,7 +14,7 @@ from modemfarm.farm.choosing import PATIENCE, TURN_BY_AGE, LaneView, Presence, b
 from modemfarm.farm.encoding import encode
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.model import ClaimedPart, Plan, SimSettings
-from modemfarm.store import actions, counters, labels, messages, queue, steps
+from modemfarm.store import actions, counters, gates, labels, messages, queue, steps
 from modemfarm.store.engine import Tx, to_us
 from modemfarm.store.offload import Offload
 from modemfarm.store.queue import Candidate, Lane
@@ -218,8 +218,8 @@ class Dispatcher:
     def _round(self, tx: Tx, waiters: list[_Waiter], now: datetime) -> _Round:
         """One transaction: look at the heads, choose, claim."""
         done = _Round()
-        pauses = actions.pauses(tx)
-        done.paused = any(row["scope"] == "all" for row in pauses)
+        pauses = frozenset((row["scope"], row["value"]) for row in actions.pauses(tx))
+        done.paused = ("all", "") in pauses
         if done.paused:
             return done
         presence = self._presence()
@@ -243,6 +243,7 @@ class Dispatcher:
             by_age = {iccid for iccid in able if self._taken.get(iccid, 0) % TURN_BY_AGE == TURN_BY_AGE - 1}
             parts = self._heads(tx, able, now)
             parts += self._old_ones(tx, [able[iccid] for iccid in sorted(by_age)], now)
+            seen, parts = parts, gates.sift(tx, parts, pauses)
             able = {iccid: self._with_known(tx, view, parts) for iccid, view in able.items()}
             choice = choose(
                 parts,
@@ -262,7 +263,7 @@ class Dispatcher:
                     self._taken[assignment.iccid] = self._taken.get(assignment.iccid, 0) + (assignment.part.rank >= 0)
                     in_flight[claimed.part.recipient] = assignment.iccid
                     del free[assignment.iccid]
-            if not free or not (choice.bindings or choice.assignments):
+            if not free or not (choice.bindings or choice.assignments or len(parts) < len(seen)):
                 break
         else:
             done.next_at = now  # bound parts stood before all others so far: look behind them at once

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from modemfarm.errors import StoreError
 from modemfarm.farm.choosing import Presence
 from modemfarm.farm.journal import FarmJournal
-from modemfarm.store import actions, labels
+from modemfarm.store import actions, gates, labels
 from modemfarm.store.labels import Label, Waiting
 from modemfarm.store.offload import Offload
 
@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
 CHUNKS_A_TURN = 5
+GATES_A_TURN = 200
 RESTS_LONG = timedelta(seconds=10)  # a shorter rest is over before its label is read
 PACING_STAYS = timedelta(seconds=30)  # between two parts of a paced farm everything is free for a moment
 
@@ -88,6 +89,10 @@ class Labeller:
 
     async def turn(self) -> None:
         """Label some of the waiting messages anew where what is to be said about them changed."""
+        for _ in range(GATES_A_TURN):
+            if not await self._offload.bulk(gates.follow, self._now()):
+                break
+            self._journal.dispatcher.wake()
         blocked = self._blocked()
         presence = self._journal.presence()
         ready = self._journal.ready()

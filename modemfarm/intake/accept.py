@@ -159,6 +159,15 @@ def accept(
     return write(tx, message, settings, now, batch_id, batch_row)
 
 
+def starting(tx: Tx, message: NewMessage, batch_id: int | None) -> NewMessage:
+    """The same message, held where a pause stands against it."""
+    if is_paused(tx, message.message_class, batch_id):
+        return replace(message, state=MessageState.HELD, reason=Reason("paused"))
+    if message.state is MessageState.QUEUED and is_farm_paused(tx):
+        return replace(message, state=MessageState.HELD, reason=Reason("paused"), open=True)
+    return message
+
+
 def write(
     tx: Tx,
     message: NewMessage,
@@ -169,10 +178,8 @@ def write(
 ) -> Accepted | None:
     """Judge and write a checked message; see `accept`."""
     against = judge(tx, message, settings)
-    if against is None and is_paused(tx, message.message_class, batch_id):
-        message = replace(message, state=MessageState.HELD, reason=Reason("paused"))
-    elif against is None and message.state is MessageState.QUEUED and is_farm_paused(tx):
-        message = replace(message, state=MessageState.HELD, reason=Reason("paused"), open=True)
+    if against is None:
+        message = starting(tx, message, batch_id)
     message = replace(
         message,
         batch_id=batch_id,

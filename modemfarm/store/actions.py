@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from modemfarm.model import MessageState, SimState
-from modemfarm.store import counters
+from modemfarm.store import counters, gates
 from modemfarm.store.charging import refund
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.events import record
@@ -14,7 +14,6 @@ from modemfarm.store.messages import refresh
 from modemfarm.store.shapes import Terms
 from modemfarm.store.sims import set_state
 
-CHUNK = 2000
 ANSWERS = ("go_on", "pause")  # to the question whether a SIM shall write to still more people this month
 
 
@@ -45,22 +44,6 @@ def cancel(tx: Tx, message_id: int, now: datetime, *, who: str = "", reason: str
     return state
 
 
-def cancel_batch(tx: Tx, batch_id: int, after: int, now: datetime, *, who: str = "") -> tuple[int, int | None]:
-    """Cancel one chunk of a batch's open messages.
-
-    Returns:
-        How many were cancelled, and the id to go on after; None when the batch is through.
-    """
-    rows = tx.all(
-        "SELECT id FROM messages WHERE batch_id = :batch AND id > :after AND final_at IS NULL ORDER BY id LIMIT :n",
-        batch=batch_id,
-        after=after,
-        n=CHUNK,
-    )
-    done = sum(cancel(tx, row["id"], now, who=who) is MessageState.CANCELED for row in rows)
-    return done, rows[-1]["id"] if len(rows) == CHUNK else None
-
-
 def resolve(tx: Tx, message_id: int, sent: bool, now: datetime, *, who: str = "") -> MessageState | None:
     """A person's word on a message whose fate nobody could tell: its unknown parts become sent or failed.
 
@@ -88,6 +71,8 @@ def resolve(tx: Tx, message_id: int, sent: bool, now: datetime, *, who: str = ""
 def pause(tx: Tx, scope: str, value: str, now: datetime, *, who: str = "") -> bool:
     """Stop new sends: farm-wide (`all`), of a class or of a batch. Effective before the next Ctrl-Z.
 
+    What waits is hidden in chunks: the first here, the others by `gates.follow`.
+
     Returns:
         False when it was paused already.
     """
@@ -100,55 +85,9 @@ def pause(tx: Tx, scope: str, value: str, now: datetime, *, who: str = "") -> bo
     )
     if added:
         if scope != "all":
-            _hide(tx, scope, value)
+            gates.begin(tx, scope, value, now)
         record(tx, "farm.paused", now, subject=value, scope=scope, who=who)
     return bool(added)
-
-
-_COVERED = (
-    " EXISTS (SELECT 1 FROM pauses x WHERE (x.scope = 'class' AND x.value = p.class)"
-    " OR (x.scope = 'batch' AND x.value = CAST(p.batch_id AS TEXT)))"
-)
-
-
-def _own(scope: str) -> str:
-    return "p.class = :value" if scope == "class" else "p.batch_id = CAST(:value AS BIGINT)"
-
-
-def _hide(tx: Tx, scope: str, value: str) -> None:
-    """Hide what a class or batch has waiting from every claim; a farm-wide pause stops claiming as a whole."""
-    own = _own(scope)
-    tx.run(
-        "UPDATE messages SET state = 'held', reason = 'paused', next_at = NULL"  # noqa: S608
-        " WHERE (state = 'queued' OR (state = 'held' AND reason IN"
-        " ('plan_minute', 'plan_hour', 'plan_day', 'plan_month', 'plan_recipients')))"
-        f" AND id IN (SELECT p.message_id FROM parts p WHERE p.state = 'waiting' AND p.gate = 0 AND {own})",
-        value=value,
-    )
-    tx.run(
-        "UPDATE parts SET gate = 1 WHERE id IN"  # noqa: S608
-        f" (SELECT p.id FROM parts p WHERE p.state = 'waiting' AND p.gate = 0 AND {own})",
-        value=value,
-    )
-
-
-def _show(tx: Tx, scope: str, value: str, now: datetime) -> None:
-    """Show it again, but for what another pause covers and what is held for a person."""
-    own = _own(scope)
-    tx.run(
-        "UPDATE messages SET state = CASE WHEN send_at > :now THEN 'scheduled' ELSE 'queued' END, reason = NULL,"  # noqa: S608
-        " next_at = CASE WHEN send_at > :now THEN send_at ELSE NULL END WHERE state = 'held' AND reason = 'paused'"
-        " AND id IN (SELECT p.message_id FROM parts p WHERE p.state = 'waiting' AND p.gate = 1"
-        f" AND {own} AND NOT {_COVERED})",
-        value=value,
-        now=to_us(now),
-    )
-    tx.run(
-        "UPDATE parts SET gate = 0 WHERE id IN (SELECT p.id FROM parts p JOIN messages m ON m.id = p.message_id"  # noqa: S608
-        f" WHERE p.state = 'waiting' AND p.gate = 1 AND {own} AND NOT {_COVERED}"
-        " AND NOT (m.state = 'held' AND m.next_at IS NULL))",
-        value=value,
-    )
 
 
 def resume(tx: Tx, scope: str, value: str, now: datetime, *, who: str = "") -> bool:
@@ -156,7 +95,7 @@ def resume(tx: Tx, scope: str, value: str, now: datetime, *, who: str = "") -> b
     lifted = tx.run("DELETE FROM pauses WHERE scope = :scope AND value = :value", scope=scope, value=value)
     if lifted:
         if scope != "all":
-            _show(tx, scope, value, now)
+            gates.begin(tx, scope, value, now)
         record(tx, "farm.resumed", now, subject=value, scope=scope, who=who)
     return bool(lifted)
 

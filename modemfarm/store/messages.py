@@ -166,6 +166,19 @@ def sender_facts(tx: Tx, message_id: int) -> Row | None:
     )
 
 
+def state_of(tx: Tx, message_id: int) -> str | None:
+    """A message's state; None: there is no such message."""
+    state = tx.value("SELECT state FROM messages WHERE id = :id", id=message_id)
+    return None if state is None else str(state)
+
+
+def claim_retry(tx: Tx, message_id: int, states: Sequence[str]) -> bool:
+    """Whether a message is in one of `states` and was not sent again yet; who asks beside this waits for the answer."""
+    tx.run("UPDATE messages SET state = state WHERE id = :id", id=message_id)
+    again = tx.value("SELECT 1 FROM messages WHERE retry_of = :id", id=message_id)
+    return again is None and state_of(tx, message_id) in states
+
+
 def refresh(
     tx: Tx,
     message_id: int,

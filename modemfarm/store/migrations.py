@@ -70,6 +70,8 @@ def _fourth(tx: Tx) -> None:
         " at BIGINT NOT NULL, PRIMARY KEY (imei, place))"
     )
     tx.run("CREATE INDEX IF NOT EXISTS events_of_things ON events (subject, id) WHERE message_id IS NULL")
+    tx.run("CREATE INDEX IF NOT EXISTS parts_hidden ON parts (gate, id) WHERE state = 'waiting' AND gate = 1")
+    tx.run("CREATE INDEX IF NOT EXISTS messages_retried ON messages (retry_of) WHERE retry_of IS NOT NULL")
     tx.run(
         "CREATE TABLE IF NOT EXISTS entered_pins (card TEXT NOT NULL, sealed TEXT NOT NULL, at BIGINT NOT NULL,"
         " PRIMARY KEY (card))"

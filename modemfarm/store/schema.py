@@ -152,6 +152,12 @@ messages = Table(
         postgresql_where=text("reference IS NOT NULL"),
         sqlite_where=text("reference IS NOT NULL"),
     ),
+    Index(
+        "messages_retried",
+        "retry_of",
+        postgresql_where=text("retry_of IS NOT NULL"),
+        sqlite_where=text("retry_of IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -194,6 +200,13 @@ parts = Table(
         "id",
         postgresql_where=text("state = 'waiting' AND gate = 0"),
         sqlite_where=text("state = 'waiting' AND gate = 0"),
+    ),
+    Index(
+        "parts_hidden",
+        "gate",
+        "id",
+        postgresql_where=text("state = 'waiting' AND gate = 1"),
+        sqlite_where=text("state = 'waiting' AND gate = 1"),
     ),
     Index(
         "parts_open",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import secrets
-import threading
 from typing import Any
 
 from flask import Blueprint, Response, request, url_for
@@ -14,21 +12,12 @@ from modemfarm.intake.bulk import Bulk
 from modemfarm.intake.rows import read_rows
 from modemfarm.intake.values import parse_flag
 from modemfarm.model import MessageClass
-from modemfarm.store import actions, idempotency, views
+from modemfarm.store import views
 from modemfarm.webapp import asking, forecast
 from modemfarm.webapp.access import deps, needs
-from modemfarm.webapp.bodies import EmptyBody, body
 from modemfarm.webapp.problems import Problem, not_found
 from modemfarm.webapp.settings import MOST_BATCH_OCTETS
-from modemfarm.webapp.writing import (
-    fingerprint,
-    key_of_request,
-    other_body,
-    reply,
-    scope_of_request,
-    sender_of_request,
-    still_running,
-)
+from modemfarm.webapp.writing import fingerprint, go_on, key_of_request, reply, scope_of_request
 
 routes = Blueprint("batches", __name__, url_prefix="/v1/batches")
 
@@ -36,9 +25,6 @@ _FORMATS = {"application/x-ndjson": "ndjson", "application/jsonl": "ndjson", "te
 _TEXTS = {"class": "message_class", "purpose": "purpose", "from": "pinned", "reference": "reference"}
 _FLAGS = ("flash", "report", "resend_unknown")
 _TIMES = ("send_at", "valid_until")
-
-_running: set[tuple[str, str]] = set()  # keys whose request is alive in this process; another one's is dead
-_running_lock = threading.Lock()
 
 
 def _defaults() -> dict[str, Any]:
@@ -87,30 +73,8 @@ def take() -> Response:
         fault = {"pointer": "", "code": error.code, "detail": str(error)}
         raise Problem(422, "validation", str(error), code=error.code, errors=[fault]) from None
     key = key_of_request()
-    if key is None:
-        return _answered(202, _store(rows, secrets.token_hex(16)))
-    return _once(rows, key, scope_of_request(), fingerprint())
-
-
-def _once(rows: Any, key: str, scope: str, body_hash: str) -> Response:
-    """The same body under the same key is one batch, however often its request is repeated or killed."""
-    farm = deps()
-    with _running_lock:
-        if (scope, key) in _running:
-            raise still_running()
-        _running.add((scope, key))
-    try:
-        match farm.offload_call(idempotency.begin, key, scope, body_hash, farm.clock.now(), sender_of_request()):
-            case idempotency.OtherBody():
-                raise other_body()
-            case idempotency.Replay(status, text):
-                return _answered(status, json.loads(text))
-        document = _store(rows, f"key:{scope}:{key}:{body_hash}")
-        farm.offload_call(idempotency.finish, key, scope, 202, json.dumps(document, ensure_ascii=False))
-        return _answered(202, document)
-    finally:
-        with _running_lock:
-            _running.discard((scope, key))
+    mark = secrets.token_hex(16) if key is None else f"key:{scope_of_request()}:{key}:{fingerprint()}"
+    return _answered(*go_on(202, lambda: _store(rows, mark)))
 
 
 def _store(rows: Any, mark: str) -> dict[str, Any]:
@@ -134,7 +98,12 @@ def _answered(status: int, document: dict[str, Any]) -> Response:
     return reply(status, document, {"Location": url_for("batches.one", batch_id=document["id"])})
 
 
-def _batch(batch_id: int) -> dict[str, Any]:
+def batch(batch_id: int) -> dict[str, Any]:
+    """A batch as the API shows it.
+
+    Raises:
+        Problem: there is none of that id.
+    """
     document = deps().store.look(views.batch, min(batch_id, 2**62))
     if document is None:
         raise not_found(f"batch {batch_id}")
@@ -144,25 +113,4 @@ def _batch(batch_id: int) -> dict[str, Any]:
 @routes.get("/<int:batch_id>")
 @needs("messages:read")
 def one(batch_id: int) -> Response:
-    return reply(200, _batch(batch_id))
-
-
-@routes.post("/<int:batch_id>/cancel")
-@needs("messages:send")
-def cancel(batch_id: int) -> Response:
-    body(EmptyBody, optional=True)
-    _batch(batch_id)
-    farm = deps()
-    total, after = 0, 0
-    while True:
-        count, last = farm.offload_call(_cancel_chunk, batch_id, after, farm.clock.now())
-        total += count
-        if last is None:
-            break
-        after = last
-    farm.wake()
-    return reply(200, _batch(batch_id) | {"canceled": total})
-
-
-def _cancel_chunk(tx: Any, batch_id: int, after: int, now: Any) -> tuple[int, int | None]:
-    return actions.cancel_batch(tx, batch_id, after, now, who="api")
+    return reply(200, batch(batch_id))

@@ -10,12 +10,13 @@ from modemfarm.errors import BadFieldError, RefusedError
 from modemfarm.intake.accept import accept, preview
 from modemfarm.intake.again import retry
 from modemfarm.intake.draft import Accepted, Draft, Preview
+from modemfarm.intake.edit import edit
 from modemfarm.model import MessageState
 from modemfarm.store import actions, views
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import asking, forecast
 from modemfarm.webapp.access import deps, needs
-from modemfarm.webapp.bodies import EmptyBody, MessageBody, ResolveBody, body
+from modemfarm.webapp.bodies import EditBody, EmptyBody, MessageBody, ResolveBody, body
 from modemfarm.webapp.numbers import typed
 from modemfarm.webapp.problems import Problem, not_found
 from modemfarm.webapp.writing import Answer, reply, write
@@ -130,6 +131,27 @@ def _known(tx: Tx, message_id: int) -> dict[str, Any]:
     if document is None:
         raise not_found(f"message {message_id}")
     return document
+
+
+@routes.patch("/<int:message_id>")
+@needs("messages:send")
+def change(message_id: int) -> Response:
+    changes = body(EditBody).changes()
+    farm = deps()
+
+    def work(tx: Tx) -> Answer:
+        before = _known(tx, _id(message_id))
+        try:
+            edit(tx, message_id, changes, farm.intake, farm.clock.now(), who="api")
+        except BadFieldError as error:
+            if error.code != "too_late":
+                raise
+            raise Problem(409, "conflict", str(error), code=error.code, state=before["state"]) from None
+        except RefusedError as error:
+            raise Problem(403, "refused", str(error), code=error.slug, message_id=message_id) from None
+        return 200, _known(tx, message_id)
+
+    return reply(*write(work))
 
 
 @routes.post("/<int:message_id>/cancel")

@@ -8,6 +8,7 @@ from modemfarm.resources import shipped
 from modemfarm.webapp import (
     api_batches,
     api_farm,
+    api_many,
     api_messages,
     documents,
     health,
@@ -48,6 +49,7 @@ def create_app(deps: WebDeps) -> Flask:
     for room in (
         api_messages,
         api_batches,
+        api_many,
         api_farm,
         documents,
         health,

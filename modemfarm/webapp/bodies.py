@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from modemfarm.intake.columns import MissingValue, Template, squeeze
 from modemfarm.intake.draft import Draft
+from modemfarm.model import MessageState
 from modemfarm.modem.ussd import MOST_STEPS
 from modemfarm.webapp.problems import Problem, invalid
 from modemfarm.webapp.settings import MOST_BODY_OCTETS
@@ -122,6 +123,52 @@ def fill(template: str, values: dict[str, str | int | float]) -> str:
         fault = {"pointer": f"/vars/{missing.column}", "code": "missing_value", "detail": "the template wants it"}
         what = f"The template wants {missing.column}."
         raise Problem(422, "validation", what, code="missing_value", errors=[fault]) from None
+
+
+class EditBody(Body):
+    """`PATCH /v1/messages/{id}`: only what is given changes; null clears."""
+
+    text: Content = ""
+    message_class: Literal["transactional", "marketing", "conversation", "emergency"] = Field(
+        default="transactional", alias="class"
+    )
+    pinned: Word | None = Field(default=None, alias="from")
+    send_at: Moment | None = None
+    valid_until: Moment | None = None
+    priority: Annotated[int, Field(ge=0, le=9)] = 5
+    reference: Word | None = None
+    tags: Annotated[list[Word], Field(max_length=50)] = []
+    metadata: Annotated[dict[str, Any], AfterValidator(_plain)] = {}
+
+    def changes(self) -> dict[str, object]:
+        """What was given, by the names of the API."""
+        fields = type(self).model_fields
+        return {fields[name].alias or name: getattr(self, name) for name in self.model_fields_set}
+
+
+class ManyBody(Body):
+    """`POST /v1/messages/cancel` and its like: which messages are meant. At least one of the members."""
+
+    state: Annotated[list[MessageState], Field(min_length=1)] | None = None
+    reason: Word | None = None
+    batch: Annotated[int, Field(ge=1, lt=2**63)] | None = None
+    to: Word | None = None
+    message_class: Literal["transactional", "marketing", "conversation", "emergency"] | None = Field(
+        default=None, alias="class"
+    )
+    limit: Annotated[int, Field(ge=1, le=10_000)] = 10_000
+
+    @model_validator(mode="after")
+    def _something(self) -> ManyBody:
+        if not self.model_fields_set - {"limit", "outcome"}:
+            raise ValueError("say which: state, reason, batch, to or class")
+        return self
+
+
+class ManyResolveBody(ManyBody):
+    """The same with a person's word."""
+
+    outcome: Literal["sent", "failed"]
 
 
 class ResolveBody(Body):

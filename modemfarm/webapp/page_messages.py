@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 
 from modemfarm.errors import SubmitError
 from modemfarm.gsm.splitting import measure
+from modemfarm.intake import many
 from modemfarm.intake.accept import accept, preview
 from modemfarm.intake.again import retry
 from modemfarm.intake.draft import Draft
 from modemfarm.model import MessageState
-from modemfarm.store import actions, idempotency, unread, views
+from modemfarm.store import actions, idempotency, labels, selecting, unread, views
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import asking, forecast
 from modemfarm.webapp.access import deps
+from modemfarm.webapp.api_many import act
 from modemfarm.webapp.language import words
 from modemfarm.webapp.page import back, fragment, person, seen_farm, show, write
 from modemfarm.webapp.problems import not_found
@@ -25,6 +28,7 @@ from modemfarm.webapp.settings import WebDeps
 routes = Blueprint("lists", __name__)
 
 _SHOWN = 50
+AT_ONCE = 20_000  # of what a button acts on; it stands there again for the others
 
 
 @routes.get("/messages")
@@ -34,7 +38,30 @@ def messages() -> Response:
     with deps().store.read() as tx:
         found = views.messages(tx, state=states, cursor=asking.cursor(), limit=_SHOWN)
         counts = views.counts(tx)
-    return show("messages.html", mark="", found=found, states=states, counts=counts, **_frame())
+        newest = labels.newest(tx)
+        able = {what: selecting.count(tx, which) for what, which in _meant(states, newest)}
+    return show(
+        "messages.html", mark="", found=found, states=states, counts=counts, able=able, newest=newest, **_frame()
+    )
+
+
+def _meant(states: Sequence[str], newest: int) -> list[tuple[str, selecting.Which]]:
+    """What can be done at once to all that the filter shows."""
+    return [
+        (what, many.meant(what, states, upto=newest))
+        for what in ("cancel", "retry")
+        if states and set(states) <= set(many.STATES[what])
+    ]
+
+
+@routes.post("/messages/<any(cancel, retry):what>")
+@person
+def several(what: str) -> Response:
+    newest = request.form.get("upto", "")
+    for able, which in _meant(asking.states(), int(newest) if newest.isdecimal() and len(newest) < 19 else 0):
+        if able == what:
+            act(what, which, most=AT_ONCE, who="page")
+    return back()
 
 
 def _frame() -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -112,6 +113,38 @@ def _once(tx: Tx, work: Callable[[Tx], Answer], name: _Name, now: datetime) -> A
     status, document = work(tx)
     idempotency.finish(tx, name.key, name.scope, status, json.dumps(document, ensure_ascii=False))
     return status, document
+
+
+_running: set[tuple[str, str]] = set()  # keys whose request is alive in this process; another one's is dead
+_running_lock = threading.Lock()
+
+
+def go_on(status: int, work: Callable[[], dict[str, Any]]) -> Answer:
+    """Run `work`, which writes in many transactions and, repeated, goes on; with an Idempotency-Key, until it is done.
+
+    Raises:
+        Problem: the key stands for another body, or its request is still running.
+    """
+    key, farm = key_of_request(), deps()
+    if key is None:
+        return status, work()
+    scope = scope_of_request()
+    with _running_lock:
+        if (scope, key) in _running:
+            raise still_running()
+        _running.add((scope, key))
+    try:
+        match farm.offload_call(idempotency.begin, key, scope, fingerprint(), farm.clock.now(), sender_of_request()):
+            case idempotency.OtherBody():
+                raise other_body()
+            case idempotency.Replay(kept, text):
+                return kept, json.loads(text)
+        document = work()
+        farm.offload_call(idempotency.finish, key, scope, status, json.dumps(document, ensure_ascii=False))
+        return status, document
+    finally:
+        with _running_lock:
+            _running.discard((scope, key))
 
 
 def reply(status: int, document: dict[str, Any], headers: dict[str, str] | None = None) -> Response:

@@ -195,6 +195,46 @@ def test_a_message_is_cancelled_once_and_retried_as_a_new_one(farm: FarmAt) -> N
     assert farm("messages", "cancel", str(again["id"])).code == 1
 
 
+def test_a_message_is_changed_before_it_leaves(farm: FarmAt) -> None:
+    (item,) = farm("send", "13800138000", "--text", "a", "--reference", "r", "--json").json
+    name = str(item["id"])
+    found = farm(
+        "messages", "edit", name, "--text", "b", "--priority", "8", "--send-at", "2099-01-01T00:00Z", "--json"
+    )  # fmt: skip
+    assert found.code == 2, "more than five years ahead"
+    found = farm("messages", "edit", name, "--text", "b", "--priority", "8", "--reference", "", "--json").json
+    assert (found["text"], found["priority"], found["reference"], found["state"]) == ("b", 8, None, "queued")
+    assert farm("messages", "edit", name, "--valid-until", "", "--json").json["valid_until"] is None
+    assert farm("messages", "edit", name).code == 2
+    assert farm("messages", "edit", name, "--text", "").code == 2
+    assert farm("messages", "edit", "9", "--text", "x").code == 4
+    assert "Changed before sending: priority, reference, text" in farm("explain", name).out
+    farm.write(move, item["id"], PartState.SENT)
+    assert farm("messages", "edit", name, "--text", "c").code == 1
+
+
+def test_many_are_cancelled_retried_and_resolved_after_a_question(
+    farm: FarmAt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [
+        item["id"] for item in farm("send", "13800138000", "13800138001", "13800138002", "--text", "a", "--json").json
+    ]
+    for answer, code in (("n\n", 1), ("", 1)):
+        monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+        ran = farm("messages", "cancel", "--state", "queued")
+        assert (ran.code, "cancel 3 messages?" in ran.err) == (code, True)
+    assert farm("messages", "cancel", "--to", "13800138002", "--yes", "--json").json == {"canceled": 1, "not_done": []}
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    assert "2 canceled" in farm("messages", "cancel", "--state", "queued").out
+    assert farm("messages", "retry", "--state", "canceled", "--yes").out == "3 retried\n"
+    assert farm("messages", "retry", "--state", "canceled", "--yes").out == "0 retried\n"
+    farm.write(move, ids[0] + 3, PartState.UNKNOWN)
+    assert farm("messages", "resolve", "--state", "unknown", "sent", "--yes", "--json").json["resolved"] == 1
+    for words in (["cancel"], ["cancel", "1", "--state", "queued"], ["resolve", "1", "2", "sent"], ["resolve", "x", "sent"],
+                  ["retry", "--state", "sent", "--yes"], ["resolve", "1"]):  # fmt: skip
+        assert farm("messages", *words).code == 2, words
+
+
 def test_a_person_decides_about_an_unknown_message(farm: FarmAt) -> None:
     (item,) = farm("send", "13800138000", "--text", "a", "--json").json
     assert farm("messages", "resolve", str(item["id"]), "sent").code == 1

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
-
 from modemfarm.model import SimState
 from modemfarm.store import actions, labels, queue, sims
 from modemfarm.store.engine import Store, Tx, to_us
@@ -50,19 +48,6 @@ def test_cancelling_takes_back_what_has_not_left(store: Store) -> None:
         assert actions.cancel(tx, claimed, NOW) == "canceled"
         assert counted(tx) == charged(tx) == {SIM: 1}
         assert tx.value("SELECT count(*) FROM events WHERE kind = 'message.canceled'") == 3
-
-
-def test_cancelling_a_batch_goes_in_chunks(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(actions, "CHUNK", 2)
-    with store.write() as tx:
-        ids = [add(tx) for _ in range(5)]
-        tx.run("UPDATE messages SET batch_id = 3")
-        at, done = 0, 0
-        for _ in range(3):
-            count, reached = actions.cancel_batch(tx, 3, at, NOW)
-            done, at = done + count, reached or 0
-        assert (done, at) == (5, 0)
-        assert {message(tx, number)["state"] for number in ids} == {"canceled"}
 
 
 def test_a_pause_of_a_class_hides_and_a_resume_shows(store: Store) -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from modemfarm.webapp import api_batches
+from modemfarm.webapp import writing
 from tests.webapp.sample import Sample
 
 ROWS = "\n".join(json.dumps({"to": f"+86138001380{n:02}", "text": f"第{n}位"}) for n in range(30))
@@ -81,11 +81,11 @@ def test_a_batch_that_is_still_running_is_409(farm: Sample) -> None:
     with farm.store.read() as tx:
         key = tx.value("SELECT max(id) FROM api_keys")
     running = (f"{key} POST /v1/batches", "b")
-    api_batches._running.add(running)
+    writing._running.add(running)
     try:
         assert client.post("/v1/batches", data=ROWS.encode(), headers=headers).status_code == 409
     finally:
-        api_batches._running.discard(running)
+        writing._running.discard(running)
 
 
 def test_a_whole_batch_is_taken_back(farm: Sample) -> None:
@@ -101,3 +101,19 @@ def test_what_is_no_batch_is_told(farm: Sample) -> None:
     assert client.post("/v1/batches", data=b"name,age\nx,1\n", headers={"Content-Type": "text/csv"}).status_code == 422
     assert client.post("/v1/batches?clas=x", data=b"", headers=NDJSON).status_code == 422
     assert client.get("/v1/batches/77").status_code == 404
+
+
+def test_a_batch_is_paused_sent_again_and_resolved(farm: Sample) -> None:
+    client = farm.api()
+    csv = "to,text\n+8613800138000,a\n+8613800138001,b\n"
+    number = client.post("/v1/batches", data=csv, content_type="text/csv").get_json()["id"]
+    paused = client.post(f"/v1/batches/{number}/pause").get_json()["pauses"]
+    assert [(item["scope"], item["value"]) for item in paused] == [("batch", str(number))]
+    assert client.get(f"/v1/batches/{number}").get_json()["states"] == {"held": 2}
+    assert client.post(f"/v1/batches/{number}/resume").get_json() == {"pauses": []}
+    assert client.get(f"/v1/batches/{number}").get_json()["states"] == {"queued": 2}
+    farm.store.run(lambda tx: tx.run("UPDATE messages SET state = 'failed' WHERE id = 1"))
+    assert client.post(f"/v1/batches/{number}/retry").get_json()["retried"] == 1
+    assert client.post(f"/v1/batches/{number}/retry").get_json()["retried"] == 0
+    assert client.post(f"/v1/batches/{number}/resolve", json={"outcome": "sent"}).get_json()["resolved"] == 0
+    assert client.post("/v1/batches/9/pause").status_code == 404

@@ -294,3 +294,65 @@ def test_explain_tells_the_whole_way(farm: Sample) -> None:
     assert [step["code"] for step in steps][:2] == ["accepted", "part_sent"]
     assert steps[0]["at"] == "2026-03-14T09:30:00.000Z"
     assert steps[1]["params"]["mr"] == 17
+
+
+def test_a_waiting_message_is_changed_and_one_that_left_is_not(farm: Sample) -> None:
+    farm.modem(1)
+    client = farm.api()
+    waits, left = farm.take(), farm.take()
+    farm.left(left)
+    changes = {
+        "text": "您的订单1043已到店",
+        "priority": 9,
+        "from": "shop-a",
+        "send_at": "2026-03-15T09:30:00Z",
+        "tags": ["x"],
+    }
+    answer = client.patch(f"/v1/messages/{waits}", json=changes)
+    assert answer.status_code == 200
+    found = answer.get_json()
+    assert {name: found[name] for name in changes} == changes | {"send_at": "2026-03-15T09:30:00.000Z"}
+    assert (found["state"], found["next_at"]) == ("scheduled", "2026-03-15T09:30:00.000Z")
+    assert farm.woken == 1
+    late = client.patch(f"/v1/messages/{left}", json={"text": "x"})
+    assert (late.status_code, late.get_json()["code"], late.get_json()["state"]) == (409, "too_late", "sent")
+    assert client.patch("/v1/messages/99", json={"text": "x"}).status_code == 404
+    for wrong in ({"to": "+8613800138001"}, {"text": None}, {"text": " "}, {"priority": 12}, {"flash": True}):
+        assert client.patch(f"/v1/messages/{waits}", json=wrong).status_code == 422, wrong
+    told = client.get(f"/v1/messages/{waits}/explain").get_json()["data"]
+    assert [line["params"]["fields"] for line in told if line["code"] == "message_edited"] == [sorted(changes)]
+
+
+def test_many_are_cancelled_by_what_they_have_in_common(farm: Sample) -> None:
+    farm.modem(1)
+    client = farm.api()
+    waiting, other, left = [farm.take(), farm.take()], farm.take("+8613800138001"), farm.take()
+    farm.left(left)
+    body = {"state": ["queued"], "to": "13800138000"}
+    key = {"Idempotency-Key": "k"}
+    answer = client.post("/v1/messages/cancel", json=body, headers=key).get_json()
+    assert answer == {"count": 2, "not_done": [], "more": False}
+    assert client.post("/v1/messages/cancel", json=body, headers=key).get_json() == answer
+    assert client.post("/v1/messages/cancel", json=body).get_json()["count"] == 0
+    states = [client.get(f"/v1/messages/{number}").get_json()["state"] for number in (*waiting, other, left)]
+    assert states == ["canceled", "canceled", "queued", "sent"]
+    again = client.post("/v1/messages/retry", json={"state": ["canceled"], "limit": 1}).get_json()
+    assert (again["count"], again["more"]) == (1, True)
+    for path, wrong in (
+        ("cancel", {}),
+        ("cancel", {"state": ["sent"]}),
+        ("cancel", {"state": []}),
+        ("retry", {"limit": 5}),
+        ("resolve", {"outcome": "sent"}),
+        ("resolve", {"state": ["unknown"]}),
+    ):
+        assert client.post(f"/v1/messages/{path}", json=wrong).status_code == 422, (path, wrong)
+
+
+def test_many_that_nobody_knows_of_are_resolved_at_once(farm: Sample) -> None:
+    farm.modem(1)
+    ids = [farm.take(), farm.take()]
+    for number in ids:
+        farm.left(number, PartState.UNKNOWN)
+    answer = farm.api().post("/v1/messages/resolve", json={"state": ["unknown"], "outcome": "sent"}).get_json()
+    assert answer["count"] == 2

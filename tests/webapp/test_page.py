@@ -174,6 +174,29 @@ def test_a_message_is_cancelled_and_sent_again(farm: Sample) -> None:
     assert answer.headers["Location"] == f"/messages/{waits + 1}"
 
 
+def test_all_that_a_filter_shows_is_cancelled_and_sent_again_at_once(farm: Sample) -> None:
+    ids = [farm.take() for _ in range(3)]
+    client = farm.person()
+    shown = client.get("/messages?state=queued").get_data(as_text=True)
+    assert "Take back these 3 messages" in shown
+    assert "again" not in shown
+    newest = re.search(r'name="upto" value="(\d+)"', shown)
+    assert newest is not None
+    later = farm.take()
+    token = form_token(shown)
+    client.post("/messages/cancel?state=queued", data={"csrf": token, "upto": newest[1]})
+    found = {number: farm.api().get(f"/v1/messages/{number}").get_json()["state"] for number in (*ids, later)}
+    assert found == dict.fromkeys(ids, "canceled") | {later: "queued"}
+    assert "Take back" not in client.get("/messages").get_data(as_text=True)
+    farm.store.run(lambda tx: tx.run("UPDATE messages SET state = 'failed' WHERE state = 'canceled'"))
+    assert "Send these 3 messages again" in client.get("/messages?state=failed").get_data(as_text=True)
+    client.post("/messages/retry?state=failed", data={"csrf": token, "upto": str(later)})
+    copies = [item for item in farm.api().get("/v1/messages").get_json()["data"] if item["retry_of"]]
+    assert sorted(item["retry_of"] for item in copies) == ids
+    assert "again" not in client.get("/messages?state=failed").get_data(as_text=True)
+    client.post("/messages/retry?state=delivered", data={"csrf": token, "upto": "99"})
+
+
 def test_a_button_pressed_twice_sends_once(farm: Sample) -> None:
     client = farm.person()
     page = client.get("/send").get_data(as_text=True)

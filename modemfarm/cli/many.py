@@ -1,0 +1,102 @@
+"""What `messages cancel|retry|resolve` do to many messages at once: how they are named, and asked about first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+from modemfarm.cli.context import Farm, now
+from modemfarm.cli.outcome import CliError, Exit, NotThereError
+from modemfarm.cli.output import emit, say
+from modemfarm.errors import SubmitError
+from modemfarm.intake import many
+from modemfarm.model import MessageClass
+from modemfarm.policy.numbers import parse_recipient
+from modemfarm.store import labels, selecting, views
+
+MESSAGE_ID = click.IntRange(1, 2**63 - 1)
+_DONE = {"cancel": "canceled", "retry": "retried", "resolve": "resolved"}
+_NAMES = ("state", "reason", "batch", "to", "message_class")
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def which_options(what: str) -> Callable[[Command], Command]:
+    """The options that say which messages are meant."""
+    options = [
+        click.option("--state", multiple=True, type=click.Choice(many.MAY[what]), help="Those in this state."),
+        click.option("--reason", metavar="SLUG", help="Those with this reason."),
+        click.option("--batch", type=MESSAGE_ID, help="Those of this batch."),
+        click.option("--to", metavar="NUMBER", help="Those to this recipient."),
+        click.option(
+            "--class", "message_class", type=click.Choice([item.value for item in MessageClass]), help="This class."
+        ),
+        click.option("--yes", is_flag=True, help="Do not ask."),
+    ]
+
+    def add(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+def one_or_many(message_id: int | None, asked: Mapping[str, Any]) -> bool:
+    """Whether many are meant.
+
+    Raises:
+        UsageError: neither or both.
+    """
+    several = any(asked[name] not in (None, ()) for name in _NAMES)
+    if several == (message_id is not None):
+        raise click.UsageError("name one message by its id, or many by --state, --reason, --batch, --to, --class")
+    return several
+
+
+def act(farm: Farm, what: str, asked: Mapping[str, Any], *, word: str = "", as_json: bool) -> int:
+    """Say how many they are, ask, do it, say what could not be done."""
+    store, batch = farm.store(), asked["batch"]
+    if batch is not None and store.look(views.batch, batch) is None:
+        raise NotThereError(f"there is no batch {batch}")
+    which = many.meant(
+        what,
+        asked["state"],
+        reason=asked["reason"],
+        batch=batch,
+        to=None if asked["to"] is None else number(farm, asked["to"]),
+        message_class=asked["message_class"],
+        upto=store.look(labels.newest),
+    )
+    count = store.look(selecting.count, which)
+    alone = what == "cancel" and batch is not None and not any(asked[name] for name in _NAMES if name != "batch")
+    if count and not alone and not asked["yes"] and not click.confirm(f"{what} {count} messages?", err=True):
+        raise CliError("nothing was changed")
+    states = which.states
+    done = many.do(
+        store.look, store.run, many.acting(what, states, farm.config.intake, word=word, who="cli"), which, now
+    )
+    farm.committed(store)
+    if as_json:
+        emit(({"batch": batch} if batch is not None else {}) | {_DONE[what]: done.count, "not_done": done.not_done})
+    else:
+        say(f"{done.count} {_DONE[what]}")
+        for left in done.not_done:
+            say(f"{left['id']} is {left['state']}: {left['reason']}")
+    return Exit.DONE
+
+
+def number(farm: Farm, raw: str) -> str:
+    """A number as messages have it; what is no number is looked for as typed."""
+    try:
+        return parse_recipient(
+            raw,
+            country=farm.config.intake.country,
+            allow_countries="all",
+            short_codes=farm.config.intake.short_codes,
+            allow_fixed=True,
+        ).number
+    except SubmitError:
+        return raw

@@ -1,0 +1,117 @@
+"""/v1/messages/cancel and its like: many messages at once, by state, reason, batch, recipient or class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response
+
+from modemfarm.intake import many
+from modemfarm.store import actions, labels, views
+from modemfarm.store.engine import Tx
+from modemfarm.store.selecting import Which
+from modemfarm.webapp.access import deps, needs
+from modemfarm.webapp.api_batches import batch
+from modemfarm.webapp.bodies import EmptyBody, ManyBody, ManyResolveBody, ResolveBody, body
+from modemfarm.webapp.numbers import number_of
+from modemfarm.webapp.writing import Answer, go_on, reply, write
+
+routes = Blueprint("many", __name__, url_prefix="/v1")
+
+
+def act(what: str, which: Which, *, word: str = "", most: int | None = None, who: str = "api") -> many.Done:
+    """Do it to all that are meant, and wake those who send."""
+    farm = deps()
+    done = many.do(
+        farm.store.look,
+        farm.offload_call,
+        many.acting(what, which.states, farm.intake, word=word, who=who),
+        which,
+        farm.clock.now,
+        most=most,
+    )
+    farm.wake()
+    return done
+
+
+def _some(what: str, asked: ManyBody, word: str = "") -> Response:
+    which = many.meant(
+        what,
+        tuple(asked.state or ()),
+        reason=asked.reason,
+        batch=asked.batch,
+        to=None if asked.to is None else number_of(asked.to, deps().intake.country)[0],
+        message_class=asked.message_class,
+        upto=deps().store.look(labels.newest),
+    )
+
+    def work() -> dict[str, Any]:
+        done = act(what, which, word=word, most=asked.limit)
+        return {"count": done.count, "not_done": done.not_done, "more": done.more}
+
+    return reply(*go_on(200, work))
+
+
+@routes.post("/messages/cancel")
+@needs("messages:send")
+def cancel() -> Response:
+    return _some("cancel", body(ManyBody))
+
+
+@routes.post("/messages/retry")
+@needs("messages:send")
+def retry() -> Response:
+    return _some("retry", body(ManyBody))
+
+
+@routes.post("/messages/resolve")
+@needs("messages:send")
+def resolve() -> Response:
+    asked = body(ManyResolveBody)
+    return _some("resolve", asked, asked.outcome)
+
+
+def _of_batch(batch_id: int, what: str, told: str, word: str = "") -> Response:
+    batch(batch_id)
+    which = many.meant(what, batch=batch_id, upto=deps().store.look(labels.newest))
+
+    def work() -> dict[str, Any]:
+        done = act(what, which, word=word)
+        return batch(batch_id) | {told: done.count, "not_done": done.not_done}
+
+    return reply(*go_on(200, work))
+
+
+@routes.post("/batches/<int:batch_id>/cancel")
+@needs("messages:send")
+def cancel_batch(batch_id: int) -> Response:
+    body(EmptyBody, optional=True)
+    return _of_batch(batch_id, "cancel", "canceled")
+
+
+@routes.post("/batches/<int:batch_id>/retry")
+@needs("messages:send")
+def retry_batch(batch_id: int) -> Response:
+    body(EmptyBody, optional=True)
+    return _of_batch(batch_id, "retry", "retried")
+
+
+@routes.post("/batches/<int:batch_id>/resolve")
+@needs("messages:send")
+def resolve_batch(batch_id: int) -> Response:
+    return _of_batch(batch_id, "resolve", "resolved", body(ResolveBody).outcome)
+
+
+@routes.post("/batches/<int:batch_id>/<any(pause, resume):what>")
+@needs("messages:send")
+def switch_batch(batch_id: int, what: str) -> Response:
+    body(EmptyBody, optional=True)
+    batch(batch_id)
+    farm = deps()
+    change = actions.pause if what == "pause" else actions.resume
+
+    def work(tx: Tx) -> Answer:
+        change(tx, "batch", str(batch_id), farm.clock.now(), who="api")
+        return 200, {"pauses": views.pauses(tx)}
+
+    return reply(*write(work))

@@ -1,0 +1,192 @@
+"""Many messages at once: pauses in chunks, and what a person asks for by state or batch."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from modemfarm.errors import BadFieldError
+from modemfarm.intake import many
+from modemfarm.store import actions, gates, queue, selecting, steps
+from modemfarm.store.engine import Store, Tx
+from modemfarm.store.selecting import Which
+from tests.store.tools import (
+    INTAKE,
+    LONG,
+    NOW,
+    SIM,
+    add,
+    after,
+    charged,
+    claim,
+    counted,
+    end,
+    message,
+    permit,
+    see,
+    send,
+    states,
+    submit,
+    uncertain,
+)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gates, "CHUNK", 2)
+    monkeypatch.setattr(gates, "LOOKED_AT", 4)
+    monkeypatch.setattr(many, "PAGE", 3)
+
+
+def _do(store: Store, what: str, which: Which, *, word: str = "", most: int | None = None) -> many.Done:
+    act = many.acting(what, which.states, INTAKE, word=word, who="api")
+    return many.do(store.look, store.run, act, which, lambda: NOW, most=most)
+
+
+def _hidden(tx: Tx) -> int:
+    return int(tx.value("SELECT count(*) FROM parts WHERE gate = 1"))
+
+
+@pytest.mark.usefixtures("small")
+def test_a_pause_hides_and_a_resume_shows_a_chunk_to_a_transaction(store: Store) -> None:
+    with store.write() as tx:
+        ids = [add(tx, text=LONG if n == 1 else "x") for n in range(5)]
+        others = [add(tx, message_class="conversation") for _ in range(5)]
+    seen = []
+    for change, gate in ((actions.pause, 7), (actions.resume, 0)):
+        store.run(change, "class", "transactional", NOW)
+        with store.read() as tx:
+            seen.append(_hidden(tx))
+        while store.run(gates.follow, NOW):
+            pass
+        with store.read() as tx:
+            assert _hidden(tx) == gate
+            assert {message(tx, number)["state"] for number in ids} == {"held" if gate else "queued"}
+            assert {message(tx, number)["state"] for number in others} == {"queued"}
+            assert tx.value("SELECT count(*) FROM farm WHERE key LIKE 'gates:%'") == 0
+    assert seen == [2, 5]
+
+
+@pytest.mark.usefixtures("small")
+def test_a_pause_lifted_in_the_middle_leaves_nothing_hidden(store: Store) -> None:
+    with store.write() as tx:
+        for _ in range(9):
+            add(tx)
+    store.run(actions.pause, "class", "transactional", NOW)
+    store.run(gates.follow, NOW)
+    store.run(actions.resume, "class", "transactional", NOW)
+    store.run(actions.pause, "class", "conversation", NOW)
+    while store.run(gates.follow, NOW):
+        pass
+    with store.read() as tx:
+        assert (_hidden(tx), len(queue.heads(tx, "", NOW, 20))) == (0, 9)
+
+
+def test_what_is_paused_and_not_hidden_yet_is_hidden_when_it_is_looked_at(store: Store) -> None:
+    with store.write() as tx:
+        first, other = add(tx), add(tx, message_class="conversation")
+        found = queue.heads(tx, "", NOW, 9)
+        assert [part.message_id for part in gates.sift(tx, found, {("class", "transactional")})] == [other]
+        assert [part.message_id for part in queue.heads(tx, "", NOW, 9)] == [other]
+        assert (message(tx, first)["state"], message(tx, first)["reason"]) == ("held", "paused")
+
+
+def test_the_index_finds_what_is_hidden(store: Store) -> None:
+    if not store.sqlite:
+        return  # PostgreSQL plans by what tables hold
+    with store.read() as tx:
+        plan = tx.all(
+            "EXPLAIN QUERY PLAN SELECT p.id FROM parts p JOIN messages m ON m.id = p.message_id"
+            " WHERE p.state = 'waiting' AND p.gate = 1 AND p.id > 5 ORDER BY p.id LIMIT 9"
+        )
+        assert "parts_hidden" in plan[0]["detail"]
+
+
+@pytest.mark.usefixtures("small")
+def test_many_are_cancelled_but_for_what_is_on_the_air(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        on_air, claimed = add(tx), add(tx)
+        submit(tx)
+        attempt = claim(tx)
+        waiting = [add(tx) for _ in range(6)] + [add(tx, send_at=after(60))]
+        other = add(tx, message_class="conversation")
+    which = many.meant("cancel", message_class="transactional")
+    with store.read() as tx:
+        assert selecting.count(tx, which) == 9
+    done = _do(store, "cancel", which)
+    assert (done.count, done.more) == (8, False)
+    assert done.not_done == [{"id": on_air, "state": "sending", "reason": "on_the_air"}]
+    with store.write() as tx:
+        assert {message(tx, number)["state"] for number in [claimed, *waiting]} == {"canceled"}
+        assert message(tx, other)["state"] == "queued"
+        assert attempt is not None
+        assert steps.submitting(tx, permit(attempt[0].part_id, attempt[1]), NOW) == "canceled"
+        assert counted(tx) == charged(tx) == {SIM: 1}
+    again = _do(store, "cancel", which)
+    assert (again.count, len(again.not_done)) == (0, 1)
+    with store.read() as tx:
+        assert tx.value("SELECT count(*) FROM events WHERE kind = 'message.canceled'") == 8
+
+
+@pytest.mark.usefixtures("small")
+def test_many_are_sent_again_each_once_however_often_one_asks(store: Store) -> None:
+    with store.write() as tx:
+        ids = [add(tx, reference=str(n)) for n in range(7)]
+        tx.run("UPDATE parts SET state = 'failed'")
+        tx.run("UPDATE messages SET state = 'failed', reason = 'network', batch_id = 4, final_at = 1")
+        tx.run("UPDATE messages SET reason = 'recipient' WHERE id = :id", id=ids[3])
+    which = many.meant("retry", reason="network", batch=4)
+    assert _do(store, "retry", which, most=4).more
+    assert _do(store, "retry", which).count == 2
+    assert _do(store, "retry", which).count == 0
+    with store.read() as tx:
+        copies = tx.all("SELECT retry_of, state FROM messages WHERE retry_of IS NOT NULL ORDER BY id")
+        assert [row["retry_of"] for row in copies] == [number for number in ids if number != ids[3]]
+        assert {row["state"] for row in copies} == {"queued"}
+        assert many.retrying(INTAKE, ["failed"])(tx, ids[0], NOW) == "retried"
+
+
+def test_many_that_nobody_knows_of_are_resolved(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        ids = [add(tx) for _ in range(3)]
+        send(tx)
+        for _ in ids[1:]:
+            end(tx, submit(tx)[1], uncertain())
+    assert _do(store, "resolve", many.meant("resolve"), word="failed").count == 2
+    with store.read() as tx:
+        assert [states(tx, number) for number in ids] == [["sent"], ["failed"], ["failed"]]
+        assert {message(tx, number)["resolved"] for number in ids[1:]} == {"failed"}
+
+
+@pytest.mark.parametrize(("what", "state"), [("cancel", "sent"), ("retry", "delivered"), ("resolve", "failed")])
+def test_what_makes_no_sense_is_refused(what: str, state: str) -> None:
+    with pytest.raises(BadFieldError):
+        many.meant(what, [state])
+
+
+def test_a_retry_that_cannot_be_taken_any_more_says_why(store: Store) -> None:
+    with store.write() as tx:
+        number = add(tx)
+        tx.run("UPDATE parts SET state = 'failed'")
+        tx.run("UPDATE messages SET state = 'failed', text = :text", text="x" * 9000)
+    done = _do(store, "retry", many.meant("retry"))
+    assert (done.count, done.not_done) == (0, [{"id": number, "state": "failed", "reason": "too_long"}])
+
+
+def test_a_chunk_ends_with_its_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(many, "WRITING_S", 0.0)
+    with store.write() as tx:
+        for _ in range(4):
+            add(tx)
+    writes: list[datetime] = []
+
+    def run(work: object, *args: object) -> object:
+        writes.append(NOW)
+        return store.run(work, *args)  # type: ignore[arg-type]  # any function of a transaction
+
+    act = many.acting("cancel", (), INTAKE, who="api")
+    assert many.do(store.look, run, act, many.meant("cancel"), lambda: NOW).count == 4  # type: ignore[arg-type]  # the same
+    assert len(writes) == 4
