@@ -27,6 +27,7 @@ class Sentence:
 
 ACTIONS: Mapping[str, str] = {
     "plug_in": "Plug the modem in again, or check its cable and hub.",
+    "check_cable": "Check the cable, and that the hub has a power supply of its own, strong enough for all modems.",
     "close_other_program": "Stop the program that uses this port, for example ModemManager.",
     "check_port_rights": "Give the daemon's user access to the port, for example by the group dialout.",
     "insert_sim": "Insert a SIM card.",
@@ -134,6 +135,12 @@ SENTENCES: Mapping[str, Sentence] = {
     "stopping": Sentence(_W, "Stopping; waiting for the result on the air."),
     "stopped": Sentence(_G, "Stopped with the daemon."),
     "gone": Sentence(_G, "The port is gone.", "plug_in"),
+    "flapping": Sentence(
+        _N,
+        "The port comes and goes; it is served again once it has stayed for {seconds} s.",
+        "check_cable",
+        ("seconds",),
+    ),
     "usb_possible": Sentence(
         ModemState.PAUSED, "{name} ({id}) may be a modem; it is not opened unasked: {ports}.", "allow_device", _PORTS
     ),

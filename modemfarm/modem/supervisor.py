@@ -100,6 +100,17 @@ class Supervisor:
             self._asking.stop()
             self._stopped.set()
 
+    async def hold(self, seconds: float, stays_s: float) -> None:
+        """Serve nothing for so long, since the port comes and goes; it has to stay `stays_s`. `stop` ends it."""
+        await self._board.say("flapping", seconds=int(stays_s))
+        try:
+            async with asyncio.timeout(seconds):
+                while not self._stopping:
+                    self._nudge.clear()
+                    await self._nudge.wait()
+        except TimeoutError:
+            return
+
     async def reset(self) -> None:
         """Restart the modem as soon as nothing of ours is on the air; a person asked."""
         self._reset_asked = True
