@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from modemfarm import wording
 from modemfarm.cli.context import Farm, now
 from modemfarm.cli.remote import ProblemError, Remote
 from modemfarm.errors import BadFieldError
@@ -15,6 +17,7 @@ from modemfarm.intake.accept import accept, preview
 from modemfarm.intake.draft import Draft, IntakeSettings
 from modemfarm.store import idempotency, views
 from modemfarm.store.engine import Store, Tx
+from modemfarm.wording import choose_locale
 
 Item = dict[str, Any]
 _LOOK_EVERY_S = 0.1
@@ -48,10 +51,14 @@ class Here:
             "reason": seen.reason.slug if seen.reason else None,
             "reason_params": dict(seen.reason.params) if seen.reason else {},
             "forecast": forecast.of_one(outlook.fresh([seen.first]), seen.first),
+            "next_at": seen.next_at.isoformat() if seen.next_at else None,
+            "text": seen.text,
+            "warnings": told_warnings(seen.warnings, self._farm.environ),
         }
 
     def take(self, draft: Draft) -> Item:
-        return self._store.run(_take, draft, self._settings, now(), self._key)
+        document, slugs = self._store.run(_take, draft, self._settings, now(), self._key)
+        return document | ({"warnings": told_warnings(slugs, self._farm.environ)} if slugs else {})
 
     def look(self, message_id: int) -> Item | None:
         return self._store.look(views.message, message_id)
@@ -62,7 +69,15 @@ class Here:
     every_s = _LOOK_EVERY_S
 
 
-def _take(tx: Tx, draft: Draft, settings: IntakeSettings, at: datetime, key: str | None) -> Item:
+def told_warnings(slugs: Sequence[str], environ: Mapping[str, str]) -> list[Item]:
+    """Each warning with its sentence in the language of the locale."""
+    lang = choose_locale(environ)
+    return [{"code": slug, "detail": wording.say(f"warning.{slug}", None, lang)} for slug in slugs]
+
+
+def _take(
+    tx: Tx, draft: Draft, settings: IntakeSettings, at: datetime, key: str | None
+) -> tuple[Item, tuple[str, ...]]:
     scope = f"cli send {draft.to}"
     if key is not None:
         asked = {name: value for name, value in asdict(draft).items() if name != "send_at"}
@@ -71,7 +86,7 @@ def _take(tx: Tx, draft: Draft, settings: IntakeSettings, at: datetime, key: str
             case idempotency.Replay(_, answer):
                 known = views.message(tx, int(answer))
                 if known is not None:
-                    return known
+                    return known, ()
             case idempotency.OtherBody() | idempotency.Open():
                 what = "this key was used for another message to this recipient within 7 days"
                 raise BadFieldError("idempotency_key", "idempotency_mismatch", what)
@@ -83,7 +98,7 @@ def _take(tx: Tx, draft: Draft, settings: IntakeSettings, at: datetime, key: str
         idempotency.finish(tx, key, scope, 202, str(accepted.message_id))
     document = views.message(tx, accepted.message_id)
     assert document is not None
-    return document
+    return document, accepted.warnings
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,16 @@ import click
 
 from modemfarm.cli.context import Farm, note, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit
-from modemfarm.cli.output import emit, json_option, say
+from modemfarm.cli.output import emit, json_option, say, words
 from modemfarm.config import kinds
 from modemfarm.config.check import BUILT_IN_PLANS
 from modemfarm.config.load import load
 from modemfarm.errors import ModemfarmError
+from modemfarm.policy.profiles import profile_of
+from modemfarm.policy.remedy import command
 from modemfarm.store import keys, migrations
 from modemfarm.store.engine import Store
+from modemfarm.store.rules import change, in_force, shipped_profile
 
 FIRST_KEY = "first"
 _OWN_PLAN = "mine"
@@ -62,35 +65,48 @@ def init(farm: Farm, /, folder: Path, yes: bool, as_json: bool, **answers: str |
     if target.exists() or target.is_symlink():
         raise CliError(f"{folder / 'config.yaml'} is there already and is left as it is", Exit.USAGE)
     if not yes and not as_json and sys.stdin.isatty():
-        _ask(answers)
+        _ask(answers, farm)
     _write(target, _text(answers))
     try:
         config = load(target, {}, farm.cwd)
         store = Store(config.database, config.state_dir)
         migrations.upgrade(store, now())
         key = store.run(keys.create_key, FIRST_KEY, (), now())
+        profile = profile_of(answers["country"], shipped_profile)
+        if profile != "unknown":
+            store.run(lambda tx: change(tx, "unknown", "profile", profile, now(), who="init"))
     except ModemfarmError:
         target.unlink()
         raise
     if as_json:
         emit({"config": str(target), "key": key})
         return
-    say(f"configuration: {folder / 'config.yaml'}")
-    say(f"API key (shown this once): {key}")
+    said = words(farm.environ)
+    say(said.say("init.configuration", {"file": str(folder / "config.yaml")}))
+    say(said.say("init.key", {"key": key}))
+    rules = store.look(in_force, config.intake.policy, now())
+    say(said.say("init.profile", {"profile": rules.profile.name}))
+    say(said.say(f"policy.{rules.profile.own_sim}"))
+    if not rules.is_open:
+        way = command("profile", "", {"own_sim": rules.profile.own_sim})
+        say(said.say("policy.closed", {"command": way}))
     named = "" if folder == Path("farm") else f" -c {folder / 'config.yaml'}"
-    note(f"next: plug in a modem and start `modemfarm{named} run`, or try `modemfarm{named} run --simulate 4`")
+    note(said.say("init.next", {"run": f"modemfarm{named} run", "trial": f"modemfarm{named} run --simulate 4"}))
 
 
-def _ask(answers: dict[str, str | None]) -> None:
+def _ask(answers: dict[str, str | None], farm: Farm) -> None:
     """Ask for what decides how numbers are read and how much a SIM may send."""
-    questions: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
-        ("country", "Your country's two letters, like CN", kinds.country),
-        ("brand", "Your name, as your customers know it", str),
-        ("plan", "Messages a day that one SIM's plan allows (a number, cautious or unlimited)", _plan),
+    said = words(farm.environ)
+    questions: tuple[tuple[str, Callable[[Any], str]], ...] = (
+        ("country", kinds.country),
+        ("brand", str),
+        ("customers_timezone", kinds.zone),
+        ("plan", _plan),
     )
-    for key, question, check in questions:
+    for key, check in questions:
         while answers[key] is None:
-            answer = click.prompt(f"{question} [Enter: later]", default="", show_default=False, err=True).strip()
+            question = f"{said.say(f'init.ask_{key}')} [{said.say('init.later')}]"
+            answer = click.prompt(question, default="", show_default=False, err=True).strip()
             if not answer:
                 break
             try:

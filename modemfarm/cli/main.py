@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "modems": ("modems", "modems", "List, show, reset, ask or record modems."),
     "sims": ("sims", "sims", "List, show, set, pause or resume SIM cards."),
     "suppress": ("suppress", "suppress", "Keep the list of people who want no more messages."),
+    "policy": ("policy", "policy", "Show and change the rules for offers, and vouch for them."),
     "simulate": ("simulate", "simulate", "Run virtual modems."),
     "pdu": ("pdu", "pdu", "Decode and encode PDUs."),
     "keys": ("keys", "keys", "Make, list or revoke API keys."),

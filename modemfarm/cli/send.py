@@ -15,13 +15,14 @@ import click
 from modemfarm.cli.context import Farm, note, pass_farm
 from modemfarm.cli.doors import Api, Here, Item
 from modemfarm.cli.outcome import CliError, Exit, exit_of, highest
-from modemfarm.cli.output import emit, json_option, local, say
+from modemfarm.cli.output import emit, json_option, local, say, words
 from modemfarm.cli.remote import ProblemError
 from modemfarm.config.load import local_zone
 from modemfarm.errors import ModemfarmError, SubmitError
 from modemfarm.intake.draft import Draft
 from modemfarm.intake.values import parse_moment, parse_span
 from modemfarm.model import MessageClass
+from modemfarm.webapp.words import Words
 
 _GOOD = {"sent": ("sent", "delivered"), "delivered": ("delivered",)}
 _BAD = ("undelivered", "failed", "expired", "canceled", "refused")
@@ -96,8 +97,9 @@ def send(
     if as_json:
         emit(documents)
     else:
+        said = words(farm.environ)
         for document in documents:
-            _tell(document)
+            _tell(document, said)
     return highest(codes)
 
 
@@ -161,10 +163,11 @@ def _wait(documents: list[Item], codes: list[Exit], door: Here | Api, wanted: st
     return [Exit.TIMEOUT if index in open_ else code for index, code in enumerate(codes)]
 
 
-def _tell(document: Item) -> None:
+def _tell(document: Item, said: Words) -> None:
     if "error" in document:
         note(f"{document['to']}: {document['error']['detail']}")
-    elif "verdict" in document:
+        return
+    if "verdict" in document:
         cost = "" if document["cost"] is None else f", {document['cost']:g} {document['currency'] or ''}".rstrip()
         why = f" ({document['reason']})" if document["reason"] else ""
         count = document["parts"]
@@ -176,3 +179,7 @@ def _tell(document: Item) -> None:
     else:
         why = f" ({document['reason']})" if document["reason"] else ""
         say(f"{document['id']}  {document['to']}  {document['state']}{why}")
+    if "refused" in (document.get("state"), document.get("verdict")):
+        note(said.refusal(document["reason"], document["to"], document["reason_params"]))
+    for warning in document.get("warnings", ()):
+        note(warning["detail"])

@@ -19,9 +19,9 @@ from modemfarm.gsm.splitting import split
 from modemfarm.intake.values import parse_span, span_text
 from modemfarm.model import is_pin, normal_iccid
 from modemfarm.modem.ussd import MOST_STEPS, is_answer, is_code
+from modemfarm.policy.profiles import NAMES as PROFILES
 
 T = TypeVar("T")
-PROFILES = ("unknown", "CN", "RU", "FR", "IN", "UK", "US", "EU")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 

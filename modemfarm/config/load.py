@@ -17,6 +17,7 @@ from modemfarm.config.schema import Balance, File, PlanLimits
 from modemfarm.intake.draft import IntakeSettings
 from modemfarm.model import CAUTIOUS, UNLIMITED, BalanceAsk, MessageClass, Plan, SimSettings
 from modemfarm.modem.settings import ModemSettings
+from modemfarm.policy.profiles import OWN, Configured
 from modemfarm.store.shapes import Terms
 
 _OPEN = frozenset({"sims", "plans", "webhooks"})  # keys whose content the owner names
@@ -111,7 +112,7 @@ def build(document: Document, path: Path, environ: Mapping[str, str]) -> Config:
         plans=plans,
         default_plan=file.default_plan,
         sims=sims,
-        intake=_intake(file, plans, sims),
+        intake=_intake(file, plans, sims, zone),
         modem=_modem(file),
         zone=zone,
         provenance=dict(_provenance(document, file)),
@@ -143,7 +144,7 @@ def _balance(asked: Balance) -> BalanceAsk:
     return replace(common, ussd=asked.ussd, match=asked.match)
 
 
-def _intake(file: File, plans: Mapping[str, Plan], sims: Mapping[str, SimSettings]) -> IntakeSettings:
+def _intake(file: File, plans: Mapping[str, Plan], sims: Mapping[str, SimSettings], zone: str) -> IntakeSettings:
     sending = file.sending
     used = [plans[file.default_plan], *(plans[sim.plan] for sim in sims.values() if sim.plan)]
     days = [min((n for n in (plan.per_day, plan.per_month) if n is not None), default=None) for plan in used]
@@ -162,6 +163,12 @@ def _intake(file: File, plans: Mapping[str, Plan], sims: Mapping[str, SimSetting
         parts_a_day=None if None in days else max(day for day in days if day is not None),
         price_per_part=plans[file.default_plan].price_per_part,
         currency=plans[file.default_plan].currency,
+        policy=Configured(
+            **{key: getattr(file.policy, key) for key in OWN if key in file.policy.model_fields_set},
+            zone=zone,
+            customers_zone=sending.customers_timezone,
+            country=sending.country,
+        ),
     )
 
 

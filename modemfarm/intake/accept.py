@@ -6,17 +6,21 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from modemfarm.errors import BadFieldError, TextTooLongError
 from modemfarm.gsm.splitting import Layout, measure
 from modemfarm.intake.draft import Accepted, Draft, IntakeSettings, Preview
 from modemfarm.model import Encoding, MessageClass, MessageState, Reason
+from modemfarm.policy.lint import warnings
 from modemfarm.policy.numbers import parse_recipient
+from modemfarm.policy.profiles import completed
 from modemfarm.store.actions import is_farm_paused, is_paused
 from modemfarm.store.engine import Tx
 from modemfarm.store.events import record
 from modemfarm.store.messages import NewMessage, insert
 from modemfarm.store.queue import home
+from modemfarm.store.rules import in_force
 from modemfarm.store.suppress import EXEMPT, is_suppressed
 from modemfarm.store.waiting import coming
 
@@ -27,6 +31,9 @@ FURTHEST = timedelta(days=5 * 366)  # a message for a later time is a mistyped o
 
 def check(draft: Draft, settings: IntakeSettings, now: datetime) -> tuple[NewMessage, Layout]:
     """Everything about a draft that needs no database.
+
+    Args:
+        settings: of `ruled`, where the draft may be an offer: it gets its sender and the way out.
 
     Raises:
         BadRecipientError, BadFieldError, TextTooLongError
@@ -43,12 +50,15 @@ def check(draft: Draft, settings: IntakeSettings, now: datetime) -> tuple[NewMes
     for field, value in _texts(draft):
         if value is not None and not _is_text(value):
             raise BadFieldError(field, "not_text", "holds half a surrogate pair or a NUL")
-    layout = measure(draft.text)
+    message_class = _message_class(draft, settings)
+    text = draft.text
+    if message_class is MessageClass.MARKETING and settings.rules is not None:
+        text = completed(text, settings.rules)
+    layout = measure(text)
     if layout.parts > settings.max_parts:
         raise TextTooLongError(layout.parts, settings.max_parts)
     if settings.parts_a_day is not None and layout.parts > settings.parts_a_day:
         raise TextTooLongError(layout.parts, settings.parts_a_day)
-    message_class = _message_class(draft, settings)
     priority = PRIORITY_USUAL if draft.priority is None else draft.priority
     if not 0 <= priority <= PRIORITY_MOST:
         raise BadFieldError("priority", "out_of_range", f"priority is 0 to {PRIORITY_MOST}, not {priority}")
@@ -59,7 +69,7 @@ def check(draft: Draft, settings: IntakeSettings, now: datetime) -> tuple[NewMes
     return (
         NewMessage(
             recipient=recipient.number,
-            text=draft.text,
+            text=text,
             message_class=message_class.value,
             state=MessageState.SCHEDULED if scheduled else MessageState.QUEUED,
             next_at=send_at,
@@ -82,6 +92,13 @@ def check(draft: Draft, settings: IntakeSettings, now: datetime) -> tuple[NewMes
         ),
         layout,
     )
+
+
+def ruled(tx: Tx, draft: Draft, settings: IntakeSettings, now: datetime) -> IntakeSettings:
+    """The settings with the rules in force, where the draft is an offer; for others nothing is read."""
+    if settings.rules is not None or _message_class(draft, settings) is not MessageClass.MARKETING:
+        return settings
+    return replace(settings, rules=in_force(tx, settings.policy, now))
 
 
 def _texts(draft: Draft) -> Iterator[tuple[str, str | None]]:
@@ -128,14 +145,30 @@ def _valid_until(
 
 def judge(tx: Tx, message: NewMessage, settings: IntakeSettings) -> Reason | None:
     """What policy says against a checked message; None: nothing."""
-    if message.message_class == MessageClass.MARKETING:
-        return Reason("profile", {"class": message.message_class})
     free = message.message_class in EXEMPT or (
         message.message_class == MessageClass.TRANSACTIONAL and settings.transactional_after_opt_out
     )
     if not free and is_suppressed(tx, message.recipient):
         return Reason("opted_out")
+    if message.message_class == MessageClass.MARKETING:
+        return _against_offer(settings)
     return None
+
+
+def _against_offer(settings: IntakeSettings) -> Reason | None:
+    """What the rules in force say against an offer."""
+    rules = settings.rules
+    if rules is None or not rules.is_open:
+        profile = None if rules is None else rules.profile
+        return Reason("profile", {} if profile is None else {"profile": profile.name, "own_sim": profile.own_sim})
+    if rules.signature is None:
+        return Reason("signature_missing", {"profile": rules.profile.name})
+    return None
+
+
+def _warnings(message: NewMessage, settings: IntakeSettings) -> tuple[str, ...]:
+    marketing = message.message_class == MessageClass.MARKETING
+    return warnings(message.text, marketing=marketing, rules=settings.rules)
 
 
 def accept(
@@ -155,6 +188,7 @@ def accept(
     Raises:
         BadRecipientError, BadFieldError, TextTooLongError: nothing is written.
     """
+    settings = ruled(tx, draft, settings, now)
     message, _ = check(draft, settings, now)
     return write(tx, message, settings, now, batch_id, batch_row)
 
@@ -193,7 +227,8 @@ def write(
         return None
     if batch_id is None or against:
         slug = "message.refused" if against else "message.accepted"
-        record(tx, slug, now, message_id=message_id, **({"reason": against.slug} if against else {}))
+        about: dict[str, Any] = {**against.params, "reason": against.slug} if against else {}
+        record(tx, slug, now, message_id=message_id, **about)
     return Accepted(
         message_id=message_id,
         recipient=message.recipient,
@@ -202,6 +237,7 @@ def write(
         state=message.state,
         reason=against,
         cost=None if message.price is None else round(message.price * message.parts_total, 6),
+        warnings=() if batch_id is not None else _warnings(message, settings),
     )
 
 
@@ -211,6 +247,7 @@ def preview(tx: Tx, draft: Draft, settings: IntakeSettings, now: datetime) -> Pr
     Raises:
         BadRecipientError, BadFieldError, TextTooLongError
     """
+    settings = ruled(tx, draft, settings, now)
     message, layout = check(draft, settings, now)
     against = judge(tx, message, settings)
     return Preview(
@@ -231,4 +268,6 @@ def preview(tx: Tx, draft: Draft, settings: IntakeSettings, now: datetime) -> Pr
             pinned=message.pinned,
             until=message.valid_until,
         ),
+        text=message.text,
+        warnings=_warnings(message, settings),
     )

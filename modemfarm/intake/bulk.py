@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from modemfarm.errors import BadFieldError, SubmitError
-from modemfarm.intake.accept import check, write
+from modemfarm.intake.accept import check, ruled, write
 from modemfarm.intake.draft import BatchReport, IntakeSettings
 from modemfarm.intake.rows import Row, RowError
 from modemfarm.model import MessageClass, MessageState
@@ -98,6 +98,8 @@ class Bulk:
         if row.draft is None:
             return _Checked(row.number, None, row.error)
         try:
+            if row.draft.message_class == MessageClass.MARKETING or self._settings.default_class == "marketing":
+                self._settings = self._run(ruled, row.draft, self._settings, self._clock())
             message, _ = check(row.draft, self._settings, self._clock())
         except SubmitError as error:
             return _Checked(row.number, None, RowError(row.number, error.field, error.code, str(error)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from modemfarm.model import Encoding, MessageClass, MessageState, Reason
+from modemfarm.policy.profiles import Configured, Rules
 from modemfarm.store.queue import Candidate
 
 
@@ -19,6 +20,8 @@ class IntakeSettings:
         allow_countries: ``own``, ``all`` or ISO codes.
         valid_for: how long a message of a class may wait; None: for ever.
         price_per_part, currency: of the plan that most SIMs have, for the cost of a dry run.
+        policy: what config.yaml says on the rules for offers.
+        rules: those in force, read from the database for a message that is an offer.
     """
 
     country: str | None = None
@@ -35,6 +38,8 @@ class IntakeSettings:
     parts_a_day: int | None = None  # the most that one SIM's plan lets out in a day
     price_per_part: float | None = None
     currency: str | None = None
+    policy: Configured = field(default_factory=Configured)
+    rules: Rules | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,7 @@ class Accepted:
 
     Attributes:
         state: scheduled, held or queued; refused only inside a RefusedError.
+        warnings: slugs of what is worth a second look.
     """
 
     message_id: int
@@ -82,6 +88,7 @@ class Accepted:
     state: MessageState
     reason: Reason | None
     cost: float | None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,9 @@ class Preview:
         room: characters (septets or UTF-16 units) left in the last part.
         verdict: ``queued``, ``scheduled``, ``held`` or ``refused``, with the reason.
         first: its first part as it would wait, for a forecast.
+        text: as it would go out: an offer with its sender and the way out.
+        next_at: when it may go, where it is held.
+        warnings: slugs of what is worth a second look.
     """
 
     recipient: str
@@ -102,6 +112,9 @@ class Preview:
     verdict: MessageState
     reason: Reason | None
     first: Candidate
+    text: str = ""
+    next_at: datetime | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

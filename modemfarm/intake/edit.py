@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from modemfarm.errors import BadFieldError, RefusedError
-from modemfarm.intake.accept import PRIORITY_MOST, check, judge, starting
+from modemfarm.intake.accept import PRIORITY_MOST, check, judge, ruled, starting
 from modemfarm.intake.draft import Draft, IntakeSettings
 from modemfarm.store.editing import Open, rewrite, take_open
 from modemfarm.store.engine import Tx, from_us
@@ -50,6 +50,7 @@ def edit(
     draft = replace(_as_it_is(found), **{FIELDS[name]: value for name, value in changes.items()})  # type: ignore[arg-type]  # checked by `check`
     if "send_at" in changes and "valid_until" not in changes:
         draft = replace(draft, valid_until=_moved(found, draft, now))
+    settings = ruled(tx, draft, settings, now)
     message, _ = check(draft, settings, now)
     if draft.valid_until is None:
         message = replace(message, valid_until=None)

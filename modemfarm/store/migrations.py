@@ -83,6 +83,19 @@ def _fourth(tx: Tx) -> None:
     if "pins" in inspect(tx.connection).get_table_names():  # one PIN a card: an older one was forgotten
         tx.run("INSERT INTO pin_tries (card, digest, state, at) SELECT card, digest, state, at FROM pins")
         tx.run("DROP TABLE pins")
+    _rules(tx)
+
+
+def _rules(tx: Tx) -> None:
+    """Tables of the rules for offers."""
+    tx.run(
+        "CREATE TABLE IF NOT EXISTS policy_settings (key TEXT NOT NULL, value TEXT NOT NULL, at BIGINT NOT NULL,"
+        " who TEXT NOT NULL, PRIMARY KEY (key))"
+    )
+    tx.run(
+        "CREATE TABLE IF NOT EXISTS policy_attestations (profile TEXT NOT NULL, at BIGINT NOT NULL, who TEXT NOT NULL,"
+        " basis TEXT NOT NULL, document TEXT, until BIGINT NOT NULL, withdrawn_at BIGINT, PRIMARY KEY (profile, at))"
+    )
 
 
 # STEPS[n] leads from schema n to n + 1

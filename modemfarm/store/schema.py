@@ -563,6 +563,28 @@ alert_ways = Table(
     Column("what", Text, nullable=False),  # why it failed; "" when it worked
 )
 
+policy_settings = Table(
+    "policy_settings",  # the owner's own words and changes of a country's rules; config.yaml wins where it speaks
+    meta,
+    Column("key", Text, primary_key=True),  # brand, CN.hours
+    Column("value", Text, nullable=False),
+    _us("at", null=False),
+    Column("who", Text, nullable=False),
+)
+
+policy_attestations = Table(
+    "policy_attestations",  # somebody's word that offers may be sent under a profile
+    meta,
+    Column("profile", Text, nullable=False),
+    _us("at", null=False),
+    Column("who", Text, nullable=False),
+    Column("basis", Text, nullable=False),
+    _text("document"),
+    _us("until", null=False),
+    _us("withdrawn_at"),
+    PrimaryKeyConstraint("profile", "at"),
+)
+
 pauses = Table(
     "pauses",
     meta,

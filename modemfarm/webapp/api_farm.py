@@ -244,12 +244,13 @@ def sim_ussd(iccid: str) -> Response:
 def sim_test(iccid: str) -> Response:
     body(EmptyBody, optional=True)
     farm = deps()
+    said = words()
 
     def work(tx: Tx) -> Answer:
         found = views.sim(tx, iccid, terms=farm.terms, now=farm.clock.now())
         if found is None:
             raise not_found(f"SIM {iccid}")
-        return taken(tx, accept(tx, trials.draft(found), farm.intake, farm.clock.now()))
+        return taken(tx, accept(tx, trials.draft(found), farm.intake, farm.clock.now()), said)
 
     return reply(*write(work))
 

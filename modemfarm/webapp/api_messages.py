@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, Response, request, url_for
@@ -12,32 +13,48 @@ from modemfarm.intake.again import retry
 from modemfarm.intake.draft import Accepted, Draft, Preview
 from modemfarm.intake.edit import edit
 from modemfarm.model import MessageState
+from modemfarm.policy.remedy import command
 from modemfarm.store import actions, views
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import asking, forecast
 from modemfarm.webapp.access import deps, needs
 from modemfarm.webapp.bodies import EditBody, EmptyBody, MessageBody, ResolveBody, body
+from modemfarm.webapp.language import words
 from modemfarm.webapp.numbers import typed
 from modemfarm.webapp.problems import Problem, not_found
+from modemfarm.webapp.words import Words
 from modemfarm.webapp.writing import Answer, reply, write
 
 routes = Blueprint("messages", __name__, url_prefix="/v1/messages")
 
 
-def refused(document: dict[str, Any]) -> dict[str, Any]:
+def refused(document: dict[str, Any], said: Words) -> dict[str, Any]:
     """The problem that tells of a message which policy refused."""
-    slug = document["reason"] or "refused"
+    slug, params = document["reason"] or "refused", document["reason_params"] or {}
     return Problem(
-        403, "refused", f"Policy refused this message: {slug}.", code=slug, message_id=document["id"]
+        403,
+        "refused",
+        said.refusal(slug, document["to"], params),
+        code=slug,
+        message_id=document["id"],
+        command=command(slug, document["to"], params),
     ).document()
 
 
-def taken(tx: Tx, accepted: Accepted | None) -> Answer:
-    """The answer to a message that intake stored."""
+def taken(tx: Tx, accepted: Accepted | None, said: Words) -> Answer:
+    """The answer to a message that intake stored, in the reader's language."""
     document = None if accepted is None else views.message(tx, accepted.message_id)
     if document is None:
         raise not_found("such message")
-    return (403, refused(document)) if document["state"] == MessageState.REFUSED else (202, document)
+    if document["state"] == MessageState.REFUSED:
+        return 403, refused(document, said)
+    warned = accepted.warnings if accepted else ()
+    return 202, document | ({"warnings": told(warned, said)} if warned else {})
+
+
+def told(slugs: Sequence[str], said: Words) -> list[dict[str, str]]:
+    """Each warning with its sentence."""
+    return [{"code": slug, "detail": said.say(f"warning.{slug}")} for slug in slugs]
 
 
 def _sent(status: int, document: dict[str, Any]) -> Response:
@@ -51,11 +68,12 @@ def send() -> Response:
     asking.only("dry_run")
     draft = body(MessageBody).draft()
     farm = deps()
+    said = words()
     if asking.flag("dry_run"):
         return _dry_run(draft)
 
     def work(tx: Tx) -> Answer:
-        return taken(tx, accept(tx, draft, farm.intake, farm.clock.now()))
+        return taken(tx, accept(tx, draft, farm.intake, farm.clock.now()), said)
 
     return _sent(*write(work))
 
@@ -80,6 +98,10 @@ def _dry_run(draft: Draft) -> Response:
             "reason": seen.reason.slug if seen.reason else None,
             "reason_params": dict(seen.reason.params) if seen.reason else {},
             "forecast": forecast.of_one(farm.outlook.fresh([seen.first]), seen.first),
+            "command": command(seen.reason.slug, seen.recipient, seen.reason.params) if seen.reason else None,
+            "next_at": seen.next_at.isoformat() if seen.next_at else None,
+            "text": seen.text,
+            "warnings": told(seen.warnings, words()),
         },
     )
 
@@ -175,11 +197,12 @@ def cancel(message_id: int) -> Response:
 def again(message_id: int) -> Response:
     body(EmptyBody, optional=True)
     farm = deps()
+    said = words()
 
     def work(tx: Tx) -> Answer:
         _known(tx, _id(message_id))
         try:
-            return taken(tx, retry(tx, message_id, farm.intake, farm.clock.now()))
+            return taken(tx, retry(tx, message_id, farm.intake, farm.clock.now()), said)
         except BadFieldError as error:
             if error.code != "not_retriable":
                 raise

@@ -238,6 +238,29 @@ class SuppressionBody(Body):
     keyword: Word | None = None
 
 
+class PolicyBody(Body):
+    """`PATCH /v1/policy`: only what is given changes; null takes a change back."""
+
+    profile: Word | None = None
+    brand: Word | None = None
+    signature: Word | None = None
+    opt_out_line: Word | None = None
+    hours: Word | None = None
+    per_day: int | None = None
+    per_month: int | None = None
+    own_sim_marketing: Word | None = None
+    verified_by: Word | None = None
+
+
+class AttestationBody(Body):
+    """`POST /v1/policy/attestation`."""
+
+    who: Annotated[Word, Field(min_length=1)]
+    basis: Annotated[Word, Field(min_length=1)]
+    until: Moment
+    document: Word | None = None
+
+
 class EmptyBody(Body):
     """Routes that want nothing."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from modemfarm import wording
 from modemfarm.model import mask
+from modemfarm.policy.remedy import command
 
 _ENCODINGS = {"gsm7": "GSM-7", "ucs2": "UCS-2", "data": "8-bit"}
 
@@ -41,6 +42,13 @@ class Words:
     def reason(self, slug: str | None, params: Mapping[str, Any] | None = None) -> str:
         """Why, in words; "" for no reason."""
         return self.say(f"reason.{slug}", params) if slug else ""
+
+    def refusal(self, slug: str | None, number: str, params: Mapping[str, Any] | None = None) -> str:
+        """Why a message was refused and, where something opens it, the command."""
+        about = dict(params or {})
+        way = command(slug, number, about)
+        said = self.reason(slug, about)
+        return said if way is None else f"{said}. {self.say('way.' + str(slug), about, command=way)}"
 
     def sim(self, slug: str, params: Mapping[str, Any] | None) -> str:
         """How a SIM stands, with what that rests on where it was refused."""

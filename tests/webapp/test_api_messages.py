@@ -140,7 +140,8 @@ def test_a_dry_run_writes_nothing(farm: Sample) -> None:
     assert answer.status_code == 200
     assert answer.get_json() | {"forecast": None} == {
         "to": "+8613800138000", "encoding": "ucs2", "parts": 1, "room": 59, "cost": 0.1, "currency": "CNY",
-        "verdict": "queued", "reason": None, "reason_params": {}, "forecast": None,
+        "verdict": "queued", "reason": None, "reason_params": {}, "forecast": None, "command": None, "next_at": None,
+        "text": OK["text"], "warnings": [],
     }  # fmt: skip
     assert client.get("/v1/messages").get_json()["data"] == []
 

@@ -1,0 +1,91 @@
+"""/v1/policy: the rules for offers, their changes, and who vouches for them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask import Blueprint, Response, g
+
+from modemfarm.policy.profiles import NAMES, OWN
+from modemfarm.store import rules
+from modemfarm.store.engine import Tx
+from modemfarm.webapp import asking
+from modemfarm.webapp.access import deps, needs
+from modemfarm.webapp.bodies import AttestationBody, PolicyBody, body
+from modemfarm.webapp.problems import Problem, not_found
+from modemfarm.webapp.writing import Answer, reply, write
+
+routes = Blueprint("rules", __name__, url_prefix="/v1")
+_LONGEST = timedelta(days=3 * 366)
+
+
+@routes.get("/policy")
+@needs("people")
+def show() -> Response:
+    asking.only()
+    farm = deps()
+    configured, now = farm.intake.policy, farm.clock.now()
+    return reply(200, rules.document(farm.store.look(rules.in_force, configured, now), configured))
+
+
+@routes.patch("/policy")
+@needs("people")
+def change() -> Response:
+    wanted = body(PolicyBody)
+    farm, who = deps(), f"key {g.key.id}"
+    given = {key: getattr(wanted, key) for key in wanted.model_fields_set}
+    for key in given.keys() & set(OWN):
+        if getattr(farm.intake.policy, key) is not None:
+            raise Problem(409, "conflict", f"config.yaml sets policy.{key}; change it there.", code="configured")
+    if given.get("profile") not in (None, *NAMES):
+        raise _wrong("/profile", f"expected one of {', '.join(NAMES)}")
+    configured = farm.intake.policy
+
+    def work(tx: Tx) -> Answer:
+        now = farm.clock.now()
+        for key in sorted(given, key=lambda name: name != "profile"):  # what follows is about the new profile
+            profile = rules.in_force(tx, configured, now).profile.name
+            value = given[key]
+            try:
+                rules.change(tx, profile, key, None if value is None else str(value), now, who=who)
+            except ValueError as error:
+                raise _wrong(f"/{key}", str(error)) from None
+        return 200, rules.document(rules.in_force(tx, configured, now), configured)
+
+    return reply(*write(work))
+
+
+@routes.post("/policy/attestation")
+@needs("admin")
+def attest() -> Response:
+    wanted = body(AttestationBody)
+    farm = deps()
+    configured, now = farm.intake.policy, farm.clock.now()
+    if not now < wanted.until <= now + _LONGEST:
+        raise _wrong("/until", "expected a moment within the next three years")
+
+    def work(tx: Tx) -> Answer:
+        profile = rules.in_force(tx, configured, now).profile.name
+        rules.attest(tx, profile, wanted.who, wanted.basis, wanted.until, now, document=wanted.document or None)
+        return 201, rules.document(rules.in_force(tx, configured, now), configured)
+
+    return reply(*write(work))
+
+
+@routes.delete("/policy/attestation")
+@needs("admin")
+def withdraw() -> Response:
+    farm, who = deps(), f"key {g.key.id}"
+    configured, now = farm.intake.policy, farm.clock.now()
+
+    def work(tx: Tx) -> bool:
+        return rules.withdraw(tx, rules.in_force(tx, configured, now).profile.name, now, who=who)
+
+    if not farm.offload_call(work):
+        raise not_found("attestation that stands")
+    return Response(status=204)
+
+
+def _wrong(pointer: str, what: str) -> Problem:
+    fault = {"pointer": pointer, "code": "not_fitting", "detail": what}
+    return Problem(422, "validation", f"Not as expected: {pointer}.", code="not_fitting", errors=[fault])

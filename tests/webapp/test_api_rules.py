@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+
+from modemfarm import wording
+from tests.webapp.sample import Sample
+
+OFFER = {"to": "+8613800138000", "text": "新品", "class": "marketing"}
+WORD = {"who": "Wang", "basis": "consent", "until": "2027-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize("lang", wording.LANGUAGES)
+def test_a_refusal_says_in_the_readers_language_which_command_opens_it(farm: Sample, lang: str) -> None:
+    answer = farm.api().post("/v1/messages", json=OFFER, headers={"Accept-Language": lang})
+    problem = answer.get_json()
+    assert (answer.status_code, problem["code"]) == (403, "profile")
+    assert problem["command"] in problem["detail"]
+    assert wording.say("reason.profile", {}, lang) in problem["detail"]
+    assert problem["message_id"]
+
+
+def test_rules_are_read_changed_and_vouched_for(farm: Sample) -> None:
+    client = farm.api()
+    assert client.get("/v1/policy").get_json()["profile"] == "unknown"
+    changed = client.patch("/v1/policy", json={"hours": "mon-sun 00:00-24:00", "profile": "CN", "brand": "小店"})
+    assert (changed.get_json()["hours"], changed.get_json()["changed"]) == ("mon-sun 00:00-24:00", ["hours"])
+    attested = client.post("/v1/policy/attestation", json=WORD)
+    assert (attested.status_code, attested.get_json()["open"]) == (201, True)
+    seen = client.post("/v1/messages?dry_run=1", json=OFFER).get_json()
+    assert seen["text"] == "【小店】新品 回复TD退订"
+    assert client.delete("/v1/policy/attestation").status_code == 204
+    assert client.delete("/v1/policy/attestation").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"hours": "x"}, {"profile": "XX"}, {"per_day": 0}, {"color": "red"}, {"per_day": "2"}]
+)
+def test_a_rule_that_cannot_be_is_422(farm: Sample, wrong: dict[str, object]) -> None:
+    assert farm.api().patch("/v1/policy", json=wrong).status_code == 422
+
+
+@pytest.mark.parametrize("wrong", [{"until": "2020-01-01T00:00:00Z"}, {"until": "2099-01-01T00:00:00Z"}, {"who": ""}])
+def test_a_word_that_cannot_be_is_422(farm: Sample, wrong: dict[str, object]) -> None:
+    assert farm.api().post("/v1/policy/attestation", json=WORD | wrong).status_code == 422
+
+
+def test_an_answer_carries_warnings(farm: Sample) -> None:
+    answer = farm.api().post("/v1/messages", json={"to": OFFER["to"], "text": "全场优惠 http://a.cn/x"})
+    assert [item["code"] for item in answer.get_json()["warnings"]] == ["reads_like_advert", "link_without_https"]
