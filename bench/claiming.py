@@ -10,7 +10,8 @@ from bench.figures import Figure, percentile
 from bench.rig import folder, now
 from bench.settings import Size
 from modemfarm.farm.choosing import Presence
-from modemfarm.farm.dispatcher import Dispatcher, _Waiter, sim_facts
+from modemfarm.farm.dispatcher import Dispatcher, _Waiter
+from modemfarm.farm.lanes import sim_facts
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.store.engine import Store, Tx, to_us
 from modemfarm.store.migrations import upgrade

@@ -191,6 +191,35 @@ UNLIMITED = Plan("unlimited")
 
 
 @dataclass(frozen=True, slots=True)
+class Ceiling:
+    """The most that the whole farm sends in a day, from midnight in `zone`; None is no limit.
+
+    Attributes:
+        cost: in millionths of the plans' currency, so that sums are exact.
+    """
+
+    parts: int | None = None
+    cost: int | None = None
+    zone: str = "UTC"
+
+    def __bool__(self) -> bool:
+        return self.parts is not None or self.cost is not None
+
+    @property
+    def days(self) -> Plan:
+        """A plan whose days are the farm's."""
+        return Plan("farm", zone=self.zone)
+
+
+NO_CEILING = Ceiling()
+
+
+def millionths(amount: float | None) -> int:
+    """An amount of money in millionths of its currency; nothing for None."""
+    return round((amount or 0.0) * 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
 class SimSettings:
     """What config.yaml (or the page) says about one SIM; `iccid` as `normal_iccid` writes it."""
 

@@ -15,7 +15,7 @@ from modemfarm.config.document import Document, Path_, read_document
 from modemfarm.config.find import NoConfigError, find, shown
 from modemfarm.config.schema import Balance, File, PlanLimits
 from modemfarm.intake.draft import IntakeSettings
-from modemfarm.model import CAUTIOUS, UNLIMITED, BalanceAsk, MessageClass, Plan, SimSettings
+from modemfarm.model import CAUTIOUS, UNLIMITED, BalanceAsk, Ceiling, MessageClass, Plan, SimSettings, millionths
 from modemfarm.modem.settings import ModemSettings
 from modemfarm.policy.profiles import OWN, Configured
 from modemfarm.store.shapes import Terms
@@ -47,6 +47,7 @@ class Config:
     intake: IntakeSettings
     modem: ModemSettings
     zone: str
+    ceiling: Ceiling
     provenance: Mapping[str, str]
 
     @property
@@ -115,6 +116,7 @@ def build(document: Document, path: Path, environ: Mapping[str, str]) -> Config:
         intake=_intake(file, plans, sims, zone),
         modem=_modem(file),
         zone=zone,
+        ceiling=_ceiling(file, zone),
         provenance=dict(_provenance(document, file)),
     )
 
@@ -137,6 +139,11 @@ def _plan(name: str, limits: PlanLimits, zone: str) -> Plan:
     )
 
 
+def _ceiling(file: File, zone: str) -> Ceiling:
+    cost = file.sending.max_cost_per_day
+    return Ceiling(file.sending.max_parts_per_day, None if cost is None else millionths(cost), zone)
+
+
 def _balance(asked: Balance) -> BalanceAsk:
     common = BalanceAsk(low=asked.low, every=asked.every)
     if asked.ussd is None and asked.sms is not None:
@@ -147,7 +154,7 @@ def _balance(asked: Balance) -> BalanceAsk:
 def _intake(file: File, plans: Mapping[str, Plan], sims: Mapping[str, SimSettings], zone: str) -> IntakeSettings:
     sending = file.sending
     used = [plans[file.default_plan], *(plans[sim.plan] for sim in sims.values() if sim.plan)]
-    days = [min((n for n in (plan.per_day, plan.per_month) if n is not None), default=None) for plan in used]
+    days = [_most_a_day(file, plan) for plan in used]
     spans: dict[str, timedelta | None] = dict(sending.valid_for)
     allowed = sending.allow_countries
     return IntakeSettings(
@@ -170,6 +177,14 @@ def _intake(file: File, plans: Mapping[str, Plan], sims: Mapping[str, SimSetting
             country=sending.country,
         ),
     )
+
+
+def _most_a_day(file: File, plan: Plan) -> int | None:
+    """How many parts a message can have that a SIM of this plan could ever send."""
+    sending = file.sending
+    cost, price = millionths(sending.max_cost_per_day), millionths(plan.price_per_part)
+    limits = (plan.per_day, plan.per_month, sending.max_parts_per_day, cost // price if cost and price else None)
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def _modem(file: File) -> ModemSettings:

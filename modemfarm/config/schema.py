@@ -142,6 +142,8 @@ class Sending(_Section):
     allow_countries: Allowed = "own"
     short_codes: list[Number] = []
     max_parts: Annotated[int, Field(ge=1, le=255)] = 10
+    max_parts_per_day: Limit | None = None
+    max_cost_per_day: Annotated[float, Field(gt=0)] | None = None
 
 
 class Policy(_Section):

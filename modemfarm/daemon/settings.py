@@ -17,6 +17,7 @@ def farm_settings(config: Config) -> FarmSettings:
         sticky=config.file.sending.sticky,
         sim_grace=config.file.sending.sim_grace,
         roaming=config.file.sending.roaming,
+        ceiling=config.ceiling,
         result_within=config.file.modems.result_within,
         transactional_after_opt_out=config.intake.transactional_after_opt_out,
     )

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
-from modemfarm.model import UNLIMITED, Plan
+from modemfarm.model import UNLIMITED, Plan, millionths
 from modemfarm.store.engine import to_us
 from modemfarm.store.queue import Candidate
 
@@ -39,6 +39,8 @@ class LaneView:
         month: when the plan's current month began, where it counts people.
         people: how many different people its owner wrote to in that month.
         known: those of the parts' recipients who are counted there.
+        farm_day: when the whole farm's day began, where it has a ceiling.
+        farm_parts, farm_cost: what the ceilings leave of that day; None: no ceiling.
     """
 
     iccid: str
@@ -55,6 +57,9 @@ class LaneView:
     month: datetime | None = None
     people: int = 0
     known: frozenset[str] = frozenset()
+    farm_day: int | None = None
+    farm_parts: int | None = None
+    farm_cost: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,10 @@ def blocked_by(lane: LaneView, parts: int, now: datetime, recipient: str | None 
     most = lane.plan.recipients_per_month
     if most is not None and recipient is not None and recipient not in lane.known and lane.people + 1 > most:
         return "plan_recipients"
+    if parts and lane.farm_parts is not None and parts > lane.farm_parts:
+        return "ceiling_parts"
+    if parts and lane.farm_cost is not None and parts * millionths(lane.plan.price_per_part) > lane.farm_cost:
+        return "ceiling_cost"
     if (
         lane.plan.per_hour is not None and lane.used_hour >= lane.plan.per_hour
     ):  # any hour: it paces, as the minute does
@@ -230,4 +239,5 @@ def _turn(lane: LaneView) -> tuple[int, float, int, float]:
 
 def _is_reserved(part: Candidate, lane: LaneView) -> bool:
     """What was reserved on an earlier day is charged anew, within that day's limit."""
-    return part.charged_to == lane.owner and part.charged_day == lane.day
+    farm = lane.farm_day is None or part.farm_day == lane.farm_day
+    return farm and part.charged_to == lane.owner and part.charged_day == lane.day

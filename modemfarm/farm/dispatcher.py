@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from modemfarm.errors import StoreError
+from modemfarm.farm import lanes
 from modemfarm.farm.choosing import PATIENCE, TURN_BY_AGE, LaneView, Presence, blocked_by, choose
 from modemfarm.farm.encoding import encode
+from modemfarm.farm.lanes import SimFacts
 from modemfarm.farm.settings import FarmSettings
-from modemfarm.model import ClaimedPart, Plan, SimSettings
+from modemfarm.model import ClaimedPart
 from modemfarm.store import actions, counters, gates, labels, messages, queue, steps
-from modemfarm.store.engine import Tx, to_us
+from modemfarm.store.engine import Tx
 from modemfarm.store.offload import Offload
 from modemfarm.store.queue import Candidate, Lane
 
@@ -35,16 +36,6 @@ class _Waiter:
     iccid: str
     path: str
     given: asyncio.Future[ClaimedPart]
-
-
-@dataclass(frozen=True, slots=True)
-class SimFacts:
-    """What the farm knows of one SIM, as the dispatcher needs it."""
-
-    iccid: str
-    plan: Plan
-    owner: str
-    names: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,21 +221,22 @@ class Dispatcher:
         }
         in_flight = dict(self._in_flight.values())
         for _ in range(ROUNDS):
-            views = {iccid: self._view(tx, iccid, now) for iccid in free}
             able = {}
-            for iccid, view in views.items():
-                slug = blocked_by(view, 0, now) or blocked_by(view, 1, now, ANYONE)
+            for iccid, view in self._views(tx, free, now).items():
+                slug = blocked_by(view, 1, now, ANYONE)
                 if blocked_by(view, 0, now) is None:
                     able[iccid] = view  # what is reserved, or goes to people who are counted, may still go
                 if slug is not None:
-                    done.blocked[iccid] = labels.Label(slug, self._opens_at(tx, view, slug, now))
+                    done.blocked[iccid] = labels.Label(
+                        slug, lanes.opens_at(tx, view, slug, self._settings.ceiling, now)
+                    )
             if not able:
                 break
             by_age = {iccid for iccid in able if self._taken.get(iccid, 0) % TURN_BY_AGE == TURN_BY_AGE - 1}
             parts = self._heads(tx, able, now)
             parts += self._old_ones(tx, [able[iccid] for iccid in sorted(by_age)], now)
             seen, parts = parts, gates.sift(tx, parts, pauses)
-            able = {iccid: self._with_known(tx, view, parts) for iccid, view in able.items()}
+            able = {iccid: lanes.with_known(tx, view, parts) for iccid, view in able.items()}
             choice = choose(
                 parts,
                 list(able.values()),
@@ -270,6 +262,15 @@ class Dispatcher:
             return done
         done.next_at = self._next_look(tx, done, now)
         return done
+
+    def _views(self, tx: Tx, free: Collection[str], now: datetime) -> dict[str, LaneView]:
+        views = {
+            iccid: lanes.view(
+                tx, self._facts(iccid), now, failures=self.failures.get(iccid, 0), last_at=self._last_at.get(iccid)
+            )
+            for iccid in free
+        }
+        return lanes.under(tx, views, self._settings.ceiling, now)
 
     def _heads(self, tx: Tx, able: Mapping[str, LaneView], now: datetime) -> list[Candidate]:
         """What stands in front of each lane's own queue, of those of its names, and of the one for any SIM."""
@@ -301,6 +302,7 @@ class Dispatcher:
             instance=self._instance,
             day=counters.day_start(facts.plan, now),
             plan=facts.plan,
+            ceiling=self._settings.ceiling,
         )
         attempt_id = queue.claim(tx, part, lane, now)
         if attempt_id is None:
@@ -314,46 +316,6 @@ class Dispatcher:
             )
         return _Claimed(part, attempt_id, lane, ref, now, why)
 
-    def _view(self, tx: Tx, iccid: str, now: datetime) -> LaneView:
-        facts = self._facts(iccid)
-        plan = facts.plan
-        day = counters.day_start(plan, now)
-        today = hour = month = people = 0  # a plan without a limit needs no count: turns alone spread its parts
-        if plan.per_day is not None:
-            today = counters.used(tx, facts.owner, "day", day)
-        if plan.per_hour is not None:
-            hour = counters.used_in(tx, facts.owner, now, counters.HOUR)
-        began = None
-        if plan.per_month is not None:
-            month = counters.used_since(tx, facts.owner, counters.month_start(plan, now))
-        if plan.recipients_per_month is not None:
-            began = counters.month_start(plan, now)
-            people = counters.people(tx, facts.owner, began)
-        paced = None
-        if plan.per_minute is not None:
-            paced = counters.minute_free_at(tx, facts.owner, plan.per_minute, now)
-        return LaneView(
-            iccid=iccid,
-            owner=facts.owner,
-            plan=plan,
-            names=facts.names,
-            day=to_us(day),
-            used_today=today,
-            used_hour=hour,
-            used_month=month,
-            paced_until=paced,
-            failures=self.failures.get(iccid, 0),
-            last_at=self._last_at.get(iccid),
-            month=began,
-            people=people,
-        )
-
-    @staticmethod
-    def _with_known(tx: Tx, view: LaneView, parts: list[Candidate]) -> LaneView:
-        if view.month is None:
-            return view
-        return replace(view, known=counters.known(tx, view.owner, view.month, {part.recipient for part in parts}))
-
     def _to_known(self, tx: Tx, view: LaneView, month: datetime, now: datetime) -> list[Candidate]:
         """For a SIM that may write to nobody new: parts behind those that it cannot take, looked for now and then."""
         last = self._looked_for_known.get(view.iccid)
@@ -365,34 +327,9 @@ class Dispatcher:
         return found
 
     @staticmethod
-    def _opens_at(tx: Tx, view: LaneView, slug: str, now: datetime) -> datetime | None:
-        if slug == "plan_minute":
-            return view.paced_until
-        if slug == "plan_hour":
-            limit = view.plan.per_hour or 1
-            return counters.minute_free_at(tx, view.owner, limit, now, span=counters.HOUR)
-        monthly = slug in ("plan_month", "plan_recipients")
-        return counters.month_end(view.plan, now) if monthly else counters.day_end(view.plan, now)
-
-    @staticmethod
     def _next_look(tx: Tx, done: _Round, now: datetime) -> datetime | None:
         times = [label.next_at for label in done.blocked.values() if label.next_at is not None]
         due = labels.next_due(tx, now)
         if due is not None:
             times.append(due)
         return min(times, default=None)
-
-
-def sim_facts(iccid: str, settings: FarmSettings, row: Mapping[str, object] | None) -> SimFacts:
-    """What config.yaml (first) and the database say about one SIM."""
-    own = settings.sims.get(iccid, SimSettings(iccid))
-    row = row or {}
-    tags = own.tags or json.loads(str(row.get("tags") or "[]"))
-    account = own.account or row.get("account")
-    names = {iccid, own.label or row.get("label"), own.number or row.get("number"), *tags}
-    return SimFacts(
-        iccid=iccid,
-        plan=settings.plan(own.plan or (str(row["plan"]) if row.get("plan") else None)),
-        owner=f"account:{account}" if account else iccid,
-        names=frozenset(str(name) for name in names if name),
-    )

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from modemfarm.errors import StoreError
 from modemfarm.farm.choosing import Presence
-from modemfarm.farm.dispatcher import Dispatcher, SimFacts, sim_facts
+from modemfarm.farm.dispatcher import Dispatcher
+from modemfarm.farm.lanes import SimFacts, sim_facts
 from modemfarm.farm.registrations import Registrations
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.farm.settling import SettlingRules, settle
@@ -224,7 +225,7 @@ class FarmJournal:
         self.dispatcher.ended(part.attempt_id)
 
     def _permit(self, part: ClaimedPart) -> Permit:
-        facts = self.facts(part.iccid)
+        facts, now, ceiling = self.facts(part.iccid), self._now(), self._settings.ceiling
         return Permit(
             part_id=part.part_id,
             attempt_id=part.attempt_id,
@@ -232,7 +233,8 @@ class FarmJournal:
             per_minute=facts.plan.per_minute,
             per_hour=facts.plan.per_hour,
             shared=facts.owner != part.iccid,
-            day=counters.day_start(facts.plan, self._now()),
+            day=counters.day_start(facts.plan, now),
+            farm_day=counters.day_start(ceiling.days, now) if ceiling else None,
             transactional_after_opt_out=self._settings.transactional_after_opt_out,
             clock_trusted=self.dispatcher.clock_trusted,
         )

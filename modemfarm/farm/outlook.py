@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from modemfarm.farm.dispatcher import sim_facts
 from modemfarm.farm.forecast import HOUR, MOST, LaneFacts, Owner, Play, Work, extrapolate
+from modemfarm.farm.lanes import sim_facts
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.model import Forecast
 from modemfarm.store import actions, counters, hosts, sims, views, waiting

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from modemfarm.model import CAUTIOUS, UNLIMITED, Plan, SimSettings
+from modemfarm.model import CAUTIOUS, NO_CEILING, UNLIMITED, Ceiling, Plan, SimSettings
 
 BUILT_IN: Mapping[str, Plan] = {"cautious": CAUTIOUS, "unlimited": UNLIMITED}
 
@@ -35,6 +35,7 @@ class FarmSettings:
     result_within: timedelta | None = None
     transactional_after_opt_out: bool = False
     roaming: bool = False
+    ceiling: Ceiling = NO_CEILING
 
     def plan(self, name: str | None) -> Plan:
         """The plan of that name; the default one where none is named or known."""

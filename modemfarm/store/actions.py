@@ -193,7 +193,8 @@ def resend_unknown(tx: Tx, now: datetime, most: int = 100) -> int:
         moved = tx.run(
             # its first charge stays: that part may have left
             "UPDATE parts SET state = 'waiting', attempt_id = NULL, submitting_at = NULL, charged_to = NULL,"
-            " charged_day = NULL, charged_month = NULL WHERE message_id = :id AND state = 'unknown'"
+            " charged_day = NULL, charged_month = NULL, farm_day = NULL, farm_cost = NULL"
+            " WHERE message_id = :id AND state = 'unknown'"
             " AND EXISTS (SELECT 1 FROM messages WHERE id = :id AND (valid_until IS NULL OR valid_until > :now))",
             id=row["id"],
             now=to_us(now),

@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from modemfarm.model import Plan
-from modemfarm.store.counters import charge, charge_person, is_answered, month_start, people, used_since
+from modemfarm.model import Ceiling, Plan, millionths
+from modemfarm.store.counters import FARM, charge, charge_person, is_answered, month_start, people, used_since
 from modemfarm.store.engine import Tx, to_us
 from modemfarm.store.events import record
 
 
-def reserve(
-    tx: Tx, part_id: int, message_id: int, recipient: str, owner: str, plan: Plan, day: datetime, now: datetime
-) -> bool:
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """A part with the owner, plan and day that it is charged to."""
+
+    part_id: int
+    message_id: int
+    recipient: str
+    owner: str
+    plan: Plan
+    day: datetime
+
+
+def reserve(tx: Tx, what: Charge, ceiling: Ceiling, farm_day: int | None, now: datetime) -> bool:
     """Charge this part and every other part of its message that waits, where they are not charged to this day.
 
+    Args:
+        farm_day: when the farm's day began; None without a ceiling.
+
     Returns:
-        False when that is more than the plan allows: nothing of it may stay.
+        False when that is more than the plan, or the farm's ceiling, allows: nothing of it may stay.
     """
+    plan, owner, day = what.plan, what.owner, what.day
     month = month_start(plan, day) if plan.counts_people or plan.per_month is not None else None
     count = tx.run(
-        "UPDATE parts SET charged_to = :owner, charged_day = :day, charged_month = :month WHERE message_id = :message"
+        "UPDATE parts SET charged_to = :owner, charged_day = :day, charged_month = :month, farm_day = :farm_day,"
+        " farm_cost = :cost WHERE message_id = :message"
         " AND (id = :id OR (state = 'waiting' AND charged_to IS NULL))",
         owner=owner,
         day=to_us(day),
         month=to_us(month) if month is not None and plan.counts_people else None,
-        message=message_id,
-        id=part_id,
+        farm_day=farm_day,
+        cost=None if farm_day is None else millionths(plan.price_per_part),
+        message=what.message_id,
+        id=what.part_id,
     )
+    if farm_day is not None and not _under(tx, ceiling, farm_day, count, count * millionths(plan.price_per_part)):
+        return False
     used = charge(tx, owner, "day", to_us(day), count)  # from here on nobody else charges this owner's day
     if plan.per_day is not None and used > plan.per_day:
         return False
@@ -37,7 +57,7 @@ def reserve(
         return False
     if plan.counts_people:
         people(tx, owner, month)
-        reached = charge_person(tx, owner, to_us(month), recipient, count)
+        reached = charge_person(tx, owner, to_us(month), what.recipient, count)
         if reached is not None and plan.recipients_per_month is not None and reached > plan.recipients_per_month:
             return False
         if reached is not None and reached == plan.ask_at_recipients and not is_answered(tx, owner, month):
@@ -45,12 +65,31 @@ def reserve(
     return True
 
 
+def _under(tx: Tx, ceiling: Ceiling, day: int, parts: int, cost: int) -> bool:
+    """Charge the farm's day; before any owner's, so that two who claim wait for each other in one order only."""
+    used = charge(tx, FARM, "day", day, parts)
+    spent = charge(tx, FARM, "cost", day, cost) if cost else 0
+    fits = ceiling.parts is None or used <= ceiling.parts
+    return fits and (ceiling.cost is None or not cost or spent <= ceiling.cost)
+
+
 def refund(tx: Tx, part_id: int) -> None:
-    """Take one part's charge back from the day, and the person, that it was reserved for."""
-    row = tx.one("SELECT recipient, charged_to, charged_day, charged_month FROM parts WHERE id = :id", id=part_id)
+    """Take one part's charge back from the days, and the person, that it was reserved for."""
+    row = tx.one(
+        "SELECT recipient, charged_to, charged_day, charged_month, farm_day, farm_cost FROM parts WHERE id = :id",
+        id=part_id,
+    )
     if row is None or row["charged_to"] is None:
         return
-    tx.run("UPDATE parts SET charged_to = NULL, charged_day = NULL, charged_month = NULL WHERE id = :id", id=part_id)
+    tx.run(
+        "UPDATE parts SET charged_to = NULL, charged_day = NULL, charged_month = NULL, farm_day = NULL,"
+        " farm_cost = NULL WHERE id = :id",
+        id=part_id,
+    )
+    if row["farm_day"] is not None:
+        charge(tx, FARM, "day", row["farm_day"], -1)
+        if row["farm_cost"]:
+            charge(tx, FARM, "cost", row["farm_day"], -row["farm_cost"])
     charge(tx, row["charged_to"], "day", row["charged_day"], -1)
     if row["charged_month"] is not None:
         charge_person(tx, row["charged_to"], row["charged_month"], row["recipient"], -1)

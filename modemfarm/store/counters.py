@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from modemfarm.model import Plan
 from modemfarm.store.engine import Tx, from_us, to_us
 
+FARM = "farm"  # the owner of what all SIMs together used
 MINUTE = timedelta(seconds=60)
 HOUR = timedelta(hours=1)
 

@@ -45,7 +45,7 @@ def hide(tx: Tx, parts: Collection[int], messages: Collection[int]) -> None:
     tx.many(
         "UPDATE messages SET state = 'held', reason = 'paused', reason_params = NULL, next_at = NULL WHERE id = :id"
         " AND (state = 'queued' OR (state = 'held' AND reason IN"
-        " ('plan_minute', 'plan_hour', 'plan_day', 'plan_month', 'plan_recipients')))",
+        " ('plan_minute', 'plan_hour', 'plan_day', 'plan_month', 'plan_recipients', 'ceiling_parts', 'ceiling_cost')))",
         [{"id": message_id} for message_id in messages],
     )
 

@@ -15,6 +15,8 @@ OURS = (
     "plan_day",
     "plan_month",
     "plan_recipients",
+    "ceiling_parts",
+    "ceiling_cost",
     "sim_parked",
     "sim_paused",
     "sim_rests",

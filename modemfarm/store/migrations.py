@@ -51,7 +51,8 @@ def _fourth(tx: Tx) -> None:
         "CREATE TABLE IF NOT EXISTS alert_ways (way TEXT NOT NULL, at BIGINT NOT NULL, what TEXT NOT NULL,"
         " PRIMARY KEY (way))"
     )
-    _add_column(tx, "parts", "charged_month", "BIGINT")
+    for column in ("charged_month", "farm_day", "farm_cost"):
+        _add_column(tx, "parts", column, "BIGINT")
     tx.run(
         "CREATE TABLE IF NOT EXISTS plan_recipients (owner TEXT NOT NULL, month BIGINT NOT NULL,"
         " recipient TEXT NOT NULL, parts BIGINT NOT NULL, PRIMARY KEY (owner, month, recipient))"

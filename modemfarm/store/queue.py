@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from modemfarm.model import UNLIMITED, MessageState, PartState, Plan, normal_iccid
-from modemfarm.store.charging import refund, reserve
+from modemfarm.model import NO_CEILING, UNLIMITED, Ceiling, MessageState, PartState, Plan, normal_iccid
+from modemfarm.store.charging import Charge, refund, reserve
+from modemfarm.store.counters import day_start
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
 from modemfarm.store.messages import NAMED, refresh
@@ -20,7 +21,7 @@ _NEXT_RANK = (
 )
 _WHAT = (
     "SELECT p.id AS part_id, p.message_id, p.part_number, p.recipient, p.class, p.rank, p.due_at, p.bound_iccid,"
-    " p.charged_to, p.charged_day, m.parts_total, m.text, m.encoding, m.iccid, m.pinned, m.report, m.flash,"
+    " p.charged_to, p.charged_day, p.farm_day, m.parts_total, m.text, m.encoding, m.iccid, m.pinned, m.report, m.flash,"
     " m.valid_until, m.concat_ref, m.avoid, m.batch_id, m.state AS message_state, q.iccid AS sticky_iccid"
 )
 _DUE_OF_RANK = (
@@ -46,7 +47,7 @@ class Candidate:
         sticky_iccid: the SIM of the last exchange with this person.
         avoid: SIMs that it must not leave by.
         scheduled: its time was not released yet; a clock in doubt does not let it go.
-        charged: its parts are already reserved in `charged_day` of `charged_to`.
+        charged: its parts are already reserved in `charged_day` of `charged_to`, and in the farm's `farm_day`.
     """
 
     part_id: int
@@ -71,6 +72,7 @@ class Candidate:
     concat_ref: int | None
     batch_id: int | None
     scheduled: bool = False
+    farm_day: int | None = None
 
 
 def heads(tx: Tx, bound_iccid: str, now: datetime, most: int) -> list[Candidate]:
@@ -130,6 +132,7 @@ def candidate(row: Row) -> Candidate:
         concat_ref=row["concat_ref"],
         batch_id=row["batch_id"],
         scheduled=row["message_state"] == "scheduled",
+        farm_day=row["farm_day"],
     )
 
 
@@ -159,6 +162,7 @@ class Lane:
     instance: str
     day: datetime  # when the plan's current day began
     plan: Plan = UNLIMITED
+    ceiling: Ceiling = NO_CEILING
 
 
 def claim(tx: Tx, part: Candidate, lane: Lane, now: datetime) -> int | None:
@@ -166,9 +170,9 @@ def claim(tx: Tx, part: Candidate, lane: Lane, now: datetime) -> int | None:
 
     Returns:
         The attempt's id; None when the part was not waiting any more, or a claim beside this one took the last that
-        the plan allows.
+        the plan, or the farm's ceiling, allows.
     """
-    if lane.plan == UNLIMITED:
+    if lane.plan == UNLIMITED and not lane.ceiling:
         return _claim(tx, part, lane, now)
     tx.run("SAVEPOINT claiming")
     attempt_id = _claim(tx, part, lane, now)
@@ -204,10 +208,13 @@ def _claim(tx: Tx, part: Candidate, lane: Lane, now: datetime) -> int | None:
     if not moved:
         tx.run("DELETE FROM attempts WHERE id = :id", id=attempt_id)
         return None
-    if part.charged_to != lane.owner or part.charged_day != to_us(lane.day):
+    farm_day = to_us(day_start(lane.ceiling.days, now)) if lane.ceiling else None
+    anew = part.charged_to != lane.owner or part.charged_day != to_us(lane.day)
+    if anew or (farm_day is not None and part.farm_day != farm_day):
         if part.charged_to is not None:
             refund(tx, part.part_id)
-        if not reserve(tx, part.part_id, part.message_id, part.recipient, lane.owner, lane.plan, lane.day, now):
+        what = Charge(part.part_id, part.message_id, part.recipient, lane.owner, lane.plan, lane.day)
+        if not reserve(tx, what, lane.ceiling, farm_day, now):
             return None
     tx.run(
         "UPDATE messages SET state = 'sending', reason = NULL, reason_params = NULL, next_at = NULL, iccid = :iccid,"

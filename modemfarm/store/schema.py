@@ -191,6 +191,8 @@ parts = Table(
     _text("charged_to"),
     _us("charged_day"),
     _us("charged_month"),  # whose people it is counted among; null where the plan does not count them
+    _us("farm_day"),  # of the farm's ceilings; null where it has none
+    _us("farm_cost"),  # what it cost there, in millionths
     UniqueConstraint("message_id", "part_number", name="parts_of_message"),
     Index(
         "parts_waiting",

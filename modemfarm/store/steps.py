@@ -30,7 +30,7 @@ class Permit:
     Attributes:
         shared: several SIMs count on this owner.
         per_minute, per_hour: the plan's limits for any 60 s and any 60 minutes, or None.
-        day: when the plan's current day began; a part charged to another day goes back.
+        day, farm_day: when the plan's and, under a ceiling, the farm's day began; a part charged to another goes back.
         transactional_after_opt_out: the owner's setting.
         clock_trusted: a clock in doubt ends no validity.
     """
@@ -44,6 +44,7 @@ class Permit:
     clock_trusted: bool = True
     per_hour: int | None = None
     shared: bool = False
+    farm_day: datetime | None = None
 
 
 def submitting(tx: Tx, permit: Permit, now: datetime) -> str | None:
@@ -54,7 +55,7 @@ def submitting(tx: Tx, permit: Permit, now: datetime) -> str | None:
         already where it belongs (waiting, canceled or expired).
     """
     row = tx.one(
-        "SELECT p.class, p.charged_day, m.valid_until"
+        "SELECT p.class, p.charged_day, p.farm_day, m.valid_until"
         " FROM parts p JOIN messages m ON m.id = p.message_id WHERE p.id = :id"
         " AND p.attempt_id = :attempt AND p.state = 'claimed'",
         id=permit.part_id,
@@ -65,6 +66,9 @@ def submitting(tx: Tx, permit: Permit, now: datetime) -> str | None:
     if row["charged_day"] != to_us(permit.day):
         give_back(tx, permit.part_id, permit.attempt_id, now)
         return "plan_day"
+    if permit.farm_day is not None and row["farm_day"] != to_us(permit.farm_day):
+        give_back(tx, permit.part_id, permit.attempt_id, now)
+        return "ceiling_parts"
     if permit.shared:  # another of its SIMs may ask in this moment
         take_turn(tx, permit.owner, row["charged_day"])
     if permit.per_minute is not None:

@@ -177,3 +177,21 @@ def test_a_file_that_is_not_utf8_is_named_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_bytes("host: a\npolicy: {brand: Привет}\n".encode("cp1251"))
     with pytest.raises(ConfigError, match=r"config\.yaml:2: expected UTF-8"):
         load(None, {}, tmp_path)
+
+
+def test_ceilings_bound_the_day_and_the_longest_message() -> None:
+    config = built(
+        "sending: {max_parts_per_day: 7, max_cost_per_day: 0.5, timezone: Asia/Shanghai}\n"
+        "plans: {p: {price_per_part: 0.1, currency: CNY}}\ndefault_plan: p\n"
+    )
+    assert (config.ceiling.parts, config.ceiling.cost, config.ceiling.zone) == (7, 500_000, "Asia/Shanghai")
+    assert config.intake.parts_a_day == 5
+    assert built("sending: {max_parts_per_day: 7}\n").intake.parts_a_day == 7
+    assert not built("").ceiling
+
+
+def test_a_ceiling_of_money_wants_prices_in_one_currency() -> None:
+    assert "price_per_part" in str(fault("sending: {max_cost_per_day: 5}\n"))
+    prices = "plans: {a: {price_per_part: 1, currency: CNY}, b: {price_per_part: 1, currency: EUR}}\n"
+    assert "CNY, EUR" in str(fault(prices + "sending: {max_cost_per_day: 5}\n"))
+    assert fault("sending: {max_parts_per_day: 0}\n").line == 1

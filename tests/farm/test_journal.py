@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -16,7 +17,7 @@ from modemfarm.farm.journal import FarmJournal
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.intake.accept import accept
 from modemfarm.intake.draft import Draft
-from modemfarm.model import ModemState, Plan, Received, SimSettings
+from modemfarm.model import Ceiling, ModemState, Plan, Received, SimSettings
 from modemfarm.modem.journal import Go, GoOn, ModemStatus, NoPin, SimSeen, Stop
 from modemfarm.store import actions, migrations, sims
 from modemfarm.store.engine import Store, Tx
@@ -383,3 +384,34 @@ def test_states_that_last_repairs_and_warnings_are_events_once_each(tmp_path: Pa
         assert row["warning"] == "under_voltage"  # a later session that was not warned does not wipe it
 
     on_bench(tmp_path, script)
+
+
+@pytest.mark.parametrize(("ceiling", "slug"), [
+    (Ceiling(parts=3, zone="Asia/Shanghai"), "ceiling_parts"), (Ceiling(cost=350_000), "ceiling_cost"),
+])  # fmt: skip
+def test_a_ceiling_of_the_farm_holds_every_sim_until_the_next_day(tmp_path: Path, ceiling: Ceiling, slug: str) -> None:
+    async def script(one: Bench) -> None:
+        await one.journal.sim_seen("/dev/ttyV1", None, SimSeen(OTHER, None, None, None))
+        for number in range(6):
+            await one.add(to=f"+861380013800{number}", message_class="emergency" if number == 4 else None)
+        for iccid, path in ((SIM, PATH), (OTHER, "/dev/ttyV1"), (SIM, PATH)):
+            part = await one.journal.claim(iccid, path)
+            assert isinstance(await one.journal.submitting(part), Go)
+            await one.journal.settle(part.attempt_id, iccid, accepted(1, one.clock.now()))
+        lanes = ((SIM, PATH), (OTHER, "/dev/ttyV1"))
+        waiting = [asyncio.ensure_future(one.journal.claim(*lane)) for lane in lanes]
+        await asyncio.sleep(60)
+        assert not any(claim.done() for claim in waiting)
+        blocked = one.journal.dispatcher.blocked
+        assert {iccid: label.slug for iccid, label in blocked.items()} == {SIM: slug, OTHER: slug}
+        opens = blocked[SIM].next_at
+        assert opens is not None
+        local = opens.astimezone(ZoneInfo(ceiling.zone))
+        assert (local.hour, local.minute) == (0, 0)
+        await asyncio.sleep((opens - one.clock.now()).total_seconds() - 1)
+        assert not any(claim.done() for claim in waiting)
+        await asyncio.sleep(70)
+        assert all(claim.done() for claim in waiting)
+
+    plan = Plan("p", price_per_part=0.1, currency="CNY")
+    on_bench(tmp_path, script, plans={"p": plan}, default_plan="p", ceiling=ceiling)
