@@ -23,6 +23,7 @@ from modemfarm.modem.stores import Stores
 log = logging.getLogger(__name__)
 
 _OURS = frozenset({2, 3})  # a message we or somebody wrote there, not one that came (TS 27.005 §3.1, <stat>)
+_REPORTS = frozenset({"SR"})  # what +CPMS? tells of is never this one: a report that nobody announced would stay
 _READS_AT_ONCE = 50  # announced messages read before a part may go out: a flood must not stop sending
 _PASSES = 300  # of one sweep: the largest stores hold 255, and some listings show one message a time
 _RETRY_S = 1.0
@@ -157,7 +158,7 @@ class Inbox:
         """Read the stores from end to end.
 
         Args:
-            everywhere: also the memories not in use.
+            everywhere: also the memories not in use; that of reports is always read.
             first: the first sweep since this card was seen here.
 
         Returns:
@@ -167,7 +168,8 @@ class Inbox:
         whole = True
         stores = self.stores
         first_memories = stores.memories[:1]
-        wanted = stores.memories if everywhere else (*first_memories, *(stores.due - {*first_memories, ""}))
+        seldom_seen = {*stores.due, *_REPORTS.intersection(stores.memories)} - {*first_memories, ""}
+        wanted = stores.memories if everywhere else (*first_memories, *sorted(seldom_seen))
         for memory in wanted or ("",):
             try:
                 await self._sweep_one(profile, memory, first)

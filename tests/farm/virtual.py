@@ -96,12 +96,14 @@ async def farm(
     tick_s: float = 1.0,
     modem_settings: ModemSettings | None = None,
     limits: Callable[[int], Limits] | None = None,
+    drivers: Path | None = None,
     **simulated: Any,
 ) -> AsyncIterator[Farm]:
     """Wires everything as the daemon does, without its sockets and signals; looks at the clock each `tick_s`.
 
     Args:
         limits: those of modem N, where they shall not share theirs.
+        drivers: a folder of the owner's own profiles.
     """
     clock = VirtualClock(loop, starts - timedelta(seconds=loop.virtual_s - 1000.0))
     settings = settings or FarmSettings("here")
@@ -126,7 +128,8 @@ async def farm(
     await offload.run(hosts.take_lease, settings.host, "run", 1, "0", clock.now())
     await offload.run(sims.nowhere, settings.host, clock.now())
     journal.refresh_sims(await offload.run(sims.all_sims))
-    profiles, shared = load_profiles(shipped("drivers")), Limits()
+    folders = (shipped("drivers"), *([drivers] if drivers else []))
+    profiles, shared = load_profiles(*folders), Limits()
     modem_settings = modem_settings or ModemSettings(sweep_s=7200, poll_s=600)
     supervisors += [
         Supervisor(
