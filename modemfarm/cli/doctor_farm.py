@@ -7,7 +7,7 @@ from datetime import timedelta
 from importlib import metadata
 
 from modemfarm.cli.context import now
-from modemfarm.cli.doctor_host import MIB
+from modemfarm.cli.doctor_host import MIB, open_files
 from modemfarm.cli.finding import Finding, Pen
 from modemfarm.cli.modems import spoken
 from modemfarm.config.load import Config
@@ -62,6 +62,7 @@ def _daemon(config: Config, store: Store, pen: Pen) -> Iterator[Finding]:
         version = metadata.version("modemfarm")
     except metadata.PackageNotFoundError:
         version = ""
+    yield from open_files(next((item["pid"] for item in alive if item["name"] == config.host), None), pen)
     for item in alive:
         told = {"name": item["name"], "pid": item["pid"], "version": item["version"]}
         if item["name"] == config.host and not _answers(config):

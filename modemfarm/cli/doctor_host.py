@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import grp
 import os
+import re
 import resource
 import shutil
 import stat
@@ -51,9 +52,19 @@ def examine(config: Config, store: Store, pen: Pen) -> Iterator[Finding]:
         yield pen.find("rights", True, "rights_ok")
     yield from _ports(config.file.modems.ports, pen)
     yield _rules(pen)
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < LEAST_FILES:
-        yield pen.find("limits", False, "few_files", "raise_limit", count=hard, least=LEAST_FILES)
+
+
+def open_files(pid: int | None, pen: Pen) -> Iterator[Finding]:
+    """Whether a running daemon may open enough; without one, whether it could from here."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if pid is not None:
+        try:
+            told = re.search(r"^Max open files\s+(\w+)", (PROC / f"{pid}/limits").read_text("utf-8"), re.MULTILINE)
+        except OSError:
+            return  # it ended meanwhile
+        most = int(told[1]) if told is not None and told[1].isdigit() else resource.RLIM_INFINITY
+    if most != resource.RLIM_INFINITY and most < LEAST_FILES:
+        yield pen.find("limits", False, "few_files", "raise_limit", count=most, least=LEAST_FILES)
 
 
 def _folder(folder: Path, pen: Pen) -> Iterator[Finding]:

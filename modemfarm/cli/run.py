@@ -16,13 +16,16 @@ from modemfarm.store import keys
 @click.command()
 @click.option("--simulate", metavar="N", type=click.IntRange(1, 250), help="Use N virtual modems, no hardware.")
 @click.option("--demo", metavar="DIR", type=click.Path(path_type=Path), hidden=True, help="Show the simulator in DIR.")
+@click.option("--debug", is_flag=True, help="Log what only matters to whoever looks for a fault.")
 @pass_farm
-def run(farm: Farm, simulate: int | None, demo: Path | None) -> int:
+def run(farm: Farm, simulate: int | None, demo: Path | None, *, debug: bool) -> int:
     """Run the daemon; SIGTERM or Ctrl-C ends it in order."""
     from modemfarm.daemon.run import run as run_daemon  # noqa: PLC0415 # all rooms; `login` needs none of them
 
     tighten(farm.config.state_dir, farm.config.state_dir / "modemfarm.db")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if debug:
+        logging.getLogger("modemfarm").setLevel(logging.DEBUG)  # nobody else's: theirs may hold texts
     return run_daemon(farm.config, simulate=simulate, demo=demo)
 
 

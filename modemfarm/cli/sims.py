@@ -18,6 +18,8 @@ from modemfarm.cli.trials import identify, test_
 from modemfarm.config import kinds
 from modemfarm.model import normal_iccid
 from modemfarm.store import actions, admin, sim_facts, views
+from modemfarm.webapp.tiles import low_credit
+from modemfarm.webapp.words import Words
 
 _COLUMNS = (
     ("iccid", "SIM"),
@@ -59,13 +61,19 @@ def list_(farm: Farm, as_json: bool) -> None:
     rows = [
         {
             **item,
-            "why": told.sim(f"sim.{item['reason']}", item.get("reason_params")) if item["reason"] else None,
+            "why": _why(item, told),
             "today": _of(item["used"]["day"] or 0, item["limits"]["day"]),
             "people": _of(item["used"]["recipients"], item["limits"]["recipients"]),
         }
         for item in found
     ]
     table(_COLUMNS, rows, wide="why")
+
+
+def _why(sim: dict[str, Any], told: Words) -> str | None:
+    """Why it does not send, or will soon not: a sentence each."""
+    reason = told.sim(f"sim.{sim['reason']}", sim.get("reason_params")) if sim["reason"] else ""
+    return f"{reason} {low_credit(sim, told)}".strip() or None
 
 
 def _of(used: int | None, limit: int | None) -> str | None:
@@ -84,7 +92,9 @@ def show(farm: Farm, sim: str, as_json: bool) -> None:
     if as_json:
         emit(found)
     else:
-        record({**found, "since": local(found["since"]), "seen_at": local(found["seen_at"])})
+        shown = {key: value for key, value in found.items() if key != "reason_params"}
+        why = {"reason": _why(found, words(farm.environ))}
+        record(shown | why | {"since": local(found["since"]), "seen_at": local(found["seen_at"])})
 
 
 def _checked(kind: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, str | None], str | None]:

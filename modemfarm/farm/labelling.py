@@ -54,8 +54,9 @@ def judge(
         return blocked.get(waiting.iccid, Label(None))
     if waiting.pinned is not None and names is not None and waiting.pinned not in names:
         return Label("no_sim")
-    if not ready and presence and all(how in (Presence.PARKED, Presence.PAUSED) for how in presence.values()):
-        return Label("no_sim")
+    stopped = {how for how in presence.values() if how is not Presence.AWAY}  # a card in a drawer stops nothing
+    if not ready and stopped and stopped <= {Presence.PARKED, Presence.PAUSED}:
+        return Label("sim_parked" if Presence.PARKED in stopped else "sim_paused")
     if not ready or not ready <= blocked.keys():
         return Label(None)
     return min((blocked[iccid] for iccid in ready), key=lambda label: (label.next_at is None, label.next_at or 0))

@@ -8,7 +8,7 @@ from typing import Any
 
 from modemfarm.store import views
 from modemfarm.store.engine import Row, Tx, from_us, to_us
-from modemfarm.store.shapes import Terms, parsed
+from modemfarm.store.shapes import Terms, is_low, parsed
 
 PURPOSE = "alert"  # of messages that tell; they are not what a queue is stuck with
 _DRAWER = timedelta(days=1)  # a parked SIM that is in no modem for so long lies in one
@@ -34,8 +34,12 @@ def sims_parked(tx: Tx, now: datetime) -> list[Row]:
 
 
 def none_ready(tx: Tx) -> bool:
-    """Whether there is a modem and none of them can send."""
-    return bool(tx.value("SELECT 1 FROM modems WHERE path NOT LIKE 'usb:%' LIMIT 1")) and not views.can_send(tx)
+    """Whether there is a modem whose SIM no person paused, and none of them can send."""
+    wanted = tx.value(
+        "SELECT 1 FROM modems m WHERE m.path NOT LIKE 'usb:%'"
+        " AND NOT EXISTS (SELECT 1 FROM sims s WHERE s.iccid = m.iccid AND s.state = 'paused') LIMIT 1"
+    )
+    return bool(wanted) and not views.can_send(tx)
 
 
 def waits(tx: Tx) -> bool:
@@ -61,7 +65,7 @@ def low_credit(tx: Tx, terms: Terms) -> list[tuple[Row, float, str]]:
     found: list[tuple[Row, float, str]] = []
     for row in tx.all("SELECT * FROM sims WHERE balance IS NOT NULL AND state <> 'absent' ORDER BY iccid"):
         plan = terms.plan(row)
-        if plan.balance is not None and plan.balance.low is not None and row["balance"] < plan.balance.low:
+        if is_low(row, plan):
             found.append((row, row["balance"], plan.currency or ""))
     return found
 

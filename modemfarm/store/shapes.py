@@ -176,6 +176,12 @@ def modem_keys(rows: Sequence[Row]) -> list[tuple[str, Row]]:
     return keys
 
 
+def is_low(row: Row, plan: Plan) -> bool:
+    """Whether a SIM's last known credit is below what its plan calls low."""
+    low = None if plan.balance is None else plan.balance.low
+    return low is not None and row["balance"] is not None and row["balance"] < low
+
+
 def sim(row: Row, terms: Terms, used: Mapping[str, int | None], holder: Shape | None) -> Shape:
     """One row of `sims` with what its owner (account or itself) has used of its plan."""
     said = terms.sims.get(row["iccid"])
@@ -203,6 +209,8 @@ def sim(row: Row, terms: Terms, used: Mapping[str, int | None], holder: Shape | 
             "recipients": plan.recipients_per_month,
         },
         "balance": row["balance"],
+        "currency": plan.currency,
+        "low_balance": is_low(row, plan),
         "expires": (said and said.expires) or row["expires"],
         "since": rfc3339(row["since"]),
         "seen_at": rfc3339(row["seen_at"]),

@@ -255,6 +255,14 @@ def sim_test(iccid: str) -> Response:
     return reply(*write(work))
 
 
+@routes.post("/alerts/test")
+@needs("admin")
+def test_alerts() -> Response:
+    body(EmptyBody, optional=True)
+    told = deps().test_alerts
+    return reply(200, {"data": told() if told is not None else []})
+
+
 @routes.post("/pause")
 @needs("modems", "messages:send")
 def pause() -> Response:

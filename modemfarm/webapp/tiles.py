@@ -51,6 +51,7 @@ class Tile:
     button: str
     href: str
     warning: tuple[str, str, str] | None = None
+    credit: str = ""  # that it is low
     asks: int = 0  # so many people this month that a person is asked whether to go on
 
 
@@ -120,6 +121,7 @@ def _modem_tile(number: int, modem: dict[str, Any], sim: dict[str, Any] | None, 
         href="/modems/" + quote(modem["id"].lstrip("/"), safe="/@:"),
         warning=warning(modem, words),
         asks=sim["used"]["recipients"] if sim and sim["asks"] and sim["state"] == "active" else 0,
+        credit=low_credit(sim, words) if sim else "",
     )
 
 
@@ -130,6 +132,13 @@ def warning(modem: dict[str, Any], words: Words) -> tuple[str, str, str] | None:
         return None
     slug = modem["warning"]
     return words.say(f"power.{slug}"), words.say(f"power_fix.{slug}"), words.ago(at)
+
+
+def low_credit(sim: dict[str, Any], words: Words) -> str:
+    """That a SIM's credit is low, and what mends it; "" where it is not, or nobody knows."""
+    if not sim.get("low_balance"):
+        return ""
+    return words.page("low_credit", balance=f"{sim['balance']:g}", currency=sim["currency"] or "")
 
 
 def device_name(manufacturer: str | None, model: str | None) -> str:
@@ -234,7 +243,7 @@ def line(
         phrases.append(Phrase(words.say("line.waiting_done", n=waiting, time=finish), "/messages?state=queued,sending"))
     else:
         phrases.append(Phrase(words.say("line.waiting", n=waiting), "/messages?state=queued,sending"))
-    needs = sum(tile.state == "needs_you" for tile in shown)
+    needs = sum(tile.state == "needs_you" or bool(tile.credit) for tile in shown)
     unknown = stats["queue"]["unknown"]
     if needs + bool(unknown):
         href = "/messages?state=unknown" if unknown and not needs else "/#modems"

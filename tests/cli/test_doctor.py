@@ -14,7 +14,9 @@ import pytest
 
 from modemfarm import wording
 from modemfarm.cli import doctor_farm, doctor_host
+from modemfarm.cli.finding import Pen
 from modemfarm.cli.install import RULES
+from modemfarm.cli.output import words
 from modemfarm.config.load import default_host
 from modemfarm.model import SimState
 from modemfarm.resources import shipped
@@ -162,6 +164,17 @@ def test_the_udev_rules_are_compared_with_this_versions(farm: FarmAt, machine: P
 def test_few_open_files_are_a_fault(farm: FarmAt, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _what: (256, 256))
     assert "LimitNOFILE" in seen(farm)["limits"]["fix"]
+
+
+def test_the_daemons_own_limit_counts_where_one_runs(machine: Path) -> None:
+    pen = Pen(words({}))
+    for pid, soft in ((7, "256"), (8, "65536"), (9, "unlimited")):
+        (machine / "proc" / str(pid)).mkdir()
+        line = f"Max open files            {soft:21}{soft:21}files\n"
+        (machine / "proc" / str(pid) / "limits").write_text(f"Limit\n{line}Max locked memory  1  1  bytes\n", "utf-8")
+    found = [[item.what for item in doctor_host.open_files(pid, pen)] for pid in (7, 8, 9, 10)]
+    assert [len(each) for each in found] == [1, 0, 0, 0]
+    assert "256" in found[0][0]
 
 
 def test_programs_that_take_modems_are_named(farm: FarmAt, machine: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from modemfarm import wording
-from modemfarm.farm.alarm import Alarm, AlarmSettings, WayError
+from modemfarm.farm.alarm import Alarm, AlarmSettings, WayError, seen
 from modemfarm.farm.alerts import HOLDS, RAISED, RESOLVED, Decision, Fact, Known, Notice, Told, decide, worded
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.intake.draft import Draft
@@ -235,6 +235,22 @@ def test_no_modem_ready_and_a_queue_that_stands_still_are_told(tmp_path: Path) -
                 (RESOLVED, "queue_stuck"),
             ]
             await ended(task)
+
+    run(main)
+
+
+def test_sims_that_a_person_paused_are_no_news(tmp_path: Path) -> None:
+    async def main(loop: VirtualLoop) -> None:
+        async with farm(loop, tmp_path, 2, starts=STARTS, settings=SETTINGS, tick_s=5) as one:
+            await ended(await watched(one, Ear()))
+            for row in await one.rows("SELECT iccid FROM sims"):
+                await one.offload.run(actions.sim_pause, row["iccid"], one.clock.now())
+            await minutes(1)
+            await one.add(1, lambda _: Draft("+8613800138000", "hello"))
+            await minutes(1)
+            (message,) = await one.rows("SELECT state, reason FROM messages")
+            assert (message["state"], message["reason"]) == ("held", "sim_paused")
+            assert await one.offload.run(seen, TERMS, one.clock.now()) == []
 
     run(main)
 

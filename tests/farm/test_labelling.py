@@ -40,6 +40,18 @@ def test_a_pause_of_everything_its_class_or_its_batch_is_said_first() -> None:
         assert judge(BOUND, {"A": LATE}, frozenset("A"), HERE, pauses={pause}) == LATE
 
 
+def test_with_every_sim_parked_or_paused_it_says_so_whatever_lies_in_a_drawer() -> None:
+    drawer = {"C": Presence.AWAY}
+    for how, slug in (
+        ({"A": Presence.PAUSED, "B": Presence.PAUSED}, "sim_paused"),
+        ({"A": Presence.PAUSED, "B": Presence.PARKED}, "sim_parked"),
+        ({"A": Presence.PARKED}, "sim_parked"),
+    ):
+        assert judge(ANY, {}, frozenset(), how | drawer) == Label(slug)
+    assert judge(ANY, {}, frozenset(), {"A": Presence.PAUSED, "B": Presence.HERE}) == Label(None)
+    assert judge(ANY, {}, frozenset(), drawer) == Label(None)
+
+
 def test_a_name_that_no_sim_has_is_told() -> None:
     lost = Waiting(None, "transactional", None, pinned="front desc")
     assert judge(lost, {}, frozenset({"A"}), {}, names=frozenset({"A", "front desk"})) == Label("no_sim")
