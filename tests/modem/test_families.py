@@ -183,7 +183,6 @@ def test_a_spoiled_fact_is_noticed(tmp_path: Path, family: str, fact: str) -> No
         pytest.param("huawei", {"cnmi": ("2,1,0,1,0",)}, id="huawei-cnmi-with-ds-1"),
         pytest.param("sim800", {"reports": ("cdsi",)}, id="sim800-has-no-ds-2"),
         pytest.param("sim800", {"cnmi": ("2,1,0,2,0",)}, id="sim800-cnmi-with-ds-2"),
-        pytest.param("ec25", {"reports": ("cdsi",), "cnmi": ("2,1,0,2,0",)}, id="ec25-announces-ds-2-wrongly"),
         pytest.param(
             "cinterion", {"reports": ("cds",), "cnmi": ("2,1,0,1,0", "2,1,0,1,1")}, id="cinterion-has-no-ds-1"
         ),
@@ -195,3 +194,10 @@ def test_a_spoiled_fact_is_noticed(tmp_path: Path, family: str, fact: str) -> No
 def test_what_sets_a_family_apart_is_needed(tmp_path: Path, family: str, wrong: dict[str, object]) -> None:
     did, iccid = live(tmp_path, family, spoiled(profiles(), PROFILES[family], **wrong))
     assert not did.well(iccid)
+
+
+def test_reports_that_an_ec25_announces_in_the_wrong_place_are_found_all_the_same(tmp_path: Path) -> None:
+    """Kept in SR, announced as slot 0 of SM: its own profile has them come directly."""
+    wrong = spoiled(profiles(), "quectel_4g", reports=("cdsi",), cnmi=("2,1,0,2,0",))
+    did, iccid = live(tmp_path, "ec25", wrong)
+    assert did.well(iccid), did
