@@ -7,11 +7,13 @@ import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
-from modemfarm.model import CAUTIOUS, MessageState, PartState
-from modemfarm.store import counters, hosts, suppress, views
+from modemfarm import wording
+from modemfarm.model import CAUTIOUS, MessageState, PartState, SimState
+from modemfarm.store import actions, counters, hosts, sims, suppress, views
 from modemfarm.store.engine import Tx, to_us
 from modemfarm.store.messages import refresh
 from modemfarm.store.wake import listen
@@ -354,6 +356,11 @@ def test_the_question_at_many_people_is_answered(farm: FarmAt) -> None:
     assert "PEOPLE" in listed.out
     assert " 153 " in listed.out
     assert "recipients=153" in farm("sims", "show", "front").out
+    farm.write(partial(sims.set_state, reason="no_credit"), iccid, SimState.PARKED, NOW)
+    shown = farm("sims", "show", "front").out
+    assert wording.say("sim.no_credit") in shown
+    assert "reason params" not in shown
+    farm.write(actions.sim_resume, iccid, NOW)
     assert farm("sims", "answer", "front", "perhaps").code == 2
     assert farm("sims", "answer", "front", "pause", "--json").json["state"] == "paused"
     assert farm("sims", "answer", "front", "go-on").code == 2

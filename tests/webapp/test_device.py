@@ -76,13 +76,15 @@ def test_history_tells_of_modem_and_sim_and_not_of_another_modem_at_that_port(fa
         record(tx, "modem.reset", NOW, subject="/dev/ttyV1", imei=imei, step="radio")
         record(tx, "modem.reset", NOW, subject="/dev/ttyV1", imei="someone", step="reset")
         record(tx, "modem.sim_changed", NOW, subject="/dev/ttyV1", imei=imei, iccid=SIM, before=ICCID.format(7))
-        record(tx, "sim.parked", NOW, subject=SIM, reason="operator_refusal", params={})
+        seen = {"codes": "CMS 38", "recipients": 3, "from": "2026-03-01T09:00:00Z"}
+        record(tx, "sim.parked", NOW, subject=SIM, reason="operator_refusal", params=seen)
         record(tx, "sim.low_balance", NOW, subject=SIM, balance=3.5, low=5)
     page = said(farm)
     assert wording.say("event.modem_reset", {"step": "radio off and on"}) in page
     assert wording.say("event.modem_reset", {"step": "restart"}) not in page
     assert "Another SIM is in it: …90101 instead of …90107." in page
     assert wording.say("sim.operator_refusal") in page
+    assert "CMS 38" in page  # and what that rests on
     assert "Low credit: 3.5." in page
 
 
