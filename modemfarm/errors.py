@@ -62,6 +62,21 @@ class TextTooLongError(SubmitError):
         self.parts, self.most = parts, most
 
 
+class KeyCeilingError(SubmitError):
+    """More than the sender's API key may have taken in today.
+
+    Attributes:
+        wait_s: until its next day begins.
+    """
+
+    code = "key_ceiling"
+    field = ""
+
+    def __init__(self, wait_s: int) -> None:
+        super().__init__("this API key has had as much taken in today as it may")
+        self.wait_s = wait_s
+
+
 class RefusedError(SubmitError):
     """Policy said no; the message is stored as `refused` so that it can be explained.
 

@@ -7,7 +7,9 @@ import click
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import NotThereError
 from modemfarm.cli.output import emit, json_option, local, say, table
+from modemfarm.model import millionths
 from modemfarm.store import keys as store_keys
+from modemfarm.store.counters import day_start
 
 _COLUMNS = (
     ("id", "ID"),
@@ -16,6 +18,7 @@ _COLUMNS = (
     ("created", "CREATED"),
     ("used", "LAST USED"),
     ("revoked", "REVOKED"),
+    ("today", "TODAY"),
 )
 
 
@@ -27,11 +30,16 @@ def keys() -> None:
 @keys.command()
 @click.argument("name")
 @click.option("--scope", "scopes", multiple=True, type=click.Choice(store_keys.SCOPES), help="All when none is named.")
+@click.option("--parts-per-day", "parts", type=click.IntRange(min=1), help="The most parts taken in with it a day.")
+@click.option("--cost-per-day", "cost", type=click.FloatRange(0, min_open=True), help="The most that they may cost.")
 @json_option
 @pass_farm
-def create(farm: Farm, name: str, scopes: tuple[str, ...], as_json: bool) -> None:
+def create(
+    farm: Farm, name: str, scopes: tuple[str, ...], parts: int | None, cost: float | None, as_json: bool
+) -> None:
     """Make a key; it is shown this once."""
-    key = farm.store(create=True).run(store_keys.create_key, name, scopes, now())
+    most = None if cost is None else millionths(cost)
+    key = farm.store(create=True).run(store_keys.create_key, name, scopes, now(), parts, most)
     if as_json:
         emit({"key": key})
     else:
@@ -43,7 +51,8 @@ def create(farm: Farm, name: str, scopes: tuple[str, ...], as_json: bool) -> Non
 @pass_farm
 def list_(farm: Farm, as_json: bool) -> None:
     """List every key ever made, without its secret."""
-    found = farm.store().look(store_keys.list_keys)
+    day = day_start(farm.config.ceiling.days, now())
+    found = farm.store().look(store_keys.list_keys, day)
     if as_json:
         emit({"data": found, "next": None})
         return
@@ -53,6 +62,9 @@ def list_(farm: Farm, as_json: bool) -> None:
             "created": local(item["created_at"]),
             "used": local(item["used_at"]),
             "revoked": local(item["revoked_at"]),
+            "today": ", ".join(
+                f"{item['used'][what]:g}/{most:g} {what}" for what, most in item["limits"].items() if most is not None
+            ),
         }
         for item in found
     ]

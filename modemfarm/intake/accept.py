@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from modemfarm.errors import BadFieldError, TextTooLongError
+from modemfarm.errors import BadFieldError, KeyCeilingError, TextTooLongError
 from modemfarm.gsm.splitting import Layout, measure
 from modemfarm.intake.draft import Accepted, Draft, IntakeSettings, Preview
-from modemfarm.model import Encoding, MessageClass, MessageState, Reason
+from modemfarm.model import Encoding, MessageClass, MessageState, Reason, millionths
 from modemfarm.policy.lint import warnings
 from modemfarm.policy.numbers import parse_recipient
 from modemfarm.policy.profiles import completed
 from modemfarm.store.actions import is_farm_paused, is_paused
+from modemfarm.store.charging import spend, unspend
+from modemfarm.store.counters import day_end
 from modemfarm.store.engine import Tx
 from modemfarm.store.events import record
 from modemfarm.store.messages import NewMessage, insert
@@ -210,8 +213,16 @@ def write(
     batch_id: int | None = None,
     batch_row: int | None = None,
 ) -> Accepted | None:
-    """Judge and write a checked message; see `accept`."""
+    """Judge and write a checked message; see `accept`.
+
+    Raises:
+        KeyCeilingError: the sender's key has had as much taken in today as it may; nothing is written.
+    """
     against = judge(tx, message, settings)
+    quota = None if against else settings.quota
+    share = (message.parts_total, message.parts_total * millionths(message.price))
+    if quota is not None and not spend(tx, quota.owner, quota.ceiling, *share, now):
+        raise KeyCeilingError(math.ceil((day_end(quota.ceiling.days, now) - now).total_seconds()))
     if against is None:
         message = starting(tx, message, batch_id)
     message = replace(
@@ -224,6 +235,8 @@ def write(
     )
     message_id = insert(tx, message, now)
     if message_id is None:
+        if quota is not None:  # this row of its batch is there already
+            unspend(tx, quota.owner, quota.ceiling, *share, now)
         return None
     if batch_id is None or against:
         slug = "message.refused" if against else "message.accepted"

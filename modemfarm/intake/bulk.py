@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from modemfarm.errors import BadFieldError, SubmitError
+from modemfarm.errors import BadFieldError, KeyCeilingError, SubmitError
 from modemfarm.intake.accept import check, ruled, write
 from modemfarm.intake.draft import BatchReport, IntakeSettings
 from modemfarm.intake.rows import Row, RowError
@@ -128,7 +128,12 @@ class Bulk:
         rejected = [(item.number, item.error.code, item.error.detail) for item in some if item.error is not None]
         refused: list[RowError] = []
         for number, message in others:
-            taken = write(tx, message, self._settings, now, batch_id, number)
+            try:
+                taken = write(tx, message, self._settings, now, batch_id, number)
+            except KeyCeilingError as error:
+                refused.append(RowError(number, error.field, error.code, str(error)))
+                rejected.append((number, error.code, str(error)))
+                continue
             if taken is None:
                 continue
             if taken.state is MessageState.REFUSED and taken.reason:
@@ -155,6 +160,11 @@ class Bulk:
         others: _Numbered = []
         for row in rows:
             message = row[1]
-            judged = message.recipient in out or message.message_class in special or message.pinned is not None
+            judged = (
+                message.recipient in out
+                or message.message_class in special
+                or message.pinned is not None
+                or self._settings.quota is not None
+            )
             (others if judged else plain).append(row)
         return plain, others

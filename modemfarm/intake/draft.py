@@ -6,9 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from modemfarm.model import Encoding, MessageClass, MessageState, Reason
+from modemfarm.model import Ceiling, Encoding, MessageClass, MessageState, Reason
 from modemfarm.policy.profiles import Configured, Rules
 from modemfarm.store.queue import Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What one sender may have taken in a day; `owner` is what it is counted under."""
+
+    owner: str
+    ceiling: Ceiling
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +30,7 @@ class IntakeSettings:
         price_per_part, currency: of the plan that most SIMs have, for the cost of a dry run.
         policy: what config.yaml says on the rules for offers.
         rules: those in force, read from the database for a message that is an offer.
+        quota: of the API key that sends, where it has one.
     """
 
     country: str | None = None
@@ -40,6 +49,7 @@ class IntakeSettings:
     currency: str | None = None
     policy: Configured = field(default_factory=Configured)
     rules: Rules | None = None
+    quota: Quota | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from modemfarm.model import Ceiling, Plan, millionths
-from modemfarm.store.counters import FARM, charge, charge_person, is_answered, month_start, people, used_since
+from modemfarm.store.counters import (
+    FARM,
+    charge,
+    charge_person,
+    day_start,
+    is_answered,
+    month_start,
+    people,
+    used_since,
+)
 from modemfarm.store.engine import Tx, to_us
 from modemfarm.store.events import record
 
@@ -46,7 +55,9 @@ def reserve(tx: Tx, what: Charge, ceiling: Ceiling, farm_day: int | None, now: d
         message=what.message_id,
         id=what.part_id,
     )
-    if farm_day is not None and not _under(tx, ceiling, farm_day, count, count * millionths(plan.price_per_part)):
+    cost = count * millionths(plan.price_per_part)
+    # before any owner's day, so that two who claim wait for each other in one order only
+    if farm_day is not None and not _under(tx, FARM, ceiling, farm_day, count, cost):
         return False
     used = charge(tx, owner, "day", to_us(day), count)  # from here on nobody else charges this owner's day
     if plan.per_day is not None and used > plan.per_day:
@@ -65,10 +76,24 @@ def reserve(tx: Tx, what: Charge, ceiling: Ceiling, farm_day: int | None, now: d
     return True
 
 
-def _under(tx: Tx, ceiling: Ceiling, day: int, parts: int, cost: int) -> bool:
-    """Charge the farm's day; before any owner's, so that two who claim wait for each other in one order only."""
-    used = charge(tx, FARM, "day", day, parts)
-    spent = charge(tx, FARM, "cost", day, cost) if cost else 0
+def spend(tx: Tx, owner: str, ceiling: Ceiling, parts: int, cost: int, now: datetime) -> bool:
+    """Charge an API key's day with what is taken in; False, and nothing charged, when that is more than it may."""
+    day = to_us(day_start(ceiling.days, now))
+    if _under(tx, owner, ceiling, day, parts, cost):
+        return True
+    unspend(tx, owner, ceiling, parts, cost, now)
+    return False
+
+
+def unspend(tx: Tx, owner: str, ceiling: Ceiling, parts: int, cost: int, now: datetime) -> None:
+    """Take back what was charged in this transaction and not taken in."""
+    _under(tx, owner, ceiling, to_us(day_start(ceiling.days, now)), -parts, -cost)
+
+
+def _under(tx: Tx, owner: str, ceiling: Ceiling, day: int, parts: int, cost: int) -> bool:
+    """Charge a ceiling's day; whether it still fits."""
+    used = charge(tx, owner, "day", day, parts)
+    spent = charge(tx, owner, "cost", day, cost) if cost else 0
     fits = ceiling.parts is None or used <= ceiling.parts
     return fits and (ceiling.cost is None or not cost or spent <= ceiling.cost)
 

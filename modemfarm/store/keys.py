@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from modemfarm.store import counters
 from modemfarm.store.engine import Tx, from_us, to_us
 
 SCOPES = ("messages:send", "messages:read", "people", "modems", "admin")
@@ -20,12 +21,23 @@ _USED_EVERY = timedelta(minutes=10)  # how exact "last used" is; a write per req
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One API key as a request shows it; `stale` when its "last used" is worth a write."""
+    """One API key as a request shows it; `stale` when its "last used" is worth a write.
+
+    Attributes:
+        parts_a_day, cost_a_day: what may be taken in with it; the cost in millionths. None: no limit.
+    """
 
     id: int
     name: str
     scopes: frozenset[str]
     stale: bool
+    parts_a_day: int | None = None
+    cost_a_day: int | None = None
+
+    @property
+    def owner(self) -> str:
+        """What its use is counted under."""
+        return f"key:{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +53,19 @@ def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def create_key(tx: Tx, name: str, scopes: Sequence[str], now: datetime) -> str:
+def create_key(
+    tx: Tx,
+    name: str,
+    scopes: Sequence[str],
+    now: datetime,
+    parts_a_day: int | None = None,
+    cost_a_day: int | None = None,
+) -> str:
     """Make an API key; the only time that it is seen.
 
     Args:
         scopes: of SCOPES; none means all.
+        parts_a_day, cost_a_day: see `Key`.
 
     Raises:
         ValueError: an unknown scope.
@@ -55,7 +75,10 @@ def create_key(tx: Tx, name: str, scopes: Sequence[str], now: datetime) -> str:
             raise ValueError(f"{scope!r} is not one of {', '.join(SCOPES)}")
     key = "mf_" + secrets.token_urlsafe(32)
     tx.run(
-        "INSERT INTO api_keys (name, hash, scopes, created_at) VALUES (:name, :hash, :scopes, :now)",
+        "INSERT INTO api_keys (name, hash, scopes, created_at, parts_a_day, cost_a_day)"
+        " VALUES (:name, :hash, :scopes, :now, :parts, :cost)",
+        parts=parts_a_day,
+        cost=cost_a_day,
         name=name,
         hash=_digest(key),
         scopes=" ".join(scopes or SCOPES),
@@ -67,12 +90,14 @@ def create_key(tx: Tx, name: str, scopes: Sequence[str], now: datetime) -> str:
 def check_key(tx: Tx, key: str, now: datetime) -> Key | None:
     """Whose key this is; None when it is unknown or revoked. Writes nothing."""
     row = tx.one(
-        "SELECT id, name, scopes, used_at FROM api_keys WHERE hash = :hash AND revoked_at IS NULL", hash=_digest(key)
+        "SELECT id, name, scopes, used_at, parts_a_day, cost_a_day FROM api_keys WHERE hash = :hash"
+        " AND revoked_at IS NULL",
+        hash=_digest(key),
     )
     if row is None:
         return None
     stale = row["used_at"] is None or from_us(row["used_at"]) < now - _USED_EVERY
-    return Key(row["id"], row["name"], frozenset(row["scopes"].split()), stale)
+    return Key(row["id"], row["name"], frozenset(row["scopes"].split()), stale, row["parts_a_day"], row["cost_a_day"])
 
 
 def key_used(tx: Tx, key_id: int, now: datetime) -> None:
@@ -80,13 +105,29 @@ def key_used(tx: Tx, key_id: int, now: datetime) -> None:
     tx.run("UPDATE api_keys SET used_at = :now WHERE id = :id", id=key_id, now=to_us(now))
 
 
-def list_keys(tx: Tx) -> list[dict[str, Any]]:
-    """Every key ever made, newest first, without its secret."""
-    rows = tx.all("SELECT id, name, scopes, created_at, used_at, revoked_at FROM api_keys ORDER BY id DESC")
+def list_keys(tx: Tx, day: datetime | None = None) -> list[dict[str, Any]]:
+    """Every key ever made, newest first, without its secret.
+
+    Args:
+        day: when the day began of which each key's use is told; None: not told.
+    """
+    rows = tx.all(
+        "SELECT id, name, scopes, created_at, used_at, revoked_at, parts_a_day, cost_a_day FROM api_keys"
+        " ORDER BY id DESC"
+    )
     for row in rows:
         row["scopes"] = row["scopes"].split()
         for field in ("created_at", "used_at", "revoked_at"):
             row[field] = None if row[field] is None else from_us(row[field]).isoformat().replace("+00:00", "Z")
+        parts, cost = row.pop("parts_a_day"), row.pop("cost_a_day")
+        row["limits"] = {"parts": parts, "cost": None if cost is None else cost / 1e6}
+        row["used"] = {"parts": None, "cost": None}
+        if day is not None and (parts, cost) != (None, None):
+            owner = f"key:{row['id']}"
+            row["used"] = {
+                "parts": counters.used(tx, owner, "day", day),
+                "cost": counters.used(tx, owner, "cost", day) / 1e6,
+            }
     return rows
 
 

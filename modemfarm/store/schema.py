@@ -633,6 +633,8 @@ api_keys = Table(
     _us("created_at", null=False),
     _us("used_at"),
     _us("revoked_at"),
+    Column("parts_a_day", BigInteger),
+    Column("cost_a_day", BigInteger),  # in millionths
     sqlite_autoincrement=True,
 )
 

@@ -7,12 +7,15 @@ import hashlib
 import hmac
 import ipaddress
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from flask import current_app, g, request
 
 from modemfarm.errors import StoreError
+from modemfarm.intake.draft import IntakeSettings, Quota
+from modemfarm.model import Ceiling
 from modemfarm.store import keys
 from modemfarm.webapp.problems import Problem
 from modemfarm.webapp.settings import WebDeps
@@ -24,6 +27,15 @@ View = TypeVar("View", bound=Callable[..., Any])
 def deps() -> WebDeps:
     """The farm behind this app."""
     return cast(WebDeps, current_app.extensions["modemfarm"])
+
+
+def intake() -> IntakeSettings:
+    """How intake takes what this request sends: within what its API key, where it came with one, may a day."""
+    farm, key = deps(), cast("keys.Key | None", g.get("key"))
+    if key is None:
+        return farm.intake
+    ceiling = Ceiling(key.parts_a_day, key.cost_a_day, str(farm.zone))
+    return replace(farm.intake, quota=Quota(key.owner, ceiling)) if ceiling else farm.intake
 
 
 def needs(*scopes: str) -> Callable[[View], View]:

@@ -14,7 +14,7 @@ from modemfarm.intake.values import parse_flag
 from modemfarm.model import MessageClass
 from modemfarm.store import views
 from modemfarm.webapp import asking, forecast
-from modemfarm.webapp.access import deps, needs
+from modemfarm.webapp.access import deps, intake, needs
 from modemfarm.webapp.problems import Problem, not_found
 from modemfarm.webapp.settings import MOST_BATCH_OCTETS
 from modemfarm.webapp.writing import fingerprint, go_on, key_of_request, reply, scope_of_request
@@ -79,7 +79,7 @@ def take() -> Response:
 
 def _store(rows: Any, mark: str) -> dict[str, Any]:
     farm = deps()
-    bulk = Bulk(farm.offload_call, farm.intake, farm.clock.now, progress=lambda _count: farm.wake())
+    bulk = Bulk(farm.offload_call, intake(), farm.clock.now, progress=lambda _count: farm.wake())
     report = bulk.take(rows, name=request.args.get("name", ""), fingerprint=mark)
     farm.wake()
     seen = farm.store.look(views.batch, report.batch_id) or {}

@@ -14,7 +14,7 @@ from modemfarm.store import actions, devices, epoch, sim_facts, sims, suppress, 
 from modemfarm.store.engine import Tx
 from modemfarm.store.pins import Card
 from modemfarm.webapp import asking, forecast, pins, trials
-from modemfarm.webapp.access import deps, needs
+from modemfarm.webapp.access import deps, intake, needs
 from modemfarm.webapp.api_messages import taken
 from modemfarm.webapp.bodies import AnswerBody, EmptyBody, PauseBody, SimBody, SuppressionBody, UssdBody, body
 from modemfarm.webapp.language import words
@@ -244,13 +244,14 @@ def sim_ussd(iccid: str) -> Response:
 def sim_test(iccid: str) -> Response:
     body(EmptyBody, optional=True)
     farm = deps()
+    settings = intake()
     said = words()
 
     def work(tx: Tx) -> Answer:
         found = views.sim(tx, iccid, terms=farm.terms, now=farm.clock.now())
         if found is None:
             raise not_found(f"SIM {iccid}")
-        return taken(tx, accept(tx, trials.draft(found), farm.intake, farm.clock.now()), said)
+        return taken(tx, accept(tx, trials.draft(found), settings, farm.clock.now()), said)
 
     return reply(*write(work))
 

@@ -10,7 +10,7 @@ from modemfarm.intake import many
 from modemfarm.store import actions, labels, views
 from modemfarm.store.engine import Tx
 from modemfarm.store.selecting import Which
-from modemfarm.webapp.access import deps, needs
+from modemfarm.webapp.access import deps, intake, needs
 from modemfarm.webapp.api_batches import batch
 from modemfarm.webapp.bodies import EmptyBody, ManyBody, ManyResolveBody, ResolveBody, body
 from modemfarm.webapp.numbers import number_of
@@ -25,7 +25,7 @@ def act(what: str, which: Which, *, word: str = "", most: int | None = None, who
     done = many.do(
         farm.store.look,
         farm.offload_call,
-        many.acting(what, which.states, farm.intake, word=word, who=who),
+        many.acting(what, which.states, intake(), word=word, who=who),
         which,
         farm.clock.now,
         most=most,

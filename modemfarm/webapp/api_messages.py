@@ -17,7 +17,7 @@ from modemfarm.policy.remedy import command
 from modemfarm.store import actions, views
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import asking, forecast
-from modemfarm.webapp.access import deps, needs
+from modemfarm.webapp.access import deps, intake, needs
 from modemfarm.webapp.bodies import EditBody, EmptyBody, MessageBody, ResolveBody, body
 from modemfarm.webapp.language import words
 from modemfarm.webapp.numbers import typed
@@ -68,12 +68,13 @@ def send() -> Response:
     asking.only("dry_run")
     draft = body(MessageBody).draft()
     farm = deps()
+    settings = intake()
     said = words()
     if asking.flag("dry_run"):
         return _dry_run(draft)
 
     def work(tx: Tx) -> Answer:
-        return taken(tx, accept(tx, draft, farm.intake, farm.clock.now()), said)
+        return taken(tx, accept(tx, draft, settings, farm.clock.now()), said)
 
     return _sent(*write(work))
 
@@ -197,12 +198,13 @@ def cancel(message_id: int) -> Response:
 def again(message_id: int) -> Response:
     body(EmptyBody, optional=True)
     farm = deps()
+    settings = intake()
     said = words()
 
     def work(tx: Tx) -> Answer:
         _known(tx, _id(message_id))
         try:
-            return taken(tx, retry(tx, message_id, farm.intake, farm.clock.now()), said)
+            return taken(tx, retry(tx, message_id, settings, farm.clock.now()), said)
         except BadFieldError as error:
             if error.code != "not_retriable":
                 raise

@@ -11,7 +11,7 @@ from flask import Flask, Response, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from modemfarm.errors import BadFieldError, StoreError, SubmitError
+from modemfarm.errors import BadFieldError, KeyCeilingError, StoreError, SubmitError
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +97,8 @@ def invalid(error: ValidationError, aliases: dict[str, str] | None = None) -> Pr
 
 def unsubmittable(error: SubmitError) -> Problem:
     """A message that intake does not take."""
+    if isinstance(error, KeyCeilingError):
+        return Problem(429, "key_ceiling", f"{error}.", headers={"Retry-After": str(error.wait_s)})
     code = error.code
     name = error.field if isinstance(error, BadFieldError) else type(error).field
     fault = {"pointer": f"/{name}", "code": code, "detail": str(error)}

@@ -224,3 +224,11 @@ def test_alerts_are_tested_by_a_running_daemon_only(farm: FarmAt) -> None:
     ran = farm("alerts", "test")
     assert ran.code == 5
     assert "no daemon is alive" in ran.err
+
+
+def test_a_key_with_a_ceiling_shows_its_use(farm: FarmAt) -> None:
+    assert farm("keys", "create", "till", "--parts-per-day", "9", "--cost-per-day", "2.5", "--json").code == 0
+    assert farm("keys", "create", "x", "--parts-per-day", "0").code == 2
+    row = farm("keys", "list", "--json").json["data"][0]
+    assert (row["limits"], row["used"]) == ({"parts": 9, "cost": 2.5}, {"parts": 0, "cost": 0.0})
+    assert "0/9 parts, 0/2.5 cost" in farm("keys", "list").out
