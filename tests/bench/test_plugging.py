@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import soak
 from bench.plugging import WORKS_WITHIN_S, Plugged, plugging
 from bench.vitals import MOST_DATABASE, Vitals, leaks
 from modemfarm.daemon.run import PORT_THREADS
@@ -59,6 +60,25 @@ def test_a_late_return_is_wrong_and_a_loaded_machine_is_allowed_for_aloud() -> N
     assert excused.wrong() == []
     assert "allowed 20.0 s" in "\n".join(excused.told())
     assert replace(late, took=took[:1]).wrong()  # one modem never came back
+
+
+def test_the_soak_rewrites_its_section_and_nothing_when_something_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Plugged(1, 600.0, HELD, HELD, [(1.0, "sim800")])
+    monkeypatch.setattr(soak, "plugging", lambda *_: found)
+    report = tmp_path / "report.md"
+    report.write_text(f"# Soak\n\n- 64 kills\n\n{soak.PLUGGING}\n\n- an older run\n", "utf-8")
+    words = ["--only", "plugging", "--out", str(report)]
+    assert soak.main(words) == 0
+    whole = report.read_text("utf-8")
+    assert whole.startswith(f"# Soak\n\n- 64 kills\n\n{soak.PLUGGING}\n")
+    assert "median 1.00 s" in whole
+    assert "older" not in whole
+    found.took.append((99.0, "huawei"))
+    with pytest.raises(AssertionError, match="huawei"):
+        soak.main(words)
+    assert report.read_text("utf-8") == whole
 
 
 def test_a_log_is_read_on_from_where_the_last_look_ended(tmp_path: Path) -> None:
