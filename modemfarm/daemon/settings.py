@@ -20,4 +20,5 @@ def farm_settings(config: Config) -> FarmSettings:
         ceiling=config.ceiling,
         result_within=config.file.modems.result_within,
         transactional_after_opt_out=config.intake.transactional_after_opt_out,
+        policy=config.intake.policy,
     )

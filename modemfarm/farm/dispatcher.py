@@ -282,7 +282,7 @@ class Dispatcher:
         for name in sorted({name for view in able.values() for name in view.names} - able.keys()):
             parts += queue.heads(tx, messages.NAMED + name, now, 2)
         parts += queue.heads(tx, "", now, 2 * len(able) + 4)
-        return parts if self.clock_trusted else [part for part in parts if not part.scheduled]
+        return parts if self.clock_trusted else [part for part in parts if not part.by_clock]
 
     def _old_ones(self, tx: Tx, views: list[LaneView], now: datetime) -> list[Candidate]:
         """What has waited longest of each priority, for the SIMs whose turn is for it."""
@@ -290,7 +290,7 @@ class Dispatcher:
         parts = [part for one in sorted(queues) for part in queue.longest_waiting(tx, one, now - PATIENCE)]
         if views:
             parts += queue.longest_waiting(tx, "", now - PATIENCE)
-        return parts if self.clock_trusted else [part for part in parts if not part.scheduled]
+        return parts if self.clock_trusted else [part for part in parts if not part.by_clock]
 
     def _claim(self, tx: Tx, part: Candidate, waiter: _Waiter, why: str, now: datetime) -> _Claimed | None:
         facts = self._facts(waiter.iccid)
@@ -303,6 +303,7 @@ class Dispatcher:
             day=counters.day_start(facts.plan, now),
             plan=facts.plan,
             ceiling=self._settings.ceiling,
+            policy=self._settings.policy,
         )
         attempt_id = queue.claim(tx, part, lane, now)
         if attempt_id is None:

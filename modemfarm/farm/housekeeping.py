@@ -14,7 +14,7 @@ from modemfarm.farm.clockguard import ClockGuard
 from modemfarm.farm.journal import FarmJournal
 from modemfarm.farm.registrations import Seen
 from modemfarm.inbound.receive import InboundSettings, judge
-from modemfarm.store import actions, counters, epoch, hosts, idempotency, inbox, labels, queue, sims
+from modemfarm.store import actions, counters, epoch, hosts, idempotency, inbox, labels, offers, queue, sims
 from modemfarm.store.engine import Row, Tx
 from modemfarm.store.offload import Offload
 
@@ -118,6 +118,7 @@ class Housekeeping:
             if trusted:
                 idempotency.prune(tx, now)
                 counters.forget_people(tx, now - PEOPLE_KEPT)
+                offers.forget_sends(tx, now - PEOPLE_KEPT)
         if trusted:
             tick.moved += labels.release_due(tx, now)
             tick.moved += actions.expire(tx, now)

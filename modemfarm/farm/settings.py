@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from modemfarm.model import CAUTIOUS, NO_CEILING, UNLIMITED, Ceiling, Plan, SimSettings
+from modemfarm.policy.profiles import Configured
 
 BUILT_IN: Mapping[str, Plan] = {"cautious": CAUTIOUS, "unlimited": UNLIMITED}
 
@@ -22,6 +23,7 @@ class FarmSettings:
         pins: by IMEI or path, for SIMs whose ICCID cannot be read before the PIN.
         sim_grace: how long a SIM may be away before its contacts go to another one.
         roaming: SIMs may send in foreign networks, where nothing else is said of them.
+        policy: what config.yaml says on the rules for offers.
         result_within: the configured wait for +CMGS, where it overrides the profiles'.
     """
 
@@ -36,6 +38,7 @@ class FarmSettings:
     transactional_after_opt_out: bool = False
     roaming: bool = False
     ceiling: Ceiling = NO_CEILING
+    policy: Configured = field(default_factory=Configured)
 
     def plan(self, name: str | None) -> Plan:
         """The plan of that name; the default one where none is named or known."""

@@ -22,6 +22,7 @@ from modemfarm.store.counters import day_end
 from modemfarm.store.engine import Tx
 from modemfarm.store.events import record
 from modemfarm.store.messages import NewMessage, insert
+from modemfarm.store.offers import waits
 from modemfarm.store.queue import home
 from modemfarm.store.rules import in_force
 from modemfarm.store.suppress import EXEMPT, is_suppressed
@@ -171,7 +172,11 @@ def _against_offer(settings: IntakeSettings) -> Reason | None:
 
 def _warnings(message: NewMessage, settings: IntakeSettings) -> tuple[str, ...]:
     marketing = message.message_class == MessageClass.MARKETING
-    return warnings(message.text, marketing=marketing, rules=settings.rules)
+    found = warnings(message.text, marketing=marketing, rules=settings.rules)
+    held_until = message.next_at if message.state is MessageState.HELD else None
+    if held_until and message.valid_until and message.valid_until <= held_until:
+        found += ("expires_in_hold",)
+    return found
 
 
 def accept(
@@ -196,13 +201,19 @@ def accept(
     return write(tx, message, settings, now, batch_id, batch_row)
 
 
-def starting(tx: Tx, message: NewMessage, batch_id: int | None) -> NewMessage:
-    """The same message, held where a pause stands against it."""
+def starting(tx: Tx, message: NewMessage, batch_id: int | None, settings: IntakeSettings, now: datetime) -> NewMessage:
+    """The same message, held where a pause, the hours or the number of offers stand against it."""
     if is_paused(tx, message.message_class, batch_id):
         return replace(message, state=MessageState.HELD, reason=Reason("paused"))
     if message.state is MessageState.QUEUED and is_farm_paused(tx):
         return replace(message, state=MessageState.HELD, reason=Reason("paused"), open=True)
-    return message
+    if settings.rules is None or message.message_class != MessageClass.MARKETING:
+        return message
+    at = message.send_at or now
+    label = waits(tx, settings.rules, message.recipient, message.text, at)
+    if label is None or label.slug is None or (message.send_at and label.slug == "frequency_cap"):
+        return message
+    return replace(message, state=MessageState.HELD, reason=Reason(label.slug), next_at=label.next_at, open=True)
 
 
 def write(
@@ -224,7 +235,7 @@ def write(
     if quota is not None and not spend(tx, quota.owner, quota.ceiling, *share, now):
         raise KeyCeilingError(math.ceil((day_end(quota.ceiling.days, now) - now).total_seconds()))
     if against is None:
-        message = starting(tx, message, batch_id)
+        message = starting(tx, message, batch_id, settings, now)
     message = replace(
         message,
         batch_id=batch_id,
@@ -263,6 +274,8 @@ def preview(tx: Tx, draft: Draft, settings: IntakeSettings, now: datetime) -> Pr
     settings = ruled(tx, draft, settings, now)
     message, layout = check(draft, settings, now)
     against = judge(tx, message, settings)
+    if against is None and message.message_class == MessageClass.MARKETING:
+        message = starting(tx, message, None, settings, now)
     return Preview(
         recipient=message.recipient,
         encoding=layout.encoding,
@@ -270,13 +283,14 @@ def preview(tx: Tx, draft: Draft, settings: IntakeSettings, now: datetime) -> Pr
         room=layout.room,
         cost=None if message.price is None else round(message.price * layout.parts, 6),
         verdict=MessageState.REFUSED if against else message.state,
-        reason=against,
+        reason=against or message.reason,
+        next_at=message.next_at if message.state is MessageState.HELD else None,
         first=coming(
             1,
             message.recipient,
             layout.parts,
             message.message_class,
-            message.send_at or now,
+            message.next_at or message.send_at or now,
             rank=message.rank,
             pinned=message.pinned,
             until=message.valid_until,

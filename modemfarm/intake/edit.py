@@ -58,7 +58,8 @@ def edit(
     if against is not None:
         raise RefusedError(against.slug, message_id)
     message = replace(
-        starting(tx, message, found.row["batch_id"]), bound_iccid=home(tx, message.pinned) if message.pinned else ""
+        starting(tx, message, found.row["batch_id"], settings, now),
+        bound_iccid=home(tx, message.pinned) if message.pinned else "",
     )
     rewrite(
         tx,

@@ -139,7 +139,7 @@ def insert(tx: Tx, new: NewMessage, now: datetime) -> int | None:
     message_id = tx.value(_INSERT + " RETURNING id", **_columns(new, at, new.batch_id, new.batch_row))
     if message_id is None or refused:
         return None if message_id is None else int(message_id)
-    due = _us(new.send_at) or at
+    due = _us(new.next_at) or _us(new.send_at) or at
     for number in range(1, new.parts_total + 1):
         tx.run(
             "INSERT INTO parts (message_id, part_number, state, recipient, class, batch_id, bound_iccid, rank, due_at,"

@@ -99,6 +99,14 @@ def _rules(tx: Tx) -> None:
         "CREATE TABLE IF NOT EXISTS policy_attestations (profile TEXT NOT NULL, at BIGINT NOT NULL, who TEXT NOT NULL,"
         " basis TEXT NOT NULL, document TEXT, until BIGINT NOT NULL, withdrawn_at BIGINT, PRIMARY KEY (profile, at))"
     )
+    _add_column(tx, "people", "zone", "TEXT")
+    _add_column(tx, "parts", "closes_at", "BIGINT")
+    tx.run(
+        "CREATE TABLE IF NOT EXISTS marketing_sends (message_id BIGINT NOT NULL, recipient TEXT NOT NULL,"
+        " digest TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (message_id))"
+    )
+    tx.run("CREATE INDEX IF NOT EXISTS marketing_sends_by_recipient ON marketing_sends (recipient, at)")
+    tx.run("CREATE INDEX IF NOT EXISTS marketing_sends_by_age ON marketing_sends (at)")
 
 
 # STEPS[n] leads from schema n to n + 1

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from modemfarm.model import NO_CEILING, UNLIMITED, Ceiling, MessageState, PartState, Plan, normal_iccid
+from modemfarm.model import NO_CEILING, UNLIMITED, Ceiling, MessageClass, MessageState, PartState, Plan, normal_iccid
+from modemfarm.policy.profiles import Configured
 from modemfarm.store.charging import Charge, refund, reserve
 from modemfarm.store.counters import day_start
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
 from modemfarm.store.messages import NAMED, refresh
+from modemfarm.store.offers import may_leave
 from modemfarm.store.sims import pinned_to
 
 STARTED_RANK = -1  # the other parts of a message whose first part went out: before everything else
@@ -73,6 +75,11 @@ class Candidate:
     batch_id: int | None
     scheduled: bool = False
     farm_day: int | None = None
+
+    @property
+    def by_clock(self) -> bool:
+        """Whether a clock in doubt keeps it: its own time, or the hours of offers."""
+        return self.scheduled or self.message_class == MessageClass.MARKETING
 
 
 def heads(tx: Tx, bound_iccid: str, now: datetime, most: int) -> list[Candidate]:
@@ -163,15 +170,28 @@ class Lane:
     day: datetime  # when the plan's current day began
     plan: Plan = UNLIMITED
     ceiling: Ceiling = NO_CEILING
+    policy: Configured = field(default_factory=Configured)
 
 
 def claim(tx: Tx, part: Candidate, lane: Lane, now: datetime) -> int | None:
     """Claim one part for a SIM and charge its plan; the first claim reserves the whole message.
 
     Returns:
-        The attempt's id; None when the part was not waiting any more, or a claim beside this one took the last that
-        the plan, or the farm's ceiling, allows.
+        The attempt's id; None when the part was not waiting any more, a claim beside this one took the last that
+        the plan, or the farm's ceiling, allows, or an offer may not leave now.
     """
+    if part.message_class == MessageClass.MARKETING and not may_leave(
+        tx,
+        lane.policy,
+        now,
+        message_id=part.message_id,
+        part_id=part.part_id,
+        recipient=part.recipient,
+        text=part.text,
+        parts_left=part.parts_total - (part.part_number - 1 if part.rank == STARTED_RANK else 0),
+        started=part.rank == STARTED_RANK,
+    ):
+        return None
     if lane.plan == UNLIMITED and not lane.ceiling:
         return _claim(tx, part, lane, now)
     tx.run("SAVEPOINT claiming")

@@ -190,6 +190,7 @@ parts = Table(
     # which day's limit it is charged to
     _text("charged_to"),
     _us("charged_day"),
+    _us("closes_at"),  # an offer's: when it may leave no more
     _us("charged_month"),  # whose people it is counted among; null where the plan does not count them
     _us("farm_day"),  # of the farm's ceilings; null where it has none
     _us("farm_cost"),  # what it cost there, in millionths
@@ -308,6 +309,7 @@ people = Table(
     _text("iccid"),  # SIM of the last exchange
     _us("exchange_at"),
     _us("wrote_at"),
+    _text("zone"),  # the person's own time zone, where somebody told it
     Index("people_by_digits", "digits"),
 )
 
@@ -572,6 +574,17 @@ policy_settings = Table(
     Column("value", Text, nullable=False),
     _us("at", null=False),
     Column("who", Text, nullable=False),
+)
+
+marketing_sends = Table(
+    "marketing_sends",  # offers that were claimed; whether one left is told by its parts
+    meta,
+    Column("message_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("recipient", Text, nullable=False),
+    Column("digest", Text, nullable=False),  # of its text
+    _us("at", null=False),
+    Index("marketing_sends_by_recipient", "recipient", "at"),
+    Index("marketing_sends_by_age", "at"),
 )
 
 policy_attestations = Table(

@@ -55,7 +55,7 @@ def submitting(tx: Tx, permit: Permit, now: datetime) -> str | None:
         already where it belongs (waiting, canceled or expired).
     """
     row = tx.one(
-        "SELECT p.class, p.charged_day, p.farm_day, m.valid_until"
+        "SELECT p.class, p.charged_day, p.farm_day, p.closes_at, m.valid_until"
         " FROM parts p JOIN messages m ON m.id = p.message_id WHERE p.id = :id"
         " AND p.attempt_id = :attempt AND p.state = 'claimed'",
         id=permit.part_id,
@@ -69,6 +69,8 @@ def submitting(tx: Tx, permit: Permit, now: datetime) -> str | None:
     if permit.farm_day is not None and row["farm_day"] != to_us(permit.farm_day):
         give_back(tx, permit.part_id, permit.attempt_id, now)
         return "ceiling_parts"
+    if _is_closed(row, now):
+        return _give_back_closed(tx, permit, now)
     if permit.shared:  # another of its SIMs may ask in this moment
         take_turn(tx, permit.owner, row["charged_day"])
     if permit.per_minute is not None:
@@ -105,6 +107,17 @@ def submitting(tx: Tx, permit: Permit, now: datetime) -> str | None:
     return _stop(tx, permit, now, exempt)
 
 
+def _give_back_closed(tx: Tx, permit: Permit, now: datetime) -> str:
+    """An offer whose hours ended since its claim; the next claim says until when it waits."""
+    give_back(tx, permit.part_id, permit.attempt_id, now, reason="quiet_hours", unbind=False)
+    return "quiet_hours"
+
+
+def _is_closed(row: Row, now: datetime) -> bool:
+    """Whether an offer was claimed while it was open for it, and no longer is."""
+    return row["class"] == "marketing" and row["closes_at"] is not None and row["closes_at"] <= to_us(now)
+
+
 def _started(tx: Tx, permit: Permit) -> bool:
     """Whether another part of the message left, or may have."""
     return bool(
@@ -118,8 +131,10 @@ def _started(tx: Tx, permit: Permit) -> bool:
 
 def recheck(tx: Tx, permit: Permit, now: datetime) -> str | None:
     """The same question again, asked with the prompt open because step 3's commit grew old."""
-    exempt_class = tx.value("SELECT class FROM parts WHERE id = :id", id=permit.part_id)
-    exempt = int(exempt_class == "transactional" and permit.transactional_after_opt_out)
+    row = tx.one("SELECT class, closes_at FROM parts WHERE id = :id", id=permit.part_id)
+    if row is not None and _is_closed(row, now):
+        return _give_back_closed(tx, permit, now)
+    exempt = int(row is not None and row["class"] == "transactional" and permit.transactional_after_opt_out)
     stands = tx.value(
         "SELECT 1 FROM parts WHERE id = :id AND attempt_id = :attempt AND state = 'submitting' AND" + _STANDS,  # noqa: S608
         id=permit.part_id,

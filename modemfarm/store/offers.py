@@ -1,0 +1,133 @@
+"""When an offer may leave to a person: hours by their clock, and not too many of them.
+
+What a person got is read from the parts themselves, so that a part which did not leave after all never counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+
+from modemfarm.model import digits_key
+from modemfarm.policy.frequency import MONTH, Sent, free_at
+from modemfarm.policy.profiles import Configured, Rules
+from modemfarm.policy.quiet import closes_at, opens_at
+from modemfarm.policy.zones import zones_of
+from modemfarm.store.engine import Tx, from_us, to_us
+from modemfarm.store.events import record
+from modemfarm.store.labels import Label
+from modemfarm.store.rules import in_force
+
+LOOK_AGAIN = timedelta(minutes=5)  # where only a person can open it
+FAR = timedelta(days=14)  # it opens on no day that we looked at
+PART_TAKES = timedelta(seconds=10)  # all parts of an offer should leave before closing
+MARGIN = timedelta(seconds=3)  # the modem's prompt and the network's answer take a moment
+_LONGEST_ON_ITS_WAY = timedelta(days=2)  # between the first part of an offer and its last
+_SENT = (
+    "SELECT s.digest, max(coalesce(p.sent_at, p.ctrl_z_at, p.submitting_at, s.at)) AS at FROM marketing_sends s"
+    " JOIN parts p ON p.message_id = s.message_id"
+    " AND p.state IN ('claimed', 'submitting', 'sent', 'delivered', 'undelivered', 'unknown')"
+    " WHERE s.recipient = :recipient AND s.at > :since AND s.message_id <> :besides GROUP BY s.message_id, s.digest"
+)
+
+
+def digest_of(text: str) -> str:
+    """What two offers of the same text share, whatever their blanks and capitals."""
+    return hashlib.sha256("".join(text.split()).casefold().encode()).hexdigest()[:32]
+
+
+def waits(tx: Tx, rules: Rules, recipient: str, text: str, at: datetime, *, message_id: int = 0) -> Label | None:
+    """What an offer that could go at a moment waits for; None: nothing."""
+    zones = _zones(tx, rules, recipient)
+    opens = opens_at(rules.profile.hours, zones, at)
+    if opens != at:
+        return Label("quiet_hours", opens or at + FAR)
+    rows = tx.all(_SENT, recipient=recipient, since=to_us(at - MONTH - _LONGEST_ON_ITS_WAY), besides=message_id)
+    sent = [Sent(from_us(row["at"]), row["digest"]) for row in rows]
+    free = free_at(sent, digest_of(text), rules.profile.caps, at)
+    if free is None:
+        return None
+    return Label("frequency_cap", opens_at(rules.profile.hours, zones, free) or free)
+
+
+def _zones(tx: Tx, rules: Rules, recipient: str) -> tuple[str, ...]:
+    own = tx.value("SELECT zone FROM people WHERE number = :number", number=recipient)
+    return zones_of(recipient, own, rules)
+
+
+def may_leave(
+    tx: Tx,
+    configured: Configured,
+    now: datetime,
+    *,
+    message_id: int,
+    part_id: int,
+    recipient: str,
+    text: str,
+    parts_left: int,
+    started: bool,
+) -> bool:
+    """Judge an offer's part at its claim, charge it to its person, or hold it until it may go.
+
+    Args:
+        started: another part of it left; only the hours stand against the rest.
+    """
+    rules = in_force(tx, configured, now)
+    tx.run(  # of two hosts that claim for one person, the second waits here and then counts what the first took
+        "INSERT INTO people (number, digits) VALUES (:number, :digits)"
+        " ON CONFLICT (number) DO UPDATE SET digits = people.digits",
+        number=recipient,
+        digits=digits_key(recipient),
+    )
+    hours, zones = rules.profile.hours, _zones(tx, rules, recipient)
+    closes = closes_at(hours, zones, now)
+    held: Label | None = None
+    if not rules.is_open and not started:
+        held = Label("profile", now + LOOK_AGAIN)
+    elif closes is None or now + MARGIN + PART_TAKES * parts_left >= closes:
+        held = Label("quiet_hours", opens_at(hours, zones, closes or now) or now + FAR)
+    elif not started:
+        held = waits(tx, rules, recipient, text, now, message_id=message_id)
+    if held is not None:
+        _hold(tx, message_id, held, now)
+        return False
+    tx.run(
+        "UPDATE parts SET closes_at = :closes WHERE id = :id",
+        id=part_id,
+        closes=None if closes is None else to_us(closes - MARGIN),
+    )
+    if not started:
+        tx.run(
+            "INSERT INTO marketing_sends (message_id, recipient, digest, at) VALUES (:message, :recipient, :digest,"
+            " :now) ON CONFLICT (message_id) DO UPDATE SET at = excluded.at, digest = excluded.digest",
+            message=message_id,
+            recipient=recipient,
+            digest=digest_of(text),
+            now=to_us(now),
+        )
+    return True
+
+
+def _hold(tx: Tx, message_id: int, held: Label, now: datetime) -> None:
+    """Let what waits of an offer wait until then; the lanes take it at their own pace afterwards."""
+    assert held.next_at is not None
+    tx.run(
+        "UPDATE parts SET due_at = :at WHERE message_id = :id AND state = 'waiting'",
+        id=message_id,
+        at=to_us(held.next_at),
+    )
+    before = tx.value("SELECT reason FROM messages WHERE id = :id", id=message_id)
+    tx.run(
+        "UPDATE messages SET state = CASE WHEN state = 'sending' THEN 'sending' ELSE 'held' END, reason = :slug,"
+        " reason_params = NULL, next_at = :at WHERE id = :id",
+        id=message_id,
+        slug=held.slug,
+        at=to_us(held.next_at),
+    )
+    if before != held.slug:
+        record(tx, "message.held", now, message_id=message_id, reason=held.slug)
+
+
+def forget_sends(tx: Tx, before: datetime) -> None:
+    """Drop what no cap looks at any more."""
+    tx.run("DELETE FROM marketing_sends WHERE at < :before", before=to_us(before))
