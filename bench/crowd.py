@@ -79,8 +79,7 @@ class Crowd:
             f"{self.faults.total()} faults: {faults}",
             f"lost {len(self.lost)}, doubled {len(self.doubled)}, arrived though called ended {len(self.contradicted)}",
             f"at the end: {states}",
-            f"limits of {PER_MINUTE} in any 60 s and {PER_DAY} a day, by the network's log alone: bound on {self.bound}"
-            f" SIMs, exceeded on {len(self.over)}",
+            f"{PER_MINUTE} in any 60 s, {PER_DAY} a day, recounted from the log: bound on {self.bound} SIMs, over on {len(self.over)}",
         ]
 
 

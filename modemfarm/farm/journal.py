@@ -256,6 +256,8 @@ class FarmJournal:
             return Stop("store")
         if against is None:
             return Go(self._now())
+        if against.startswith("sim_"):  # or it would be claimed for that SIM again until the next look at the rows
+            self.refresh_sims(await self._until_stored(sims.all_sims))
         self.dispatcher.ended(part.attempt_id)
         return Stop(against)
 

@@ -160,6 +160,8 @@ class Link:
         finally:
             timer.cancel()
             self._answer = None
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # where the write itself failed, nobody else looks at it
 
     def submit(self, command: Command, prompt_within_s: float) -> Submission:
         """Write AT+CMGS; the prompt and the result arrive in the submission.

@@ -415,3 +415,19 @@ def test_a_ceiling_of_the_farm_holds_every_sim_until_the_next_day(tmp_path: Path
 
     plan = Plan("p", price_per_part=0.1, currency="CNY")
     on_bench(tmp_path, script, plans={"p": plan}, default_plan="p", ceiling=ceiling)
+
+
+def test_a_sim_paused_by_another_process_is_not_claimed_for_again_at_once(tmp_path: Path) -> None:
+    async def script(one: Bench) -> None:
+        message = await one.add()
+        part = await one.journal.claim(SIM, PATH)
+        await one.offload.run(actions.sim_pause, SIM, one.clock.now())  # no session was told
+        assert await one.journal.submitting(part) == Stop("sim_paused")
+        assert not one.journal.sim_sends(SIM)
+        again = asyncio.ensure_future(one.journal.claim(SIM, PATH))
+        await asyncio.sleep(5)
+        again.cancel()
+        assert await one.state(message) == "waiting"
+        assert await one.value("SELECT count(*) FROM attempts") == 1
+
+    on_bench(tmp_path, script)
