@@ -79,7 +79,7 @@ class Crowd:
             f"{self.faults.total()} faults: {faults}",
             f"lost {len(self.lost)}, doubled {len(self.doubled)}, arrived though called ended {len(self.contradicted)}",
             f"at the end: {states}",
-            f"{PER_MINUTE} in any 60 s, {PER_DAY} a day, recounted from the log: bound on {self.bound} SIMs, over on {len(self.over)}",
+            f"at most {PER_MINUTE} in 60 s and {PER_DAY} a day, bound {self.bound} SIMs, broken by {len(self.over)}",
         ]
 
 

@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.crowd import crowd
 from bench.plugging import plugging
 from tests.e2e.farm import RealFarm
 from tests.e2e.kills import MOMENTS, Ledger, Part, check, kill_once
@@ -19,6 +20,8 @@ from tests.e2e.kills import MOMENTS, Ledger, Part, check, kill_once
 REPORT = Path(__file__).parent / "soak-report.md"
 FUZZER = Path(__file__).parents[1] / "tests" / "fuzz" / "fuzz_gsm.py"
 PLUGGING = "## Modems pulled out and put in again"
+CROWD = "## Everything at once"
+LIMITED = 14  # SIMs of the crowd whose plan binds
 NTH_MOST = 12  # a kill comes at the 1st to 12th such moment
 
 
@@ -153,6 +156,19 @@ def plugged(modems: int, seconds: float, seed: int) -> str:
     return "\n".join([PLUGGING, *words, *(f"- {line}" for line in found.told())]) + "\n"
 
 
+def crowded(modems: int, messages: int, kills: int, seed: int) -> str:
+    """Every family, every fault that ends, kills and limits at once; the report's section.
+
+    Raises:
+        AssertionError: something was lost or doubled, or a limit was not kept.
+    """
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+        found = crowd(Path(folder), modems, messages, kills, LIMITED, seed)
+    print(*found.told(), sep="\n", file=sys.stderr)
+    assert not found.wrong(), found.wrong()
+    return "\n".join([CROWD, "", "`bench/crowd.py`.", "", *(f"- {line}" for line in found.told())]) + "\n"
+
+
 def fuzz(seconds: int) -> str:
     """Run the codec's fuzzer; what it said last.
 
@@ -174,7 +190,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--fuzz-seconds", type=int, default=300)
     parser.add_argument("--plug-modems", type=int, default=64)
     parser.add_argument("--plug-seconds", type=float, default=600)
-    parser.add_argument("--only", choices=["plugging"], help="run and rewrite this part of the report alone")
+    parser.add_argument("--crowd-modems", type=int, default=64)
+    parser.add_argument("--crowd-messages", type=int, default=10_000)
+    parser.add_argument("--crowd-kills", type=int, default=60)
+    parser.add_argument("--only", choices=["plugging", "crowd"], help="run and rewrite this part of the report alone")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=REPORT)
     asked = parser.parse_args(arguments)

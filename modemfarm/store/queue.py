@@ -21,18 +21,18 @@ _NEXT_RANK = (
     "SELECT rank FROM parts WHERE state = 'waiting' AND gate = 0 AND bound_iccid = :bound AND rank >= :rank"
     " ORDER BY rank LIMIT 1"
 )
-_WHAT = (
+WHAT = (  # the columns of a `Candidate`
     "SELECT p.id AS part_id, p.message_id, p.part_number, p.recipient, p.class, p.rank, p.due_at, p.bound_iccid,"
     " p.charged_to, p.charged_day, p.farm_day, m.parts_total, m.text, m.encoding, m.iccid, m.pinned, m.report, m.flash,"
     " m.valid_until, m.concat_ref, m.avoid, m.batch_id, m.state AS message_state, q.iccid AS sticky_iccid"
 )
 _DUE_OF_RANK = (
-    _WHAT + " FROM parts p JOIN messages m ON m.id = p.message_id LEFT JOIN people q ON q.number = p.recipient"
+    WHAT + " FROM parts p JOIN messages m ON m.id = p.message_id LEFT JOIN people q ON q.number = p.recipient"
     " WHERE p.state = 'waiting' AND p.gate = 0 AND p.bound_iccid = :bound AND p.rank = :rank AND p.due_at <= :now"
     " ORDER BY p.due_at, p.id LIMIT :most"
 )
 _DUE_TO_KNOWN = (
-    _WHAT + " FROM plan_recipients r JOIN messages m ON m.recipient = r.recipient JOIN parts p ON p.message_id = m.id"
+    WHAT + " FROM plan_recipients r JOIN messages m ON m.recipient = r.recipient JOIN parts p ON p.message_id = m.id"
     " LEFT JOIN people q ON q.number = p.recipient"
     " WHERE r.owner = :owner AND r.month = :month AND m.state IN ('queued', 'held', 'scheduled', 'sending')"
     " AND p.state = 'waiting' AND p.gate = 0 AND p.bound_iccid IN ('', :bound) AND p.due_at <= :now"

@@ -5,15 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from modemfarm.store.engine import Tx, to_us
-from modemfarm.store.queue import Candidate, candidate
+from modemfarm.store.queue import WHAT, Candidate, candidate
 
 _BEHIND_ALL = 1 << 60  # part ids of messages that are not there yet
 _ALL_WAITING = (
-    "SELECT p.id AS part_id, p.message_id, p.part_number, p.recipient, p.class, p.rank,"
-    " CASE WHEN p.gate = 1 THEN m.next_at ELSE p.due_at END AS due_at, p.bound_iccid,"
-    " p.charged_to, p.charged_day, p.farm_day, m.parts_total, m.text, m.encoding, m.iccid, m.pinned, m.report, m.flash,"
-    " m.valid_until, m.concat_ref, m.avoid, m.batch_id, m.state AS message_state, q.iccid AS sticky_iccid"
-    " FROM parts p JOIN messages m ON m.id = p.message_id LEFT JOIN people q ON q.number = p.recipient"
+    WHAT
+    + ", m.next_at FROM parts p JOIN messages m ON m.id = p.message_id LEFT JOIN people q ON q.number = p.recipient"
     " WHERE p.state = 'waiting' AND {which} ORDER BY {order} LIMIT :most"
 )
 
@@ -25,7 +22,8 @@ def parts(tx: Tx, most: int) -> list[Candidate]:
         which="p.gate = 1 AND m.state = 'held' AND m.next_at IS NOT NULL", order="m.next_at, p.id"
     )
     rows = tx.all(open_ones, most=most)
-    return [candidate(row) for row in (*rows, *tx.all(timed, most=most - len(rows)))]
+    later = [row | {"due_at": row["next_at"]} for row in tx.all(timed, most=most - len(rows))]
+    return [candidate(row) for row in (*rows, *later)]
 
 
 def coming(
