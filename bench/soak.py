@@ -169,6 +169,14 @@ def crowded(modems: int, messages: int, kills: int, seed: int) -> str:
     return "\n".join([CROWD, "", "`bench/crowd.py`.", "", *(f"- {line}" for line in found.told())]) + "\n"
 
 
+def with_section(report: str, section: str) -> str:
+    """The report with this section in its place, or at the end."""
+    heading = section.partition("\n")[0]
+    first, *others = report.split("\n## ")
+    kept = [f"## {other}" for other in others if f"## {other}".partition("\n")[0] != heading]
+    return "\n\n".join(piece.strip("\n") for piece in (first, *kept, section)) + "\n"
+
+
 def fuzz(seconds: int) -> str:
     """Run the codec's fuzzer; what it said last.
 
@@ -197,10 +205,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=REPORT)
     asked = parser.parse_args(arguments)
+    parts = {
+        "crowd": lambda: crowded(asked.crowd_modems, asked.crowd_messages, asked.crowd_kills, asked.seed),
+        "plugging": lambda: plugged(asked.plug_modems, asked.plug_seconds, asked.seed),
+    }
     if asked.only:
-        others = asked.out.read_text("utf-8").partition(PLUGGING)[0].rstrip("\n")
-        section = plugged(asked.plug_modems, asked.plug_seconds, asked.seed)
-        asked.out.write_text(f"{others}\n\n{section}", "utf-8")
+        section = parts[asked.only]()
+        asked.out.write_text(with_section(asked.out.read_text("utf-8"), section), "utf-8")
         return 0
     found: dict[Setting, Fates] = {}
     for number, setting in enumerate(SETTINGS):
@@ -208,7 +219,8 @@ def main(arguments: list[str] | None = None) -> int:
             found[setting] = soak(setting, asked.rounds, Path(folder), asked.seed + number)
         print(f"{setting.title}: {found[setting].seconds:.0f} s", file=sys.stderr)
     text = page(found, fuzz(asked.fuzz_seconds) if asked.fuzz_seconds else "not run")
-    text += "\n" + plugged(asked.plug_modems, asked.plug_seconds, asked.seed)
+    for part in parts.values():
+        text = with_section(text, part())
     asked.out.write_text(text, "utf-8")
     print(text)
     return 0
