@@ -21,6 +21,11 @@ _SLUGS: Mapping[str, tuple[str, ...]] = {
     "word": ("message",),
     "class": ("class",),
     "detail": ("detail",),
+    "choice": ("choice",),
+    "over": ("over", "reason"),
+    "how": ("opt_out",),
+    "place": ("place",),
+    "plan_from": ("place",),
 }
 _HOLE = re.compile(r"\{(\w+)\}")
 

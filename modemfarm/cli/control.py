@@ -9,7 +9,7 @@ from modemfarm.cli.messages import MESSAGE_ID
 from modemfarm.cli.outcome import NotThereError
 from modemfarm.cli.output import emit, json_option, local, say, words
 from modemfarm.model import MessageClass
-from modemfarm.store import actions, epoch, hosts, views
+from modemfarm.store import actions, epoch, hosts, story, views
 
 
 @click.command()
@@ -17,12 +17,12 @@ from modemfarm.store import actions, epoch, hosts, views
 @json_option
 @pass_farm
 def explain(farm: Farm, message_id: int, as_json: bool) -> None:
-    """Say in one line for each decision why a message went, waits or stopped."""
+    """Say in one line for each decision who decided what, and why."""
     remote = farm.remote()
     lines = (
         remote.get(f"/messages/{message_id}/explain")["data"]
         if remote
-        else farm.store().look(views.explain, message_id)
+        else farm.store().look(lambda tx: story.explain(tx, message_id, terms=farm.config.terms))
     )
     if lines is None:
         raise NotThereError(f"there is no message {message_id}")
@@ -31,7 +31,7 @@ def explain(farm: Farm, message_id: int, as_json: bool) -> None:
         return
     told = words(farm.environ)
     for line in lines:
-        say(f"{local(line['at'])}  {told.say('explain.' + line['code'], line['params'])}")
+        say(f"{local(line['at'])}  {told.say('source.' + line['source'])}: {told.told(line)}")
 
 
 def _scope(message_class: str | None, batch: int | None) -> tuple[str, str]:

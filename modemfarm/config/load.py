@@ -53,7 +53,7 @@ class Config:
     @property
     def terms(self) -> Terms:
         """Plans and SIMs as the store's views want them."""
-        return Terms(self.plans, self.default_plan, self.sims, frozenset(self.file.modems.pins))
+        return Terms(self.plans, self.default_plan, self.sims, frozenset(self.file.modems.pins), self.provenance)
 
     def source(self, key: str) -> str | None:
         """Where the file sets this key, as ``config.yaml:12``; None when it does not."""

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from modemfarm.model import UNLIMITED, Plan, millionths
 from modemfarm.store.engine import to_us
+from modemfarm.store.labels import Label
 from modemfarm.store.queue import Candidate
 
 PATIENCE = timedelta(hours=1)  # what waited longer may go before what is more urgent, on the turns that are for it
@@ -63,12 +64,25 @@ class LaneView:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """The SIM that came next, and a slug for what it had against it."""
+
+    iccid: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
-    """This part goes through this SIM; `why` is a slug for `explain`: bound, sticky, headroom."""
+    """This part goes through this SIM; `why` is a slug for `explain`: started, pinned, sticky, headroom, free.
+
+    Attributes:
+        beside: None where no other SIM was in question.
+    """
 
     part: Candidate
     iccid: str
     why: str
+    beside: Beside | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,14 +186,14 @@ def choose(
         if fair:
             offered = [one for one in offered if one.iccid in by_age]
         avoid = frozenset[str]() if part.bound_iccid else _to_avoid(part, presence)
-        lane = _best(part, offered, avoid, now)
-        if lane is None:
+        found = _best(part, offered, avoid, now)
+        if found is None:
             if wanted and not part.bound_iccid and not fair:
                 bindings[part.message_id] = wanted
             continue
-        why = "bound" if part.bound_iccid else "sticky" if wanted else "headroom"
+        lane, beside = found
         messages.add(part.message_id)
-        assignments.append(Assignment(part, lane.iccid, why))
+        assignments.append(Assignment(part, lane.iccid, _why(part, wanted, beside), beside))
         going_to[part.recipient] = lane.iccid
         del free[lane.iccid]
         if lane.plan != UNLIMITED:  # what an account has left is known anew after this claim only
@@ -214,21 +228,55 @@ def _to_avoid(part: Candidate, presence: Mapping[str, Presence]) -> frozenset[st
     return part.avoid if others else frozenset()
 
 
-def _best(part: Candidate, lanes: Sequence[LaneView], avoid: frozenset[str], now: datetime) -> LaneView | None:
-    """The first of `lanes` that may take the part: one that counts its recipient already, else in order of `_turn`."""
+def _why(part: Candidate, wanted: str, beside: Beside | None) -> str:
+    if part.rank < 0:
+        return "started"
+    if part.pinned is not None:
+        return "pinned"
+    return "sticky" if wanted else "headroom" if beside else "free"
+
+
+def _best(
+    part: Candidate, lanes: Sequence[LaneView], avoid: frozenset[str], now: datetime
+) -> tuple[LaneView, Beside | None] | None:
+    """The first of `lanes` that may take the part, and the one that came next.
+
+    One that counts its recipient already comes before others as sound; else they stand in order of `_turn`.
+    """
     needs = part.parts_total - part.part_number + 1
-    lanes = sorted(lanes, key=lambda lane: (lane.failures, part.recipient not in lane.known))
-    return next(
-        (
-            lane
-            for lane in lanes
-            if (part.pinned is None or part.pinned in lane.names or part.bound_iccid == lane.iccid)
-            and lane.iccid not in avoid
-            and (blocked_by(lane, 0, now) if _is_reserved(part, lane) else blocked_by(lane, needs, now, part.recipient))
-            is None
-        ),
-        None,
-    )
+    if len(lanes) > 1:
+        lanes = sorted(lanes, key=lambda lane: (lane.failures, part.recipient not in lane.known))
+    beside: Beside | None = None
+    for place, lane in enumerate(lanes):
+        against = _against(part, lane, avoid, needs, now)
+        if against is None:
+            if beside is None and place + 1 < len(lanes):
+                after = lanes[place + 1]
+                beside = Beside(after.iccid, _against(part, after, avoid, needs, now) or _behind(lane, after, part))
+            return lane, beside
+        if beside is None and against != "not_asked_for":
+            beside = Beside(lane.iccid, against)
+    return None
+
+
+def _against(part: Candidate, lane: LaneView, avoid: frozenset[str], needs: int, now: datetime) -> str | None:
+    """Why a lane may not take a part; None: it may."""
+    if part.pinned is not None and part.pinned not in lane.names and part.bound_iccid != lane.iccid:
+        return "not_asked_for"
+    if lane.iccid in avoid:
+        return "refused_it"
+    return blocked_by(lane, 0, now) if _is_reserved(part, lane) else blocked_by(lane, needs, now, part.recipient)
+
+
+def _behind(first: LaneView, after: LaneView, part: Candidate) -> str:
+    """In what `after` stands behind `first`, both of which could take the part."""
+    if after.failures > first.failures:
+        return "fails_more"
+    if (part.recipient in first.known) > (part.recipient in after.known):
+        return "new_to_it"
+    if round(headroom(after), 2) < round(headroom(first), 2):
+        return "less_headroom"
+    return "used_more" if after.used_today > first.used_today else "rested_less"
 
 
 def _turn(lane: LaneView) -> tuple[int, float, int, float]:
@@ -241,3 +289,15 @@ def _is_reserved(part: Candidate, lane: LaneView) -> bool:
     """What was reserved on an earlier day is charged anew, within that day's limit."""
     farm = lane.farm_day is None or part.farm_day == lane.farm_day
     return farm and part.charged_to == lane.owner and part.charged_day == lane.day
+
+
+def kept(given: Assignment, blocked: Mapping[str, Label]) -> str:
+    """What an attempt keeps for `explain`: why this SIM, and after blanks the one that came next and why not that.
+
+    Args:
+        blocked: SIMs that were free and could take nothing.
+    """
+    beside = given.beside
+    if beside is None and given.why in ("headroom", "free"):
+        beside = next((Beside(iccid, label.slug) for iccid, label in blocked.items() if label.slug), None)
+    return given.why if beside is None else f"{given.why} {beside.iccid} {beside.why}"

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from modemfarm.errors import StoreError
 from modemfarm.farm import lanes
-from modemfarm.farm.choosing import PATIENCE, TURN_BY_AGE, LaneView, Presence, blocked_by, choose
+from modemfarm.farm.choosing import PATIENCE, TURN_BY_AGE, Assignment, LaneView, Presence, blocked_by, choose, kept
 from modemfarm.farm.encoding import encode
 from modemfarm.farm.lanes import SimFacts
 from modemfarm.farm.settings import FarmSettings
@@ -45,7 +45,6 @@ class _Claimed:
     lane: Lane
     concat_ref: int
     at: datetime
-    why: str
 
 
 @dataclass(slots=True)
@@ -249,7 +248,7 @@ class Dispatcher:
             for binding in choice.bindings:
                 queue.bind(tx, binding.message_id, binding.iccid)
             for assignment in choice.assignments:
-                claimed = self._claim(tx, assignment.part, free[assignment.iccid], assignment.why, now)
+                claimed = self._claim(tx, assignment, free[assignment.iccid], done.blocked, now)
                 if claimed is not None:
                     done.claimed.append(claimed)
                     self._taken[assignment.iccid] = self._taken.get(assignment.iccid, 0) + (assignment.part.rank >= 0)
@@ -292,7 +291,10 @@ class Dispatcher:
             parts += queue.longest_waiting(tx, "", now - PATIENCE)
         return parts if self.clock_trusted else [part for part in parts if not part.by_clock]
 
-    def _claim(self, tx: Tx, part: Candidate, waiter: _Waiter, why: str, now: datetime) -> _Claimed | None:
+    def _claim(
+        self, tx: Tx, given: Assignment, waiter: _Waiter, blocked: Mapping[str, labels.Label], now: datetime
+    ) -> _Claimed | None:
+        part = given.part
         facts = self._facts(waiter.iccid)
         lane = Lane(
             iccid=waiter.iccid,
@@ -305,7 +307,7 @@ class Dispatcher:
             ceiling=self._settings.ceiling,
             policy=self._settings.policy,
         )
-        attempt_id = queue.claim(tx, part, lane, now)
+        attempt_id = queue.claim(tx, part, lane, now, kept(given, blocked))
         if attempt_id is None:
             return None
         ref = 0
@@ -315,7 +317,7 @@ class Dispatcher:
                 if part.concat_ref is not None
                 else queue.next_concat_ref(tx, lane.iccid, part.recipient, part.message_id)
             )
-        return _Claimed(part, attempt_id, lane, ref, now, why)
+        return _Claimed(part, attempt_id, lane, ref, now)
 
     def _to_known(self, tx: Tx, view: LaneView, month: datetime, now: datetime) -> list[Candidate]:
         """For a SIM that may write to nobody new: parts behind those that it cannot take, looked for now and then."""

@@ -51,6 +51,7 @@ def edit(
     if "send_at" in changes and "valid_until" not in changes:
         draft = replace(draft, valid_until=_moved(found, draft, now))
     settings = ruled(tx, draft, settings, now)
+    settings = ruled(tx, draft, settings, now)
     message, _ = check(draft, settings, now)
     if draft.valid_until is None:
         message = replace(message, valid_until=None)

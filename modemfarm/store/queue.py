@@ -173,8 +173,11 @@ class Lane:
     policy: Configured = field(default_factory=Configured)
 
 
-def claim(tx: Tx, part: Candidate, lane: Lane, now: datetime) -> int | None:
+def claim(tx: Tx, part: Candidate, lane: Lane, now: datetime, why: str | None = None) -> int | None:
     """Claim one part for a SIM and charge its plan; the first claim reserves the whole message.
+
+    Args:
+        why: kept with the attempt for `explain`: a slug, and after blanks the SIM that came next and a slug for why.
 
     Returns:
         The attempt's id; None when the part was not waiting any more, a claim beside this one took the last that
@@ -193,21 +196,21 @@ def claim(tx: Tx, part: Candidate, lane: Lane, now: datetime) -> int | None:
     ):
         return None
     if lane.plan == UNLIMITED and not lane.ceiling:
-        return _claim(tx, part, lane, now)
+        return _claim(tx, part, lane, now, why)
     tx.run("SAVEPOINT claiming")
-    attempt_id = _claim(tx, part, lane, now)
+    attempt_id = _claim(tx, part, lane, now, why)
     if attempt_id is None:
         tx.run("ROLLBACK TO SAVEPOINT claiming")
     tx.run("RELEASE SAVEPOINT claiming")
     return attempt_id
 
 
-def _claim(tx: Tx, part: Candidate, lane: Lane, now: datetime) -> int | None:
+def _claim(tx: Tx, part: Candidate, lane: Lane, now: datetime, why: str | None) -> int | None:
     at = to_us(now)
     attempt_id = tx.value(
         "INSERT INTO attempts (part_id, message_id, recipient, iccid, owner, host, instance, path, claimed_at,"
-        " charged_at) VALUES (:part, :message, :recipient, :iccid, :owner, :host, :instance, :path, :now, :now)"
-        " RETURNING id",
+        " charged_at, why) VALUES (:part, :message, :recipient, :iccid, :owner, :host, :instance, :path, :now, :now,"
+        " :why) RETURNING id",
         part=part.part_id,
         message=part.message_id,
         recipient=part.recipient,
@@ -217,6 +220,7 @@ def _claim(tx: Tx, part: Candidate, lane: Lane, now: datetime) -> int | None:
         instance=lane.instance,
         path=lane.path,
         now=at,
+        why=why,
     )
     moved = tx.run(
         "UPDATE parts SET state = 'claimed', attempt_id = :attempt, iccid = :iccid, bound_iccid = :iccid"

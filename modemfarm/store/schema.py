@@ -251,6 +251,7 @@ attempts = Table(
     Column("code", Integer),
     _text("detail"),
     Column("mr", Integer),
+    _text("why"),  # this SIM, and which one came next: for `explain`
     Index("attempts_of_part", "part_id", "id"),
     Index("attempts_of_message", "message_id", "id"),
     Index(

@@ -21,18 +21,25 @@ class Terms:
 
     Attributes:
         pins: IMEIs and ports whose card's PIN it has.
+        places: where it says a key, as ``config.yaml:12``; ``default`` where it does not.
     """
 
     plans: Mapping[str, Plan] = field(default_factory=lambda: {"cautious": CAUTIOUS, "unlimited": UNLIMITED})
     default_plan: str = "cautious"
     sims: Mapping[str, SimSettings] = field(default_factory=dict)
     pins: frozenset[str] = frozenset()
+    places: Mapping[str, str] = field(default_factory=dict)
 
     def plan(self, sim: Row) -> Plan:
         """The plan of one row of `sims`; an unknown name means the cautious one."""
         said = self.sims.get(sim["iccid"])
         name = (said and said.plan) or sim["plan"] or self.default_plan
         return self.plans.get(name, CAUTIOUS)
+
+    def place(self, key: str) -> str | None:
+        """Where config.yaml says this key; None: nowhere."""
+        found = self.places.get(key, "default")
+        return None if found == "default" else found
 
     def owner(self, sim: Row) -> str:
         """Whose limits one row of `sims` counts on: its account, else itself."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from modemfarm.model import normal_iccid
-from modemfarm.store import counters, epoch, shapes, sim_facts, suppress
+from modemfarm.store import counters, epoch, shapes, suppress
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.shapes import Shape, Terms, rfc3339
 
@@ -319,65 +318,3 @@ def suppressed(tx: Tx, *, cursor: str | None = None, limit: int = PER_PAGE) -> S
         for r in rows[:limit]
     ]  # fmt: skip
     return {"data": data, "next": data[-1]["number"] if more else None}
-
-
-_ATTEMPTS: Mapping[str, str] = {  # accepted and uncertain ones have an event of their own
-    "refused": "attempt_refused",
-    "not_sent": "attempt_not_sent",
-    "released": "attempt_released",
-}
-
-
-def explain(tx: Tx, message_id: int) -> list[Shape] | None:
-    """Why a message went, waits or stopped: ``{"at", "code", "params"}``, a line per decision, oldest first.
-
-    Codes are slugs of the section `explain` in web/sentences; None when there is no such message.
-    """
-    row = tx.one("SELECT * FROM messages WHERE id = :id", id=message_id)
-    if row is None:
-        return None
-    told: list[tuple[int, int, str, dict[str, Any]]] = [
-        (
-            row["created_at"],
-            0,
-            "accepted",
-            {"class": row["class"], "parts": row["parts_total"], "encoding": row["encoding"]},
-        )
-    ]
-    told.extend(
-        (
-            item["at"],
-            1,
-            item["kind"].replace(".", "_"),
-            {"iccid": item["subject"] or None} | shapes.parsed(item["data"]),
-        )
-        for item in tx.all(
-            "SELECT at, kind, subject, data FROM events WHERE message_id = :id ORDER BY id", id=message_id
-        )
-        if item["kind"] != "message.accepted"  # the message's own row tells it, for batches too
-    )
-    for item in tx.all(
-        "SELECT a.*, p.part_number FROM attempts a JOIN parts p ON p.id = a.part_id"
-        " WHERE a.message_id = :id ORDER BY a.id",
-        id=message_id,
-    ):
-        if item["outcome"] is not None and item["outcome"] not in _ATTEMPTS:
-            continue
-        about = {
-            "part": item["part_number"],
-            "total": row["parts_total"],
-            "iccid": item["iccid"],
-            "path": item["path"],
-            "kind": item["kind"],
-            "number": item["code"],
-            "detail": item["detail"],
-        }
-        at = item["ended_at"] or item["submitting_at"] or item["claimed_at"]
-        told.append((at, 2, _ATTEMPTS.get(item["outcome"] or "", "attempt_open"), about))
-    told.sort(key=lambda line: line[:2])
-    if row["reason"]:
-        about = shapes.parsed(row["reason_params"]) | {"reason": row["reason"], "next_at": rfc3339(row["next_at"])}
-        told.append((row["final_at"] or max(told[-1][0], row["created_at"]), 4, f"now_{row['state']}", about))
-    if row["state"] in ("held", "queued"):
-        told.extend(sim_facts.why_parked(tx, row["iccid"]))
-    return [{"at": rfc3339(at), "code": code, "params": params} for at, _, code, params in told]

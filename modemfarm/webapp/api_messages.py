@@ -14,7 +14,7 @@ from modemfarm.intake.draft import Accepted, Draft, Preview
 from modemfarm.intake.edit import edit
 from modemfarm.model import MessageState
 from modemfarm.policy.remedy import command
-from modemfarm.store import actions, views
+from modemfarm.store import actions, story, views
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import asking, forecast
 from modemfarm.webapp.access import deps, intake, needs
@@ -137,7 +137,9 @@ def one(message_id: int) -> Response:
 @routes.get("/<int:message_id>/explain")
 @needs("messages:read")
 def explain(message_id: int) -> Response:
-    lines = deps().store.look(views.explain, _id(message_id))
+    farm = deps()
+    with farm.store.read() as tx:
+        lines = story.explain(tx, _id(message_id), terms=farm.terms, now=farm.clock.now())
     if lines is None:
         raise not_found(f"message {message_id}")
     return reply(200, {"data": lines})

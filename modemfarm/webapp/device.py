@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import re
-import tomllib
 from collections.abc import Iterator
 from typing import Any
 
 from modemfarm import wording
-from modemfarm.at.errors_table import ErrorTable
-from modemfarm.resources import shipped
 from modemfarm.store.engine import Row
 from modemfarm.store.shapes import rfc3339
 from modemfarm.webapp.tiles import device_name
-from modemfarm.webapp.words import Words
+from modemfarm.webapp.words import Words, errors_table
 
 KINDS = frozenset(f"{slug}".replace("_", ".", 1) for slug in wording.section("event"))
 """The sorts of events that the history tells."""
@@ -22,13 +18,6 @@ KINDS = frozenset(f"{slug}".replace("_", ".", 1) for slug in wording.section("ev
 PERIODS = ("minute", "hour", "day", "month", "recipients")
 
 Fact = tuple[str, str]
-
-
-@functools.cache
-def errors_table() -> ErrorTable:
-    """What error numbers mean (drivers/errors.toml)."""
-    with (shipped("drivers") / "errors.toml").open("rb") as file:
-        return ErrorTable.from_mapping(tomllib.load(file))
 
 
 def modem_facts(modem: dict[str, Any], words: Words) -> list[Fact]:

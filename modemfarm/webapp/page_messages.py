@@ -15,7 +15,7 @@ from modemfarm.intake.accept import accept, preview
 from modemfarm.intake.again import retry
 from modemfarm.intake.draft import Draft
 from modemfarm.model import MessageState
-from modemfarm.store import actions, idempotency, labels, selecting, unread, views
+from modemfarm.store import actions, idempotency, labels, selecting, story, unread, views
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import asking, forecast
 from modemfarm.webapp.access import deps
@@ -77,7 +77,7 @@ def message(message_id: int) -> Response:
 
 @routes.get("/fragment/messages/<int:message_id>")
 @person
-def story(message_id: int) -> Response:
+def its_story(message_id: int) -> Response:
     return fragment("_story.html", **_story(message_id))
 
 
@@ -85,7 +85,7 @@ def _story(message_id: int) -> dict[str, Any]:
     """A message, what became of it, and what a person can do about it."""
     with deps().store.read() as tx:
         found = views.message(tx, min(message_id, 2**62))
-        told = views.explain(tx, min(message_id, 2**62))
+        told = story.explain(tx, min(message_id, 2**62), terms=deps().terms, now=deps().clock.now())
     if found is None:
         raise not_found(f"message {message_id}")
     can = {

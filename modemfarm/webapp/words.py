@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
 
 from modemfarm import wording
+from modemfarm.at.errors_table import ErrorTable
 from modemfarm.model import mask
 from modemfarm.policy.remedy import command
+from modemfarm.resources import shipped
 
 _ENCODINGS = {"gsm7": "GSM-7", "ucs2": "UCS-2", "data": "8-bit"}
+
+
+@functools.cache
+def errors_table() -> ErrorTable:
+    """What error numbers mean (drivers/errors.toml)."""
+    with (shipped("drivers") / "errors.toml").open("rb") as file:
+        return ErrorTable.from_mapping(tomllib.load(file))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +44,22 @@ class Words:
                 spoken[name] = _ENCODINGS.get(value, value)
             if name == "until" and isinstance(value, str):
                 spoken[name] = self.exact(value)
+            if name in ("next_at", "since") and isinstance(value, str):
+                spoken[name] = self.clock(value)
         return spoken
+
+    def told(self, line: Mapping[str, Any]) -> str:
+        """A line of a message's story (`store/story.py`)."""
+        slug, params = f"explain.{line['code']}", dict(line["params"])
+        if line["code"] == "attempt_refused" and params.get("kind") in {"cms", "cme", "error"}:
+            classed = errors_table().classify(params["kind"], params["number"], params.get("family"))
+            params["meaning"] = self.say(f"error_class.{classed.cls}")
+            params["number"] = params["kind"].upper() + ("" if params["number"] is None else f" {params['number']}")
+        if line["code"] == "help_way":
+            slug = f"way.{params['reason']}"
+        if params.get("next_at") and wording.known(f"{slug}_until"):
+            slug += "_until"
+        return self.say(slug, params)
 
     def page(self, slug: str, /, **params: Any) -> str:
         """A word of the page itself."""

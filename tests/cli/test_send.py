@@ -102,7 +102,8 @@ def test_marketing_is_refused_and_can_be_explained(farm: FarmAt) -> None:
     assert ran.code == 3
     (item,) = ran.json
     assert farm("explain", str(item["id"])).code == 0
-    assert farm("explain", str(item["id"]), "--json").json["data"][-1]["code"] == "now_refused"
+    assert farm("explain", str(item["id"]), "--json").json["data"][1]["code"] == "message_refused"
+    assert "rule: Refused: offers are closed" in farm("explain", str(item["id"])).out
 
 
 def test_a_dry_run_writes_nothing(farm: FarmAt) -> None:

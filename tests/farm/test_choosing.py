@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modemfarm.farm.choosing import TURN_BY_AGE, Choice, LaneView, Presence, blocked_by, choose, headroom
+from modemfarm.farm.choosing import TURN_BY_AGE, Choice, LaneView, Presence, blocked_by, choose, headroom, kept
 from modemfarm.model import CAUTIOUS, UNLIMITED, Plan
 from modemfarm.store.engine import to_us
+from modemfarm.store.labels import Label
 from modemfarm.store.queue import Candidate
 
 NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
@@ -325,3 +326,27 @@ def test_of_sims_with_other_plans_the_one_with_the_larger_share_left_goes() -> N
     lanes = [lane("A", plan=small, used_today=1), lane("B", plan=large, used_today=5)]
     assert [headroom(one) for one in lanes] == [0.9, 0.95]
     assert pairs(choose([part(1)], lanes, here("A", "B"), NOW)) == {1: "B"}
+
+
+def test_a_choice_says_why_and_over_which() -> None:
+    day = Plan("p", per_day=10)
+    first = lane("A", plan=day, used_today=1)
+
+    def kept_of(one: Candidate, *lanes: LaneView, blocked: dict[str, Label] | None = None) -> str:
+        (given,) = choose([one], [*lanes], here("A", "B"), NOW).assignments
+        return kept(given, blocked or {})
+
+    assert kept_of(part(1), first) == "free"
+    assert kept_of(part(1), first, blocked={"B": Label("plan_day")}) == "free B plan_day"
+    for other, why in (
+        (lane("B", plan=day, used_today=10), "plan_day"),
+        (lane("B", plan=day, used_today=5), "less_headroom"),
+        (lane("B", plan=day, failures=1), "fails_more"),
+        (lane("B", plan=day, used_today=1, last_at=NOW), "rested_less"),
+        (lane("B", plan=day, paced_until=NOW + timedelta(seconds=9)), "plan_minute"),
+    ):
+        assert kept_of(part(1), first, other) == f"headroom B {why}"
+    assert kept_of(part(1, avoid=frozenset({"B"})), first, lane("B", plan=day)) == "headroom B refused_it"
+    assert kept_of(part(1, pinned="A"), first, lane("B")) == "pinned"
+    assert kept_of(part(1, sticky_iccid="A"), first, lane("B")) == "sticky"
+    assert kept_of(part(1, bound_iccid="A", rank=-1), first, blocked={"B": Label("plan_day")}) == "started"

@@ -15,7 +15,7 @@ from modemfarm.farm.settings import FarmSettings
 from modemfarm.farm.ussd import UssdDesk
 from modemfarm.intake.draft import Draft
 from modemfarm.model import BalanceAsk, Plan
-from modemfarm.store import actions, views
+from modemfarm.store import actions, story
 from tests.farm.virtual import Farm, farm
 from tests.virtualtime import VirtualLoop, run
 
@@ -82,7 +82,7 @@ def test_a_sim_without_credit_is_told_so_and_goes_on_when_there_is_some(tmp_path
         assert (seen["codes"], seen["recipients"], seen["balance"]) == ("CMS 50", 2, 0.0)
         assert one.submits() == []
         await asyncio.sleep(60)
-        told = one.store.look(views.explain, ids[0]) or []
+        told = one.store.look(story.explain, ids[0]) or []
         assert ("sim_is", "no_credit") in [(item["code"], item["params"].get("reason")) for item in told]
         one.simulation.turn(0, "balance", "5")
         await stands(one, "active", None, 2 * 3600)

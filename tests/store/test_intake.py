@@ -16,7 +16,7 @@ from modemfarm.intake.bulk import Bulk
 from modemfarm.intake.draft import Draft
 from modemfarm.intake.rows import Row, RowError
 from modemfarm.model import MessageClass, MessageState
-from modemfarm.store import actions, batches, suppress, views
+from modemfarm.store import actions, batches, story, suppress
 from modemfarm.store.engine import Store, to_us
 from modemfarm.store.labels import Label, label
 from tests.store.tools import (
@@ -100,7 +100,7 @@ def test_an_opted_out_person_is_refused_in_a_row_that_can_be_explained(store: St
         row = message(tx, taken.message_id)
         assert (row["state"], row["reason"], row["final_at"]) == ("refused", "opted_out", to_us(NOW))
         assert parts(tx, taken.message_id) == []
-        assert [step["code"] for step in views.explain(tx, taken.message_id) or []] != []
+        assert [step["code"] for step in story.explain(tx, taken.message_id) or []] != []
         for message_class in ("conversation", "emergency"):
             other = accept(tx, Draft(TO, "x", message_class=message_class), INTAKE, NOW)
             assert other is not None

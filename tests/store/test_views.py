@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from modemfarm.model import CAUTIOUS, MessageState, Plan, Reason, SimSettings
-from modemfarm.store import actions, counters, figures, sim_facts, sims, suppress, views
+from modemfarm.store import actions, counters, figures, sim_facts, sims, story, suppress, views
 from modemfarm.store.engine import Store, Tx, to_us
 from modemfarm.store.messages import NewMessage, insert
 from modemfarm.store.shapes import Terms
@@ -59,11 +59,11 @@ def test_pages_do_not_overlap_and_filters_narrow(store: Store) -> None:
 def test_explain_ends_with_what_it_waits_for(store: Store) -> None:
     number = put(store)
     store.run(actions.cancel, number, NOW + timedelta(seconds=5))
-    story = store.look(views.explain, number)
-    assert story is not None
-    assert [step["code"] for step in story] == ["accepted", "message_canceled", "now_canceled"]
-    assert story[0]["at"] < story[1]["at"]
-    assert store.look(views.explain, 999) is None
+    told = store.look(story.explain, number)
+    assert told is not None
+    assert [step["code"] for step in told] == ["accepted", "message_canceled"]
+    assert told[0]["at"] < told[1]["at"]
+    assert store.look(story.explain, 999) is None
 
 
 def test_a_sim_counts_on_its_account_and_config_wins(store: Store) -> None:
