@@ -46,7 +46,8 @@ test: check
 	$(BIN)/pytest -m "not slow" -n $(WORKERS) --dist worksteal
 
 matrix: .venv/dev
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow tests/matrix -n $(WORKERS) --dist worksteal
+	$(BIN)/pytest -m slow --ignore=tests/matrix
 
 # The coverage-guided fuzzer, for the soak alone; where it cannot be had the soak says so and goes on without guidance.
 .venv/fuzz: .venv/dev requirements-fuzz.lock

@@ -113,6 +113,10 @@ class LinkLostError(ModemError):
     """The port closed: this session is over."""
 
 
+class PortGoneError(LinkLostError):
+    """There is no such device: a modem that comes back under its name is plugged in anew, or another one."""
+
+
 class PortBusyError(ModemError):
     """The port is held by another program (flock or EBUSY)."""
 

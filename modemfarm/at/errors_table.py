@@ -39,7 +39,7 @@ class ReportState(StrEnum):
     UNDELIVERED = "undelivered"
 
 
-FIXES = frozenset({"smsc", "store", "validity", "mode", "bearer", "pin", "syntax"})
+FIXES = frozenset({"smsc", "store", "validity", "mode", "bearer", "pin", "syntax", "card"})
 
 
 @dataclass(frozen=True, slots=True)

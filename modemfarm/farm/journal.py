@@ -123,6 +123,11 @@ class FarmJournal:
 
     # the protocol of sessions
 
+    def parked(self, iccid: str) -> str:
+        """Why a SIM is parked; "" where it is not."""
+        row = self._sims.get(self._alias.get(iccid, iccid))
+        return str(row["reason"] or "") if row is not None and row["state"] == "parked" else ""
+
     async def pending(self, path: str, imei: str | None = None) -> Pending | None:  # noqa: ARG002 - asked before any dialogue
         """The open attempt of a port, if its result could still come."""
         within = self._settings.result_within or RESULT_WITHIN
@@ -130,7 +135,9 @@ class FarmJournal:
         if row is None:
             return None
         sent_at = from_us(row["ctrl_z_at"] or row["submitting_at"])
-        return Pending(row["id"], None if row["ctrl_z_at"] is None else sent_at, sent_at + within, row["iccid"])
+        # What its own session waited for to the end is still attributed, and no longer waited for.
+        until = from_us(row["ended_at"]) if row["detail"] == "timeout" else sent_at + within
+        return Pending(row["id"], None if row["ctrl_z_at"] is None else sent_at, until, row["iccid"])
 
     async def status(self, status: ModemStatus) -> None:
         """Keep a modem's snapshot; `write_statuses` brings it to the database."""

@@ -91,7 +91,8 @@ def _uncertain(tx: Tx, inbound: InboundSettings, one: Attempt, outcome: Outcome,
     if not moved or outcome.text in NOT_THE_SIMS:
         return Settled(Resync(), worked=True)
     if sims.uncertain_again(tx, one.iccid) < PARK_AFTER_UNCERTAIN:
-        return Settled(Resync(), worked=False)
+        # Silence may be the modem's own fault: it is restarted, so that the next silence is the SIM's.
+        return Settled(Repair("no_result") if outcome.text == "timeout" else Resync(), worked=False)
     params = {"kind": outcome.kind, "code": outcome.code if outcome.code is not None else outcome.text}
     sims.set_state(tx, one.iccid, SimState.PARKED, now, reason="sim_uncertain", params=params)
     return Settled(Parked("sim_uncertain"), worked=False, sim_changed=True)

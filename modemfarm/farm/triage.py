@@ -87,7 +87,8 @@ class Repair:
     """The modem or a setting is at fault: the session repairs, the part waits.
 
     Attributes:
-        slug: what to look at: ``device``, ``not_ready``, or a `fix` of the table.
+        slug: what to look at: ``device``, ``not_ready``, ``no_result``, or a `fix` of the table; ``card``: is it in,
+            and open?
         exclude_iccid: the part may go out through any other SIM meanwhile; None: it stays with this one.
     """
 
@@ -211,6 +212,9 @@ class _Case:
         cause = cause or self.error.cls
         if cause is Cause.WAIT:
             return self._wait()
+        if cause is Cause.SIM_HARD and self.error.fix == "card":
+            # The modem misses its card, or the card its PIN: no fault of the message, and no word about the SIM.
+            return Repair("card", self._later_s(Cause.DEVICE), self._elsewhere(), counts_attempt=False)
         at_prompt = self.outcome.phase == "prompt"
         if cause in (Cause.RCPT_PERM, Cause.CONTENT):
             # Before Ctrl-Z only a modem judged the message; another one may see it differently.

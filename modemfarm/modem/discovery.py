@@ -16,10 +16,16 @@ from modemfarm.modem.settings import ModemSettings
 
 @dataclass(frozen=True, slots=True)
 class Appeared:
-    """A port to be served; `usb_path` says where its device hangs."""
+    """A port to be served.
+
+    Attributes:
+        usb_path: where its device hangs.
+        anew: the device was made anew since this name was seen last: it was plugged in again, or is another one.
+    """
 
     path: str
     usb_path: str | None = None
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,7 @@ class Discovery:
         self.scout = scout
         self._ports, self._ignore, self._scan_s = settings.ports, settings.ignore, settings.scan_s
         self._known: dict[str, _Key] = {}
+        self._gone: dict[str, _Key] = {}
 
     async def watch(self) -> AsyncIterator[Appeared | Vanished]:
         """Every change from nothing on, for ever; a vanished name is told before a new one of the same device."""
@@ -68,9 +75,13 @@ class Discovery:
         found = self._found()
         gone = [path for path, key in self._known.items() if found.get(path) != key]
         new = [path for path, key in found.items() if self._known.get(path) != key]
+        self._gone |= {path: self._known[path] for path in gone}
         self._known = found
         place = self.scout.place if self.scout is not None else lambda _path: None
-        return [*map(Vanished, gone), *(Appeared(path, place(path)) for path in new)]
+        return [
+            *map(Vanished, gone),
+            *(Appeared(path, place(path), self._gone.pop(path, found[path]) != found[path]) for path in new),
+        ]
 
     def _found(self) -> dict[str, _Key]:
         """Paths and keys; of several names of one device, the one it is already known by, else the first configured."""

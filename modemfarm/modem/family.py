@@ -150,6 +150,7 @@ class Profile:
         radio_off, radio_on: the CFUN cycle.
         cmms_verified: AT+CMMS was seen to work.
         cpin_no_ok: +CPIN? ends without a final result code.
+        sim_at_power_on: a SIM that is put in later is seen only after a restart.
     """
 
     name: str
@@ -190,6 +191,7 @@ class Profile:
     radio_on: str
     cmms_verified: bool
     cpin_no_ok: bool
+    sim_at_power_on: bool
 
     def fits(self, manufacturer: str, model: str, firmware: str = "") -> bool:
         """Whether an identified modem is of this family."""

@@ -71,6 +71,8 @@ class Fleet:
             self._holds[path] = _Hold(now + hold_s)
         self.supervisors[path] = supervisor = self._make(path)
         supervisor.placed(change.usb_path)
+        if change.anew:
+            supervisor.plugged_in_anew()
         serving = self._serve(supervisor, self._tasks.get(path), hold_s)
         self._tasks[path] = group.create_task(serving, name=f"modem {path}")
 

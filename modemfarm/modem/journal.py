@@ -186,6 +186,9 @@ class Journal(Wire, Protocol):
             Whether another card was in this modem before, as far as anybody remembers.
         """
 
+    def parked(self, iccid: str) -> str:
+        """Why this SIM sends nothing until a person or a seen cause says so; "" where it may send."""
+
     async def centre(self, iccid: str) -> Centre | None:
         """The service centre of a card that was seen, where known."""
 

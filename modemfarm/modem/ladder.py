@@ -47,9 +47,13 @@ class Ladder:
     def __init__(self) -> None:
         self._faults = 0
 
-    def climb(self) -> Step:
-        """The next step after one more fault."""
-        self._faults += 1
+    def climb(self, at_least: Rung = Rung.REINIT) -> Step:
+        """The next step after one more fault.
+
+        Args:
+            at_least: what is gentler than this is known not to help.
+        """
+        self._faults = max(self._faults + 1, at_least)
         match self._faults:
             case 1:
                 return Step(Rung.REINIT, 1.0)
@@ -72,12 +76,14 @@ class Limits:
 
     Attributes:
         served: the path whose session serves a card, by ICCID.
+        stalled: when a modem was last restarted because it received nothing more, in loop time, by its path.
         ussd: the coding of USSD strings that a modem took, by IMEI, else path.
     """
 
     def __init__(self) -> None:
         self._turns = asyncio.Semaphore(RESETS_AT_ONCE)
         self.served: dict[str, str] = {}
+        self.stalled: dict[str, float] = {}
         self.ussd: dict[str, str] = {}
 
     @asynccontextmanager

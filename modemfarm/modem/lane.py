@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from dataclasses import dataclass, field
 from datetime import datetime
 
-from modemfarm.at.events import Late
 from modemfarm.errors import LinkLostError, NoAnswerError, StoreError
 from modemfarm.model import ClaimedPart
 from modemfarm.modem import power
@@ -17,11 +14,12 @@ from modemfarm.modem.bringup import FaultError, optional
 from modemfarm.modem.family import Profile
 from modemfarm.modem.journal import After, GoOn, Journal, Parked, Repair, Resync, SimSeen
 from modemfarm.modem.link import Link
+from modemfarm.modem.news import News
 from modemfarm.modem.receiving import Inbox
 from modemfarm.modem.registration import REGISTERED, health, operator, registration, signal
 from modemfarm.modem.sending import Sender, resync
 from modemfarm.modem.settings import Clock, ModemSettings
-from modemfarm.modem.sim import read_iccid, read_imsi, wait_for_card
+from modemfarm.modem.sim import is_still_in, read_iccid, read_imsi, wait_for_card
 from modemfarm.modem.status import StatusBoard
 from modemfarm.modem.storage import still_announces
 
@@ -37,42 +35,7 @@ _DENIED_FIRST_S = 15 * 60.0
 _DENIED_MOST_S = 24 * 3600.0
 _SELECT_WITHIN_S = 120.0  # AT+COPS=0 searches all bands
 _RESYNC_TRIES = 3
-
-
-@dataclass(slots=True)
-class News:
-    """What the reader noticed; the lane's task acts on it."""
-
-    late: deque[Late] = field(default_factory=deque)
-    restarted: bool = False
-    card: bool = False
-    network: bool = False
-    sms_ready: bool = False
-    stopping: bool = False
-    reset_wanted: bool = False
-    noted: bool = False  # woken while nobody waited
-    waker: asyncio.Future[None] | None = None
-
-    def wake(self) -> None:
-        """Something is there to be acted on."""
-        self.noted = True
-        if self.waker is not None and not self.waker.done():
-            self.waker.set_result(None)
-
-    async def wait(self, seconds: float) -> None:
-        """Until `wake` or `seconds` from now; not at all when it was woken since the last wait."""
-        if self.noted:
-            self.noted = False
-            return
-        loop = asyncio.get_running_loop()
-        self.waker = loop.create_future()
-        timer = loop.call_later(max(seconds, 0.0), self.wake)
-        try:
-            await self.waker
-        finally:
-            timer.cancel()
-            self.waker = None
-            self.noted = False
+_MOST_PROMPTLESS = 3  # AT+CMGS without a prompt, in a row, of a modem that answers all else
 
 
 class Lane:
@@ -109,7 +72,6 @@ class Lane:
         self._claim_not_before = now
         self._send_not_before = now
         self._out_of_step = False
-        self._parked: str | None = None
         self._rest: GoOn | None = None  # after refusals
         self._open = False  # registered, or a modem that cannot tell
         self._lost_network_at = now
@@ -120,6 +82,7 @@ class Lane:
         self._next_sweep = now
         self._swept = self._swept_whole = False
         self._next_poll = now
+        self._next_card_look = now + settings.poll_s
 
     async def work(self) -> None:
         """Serve this modem until it is told to stop.
@@ -158,6 +121,9 @@ class Lane:
             await inbox.fetch(self._profile)
             await self._say_how_it_stands()
         now = self._loop.time()
+        if now >= self._next_card_look:
+            await self._glance_at_card(now)
+            return False
         await self._look_around(now)
         if inbox.sweep_due or now >= self._next_sweep:
             await self._sweep()
@@ -202,9 +168,8 @@ class Lane:
 
     async def _send(self, part: ClaimedPart) -> None:
         self._ask_for_part()  # the next one is claimed while this one is on the air
-        if self._parked is not None:
-            self._parked = None
-            await self._board.say(self._ready)
+        if self._board.status.sentence == "sim_parked":
+            await self._say_how_it_stands()
         before = self._sender.accepted
         hung = self._loop.call_later(_AHEAD_S, self._let_go)
         try:
@@ -215,6 +180,8 @@ class Lane:
             self._board.succeeded()
             await self._board.flush(busy=True)
         await self._obey(after)
+        if self._sender.promptless >= _MOST_PROMPTLESS:
+            raise FaultError("no_prompt")
 
     def _let_go(self) -> None:
         """This modem takes long: what was claimed ahead may go out by another one."""
@@ -234,12 +201,13 @@ class Lane:
             case Resync():
                 self._out_of_step = True
             case Parked(slug=slug):
-                self._parked = slug
-                self._out_of_step = True
+                self._out_of_step = self._news.card = True  # what was refused may be the card's doing
                 await self._give_back()  # the next part was claimed while this one was on the air
                 await self._board.say("sim_parked", reason=slug)
             case Repair(slug=slug):
-                raise FaultError("sending_failed", code=slug)
+                if slug == "card":
+                    await self._check_card()
+                raise FaultError(slug if slug == "no_result" else "sending_failed", code=slug)
             case _:
                 return
 
@@ -262,7 +230,7 @@ class Lane:
 
     async def _resync(self) -> None:
         """Get in step and look at the registration before the lane opens again."""
-        if self._parked is None:
+        if not self._journal.parked(self._card.iccid):
             await self._board.say("resyncing")
         for _ in range(_RESYNC_TRIES):
             self._link.escape()
@@ -289,7 +257,9 @@ class Lane:
     async def _check_card(self) -> None:
         """Re-read who the card is; another one ends the session."""
         self._news.card = False
-        await wait_for_card(self._link, self._profile)
+        self._next_card_look = self._loop.time() + self._settings.poll_s
+        if await wait_for_card(self._link, self._profile) != "READY":
+            raise FaultError("sim_changed")  # it wants its PIN: entering one is the next session's
         iccid = await read_iccid(self._link, self._profile)
         imsi = await read_imsi(self._link, self._profile)
         same = (iccid and iccid == self._card.iccid) or (imsi and imsi == self._card.imsi)
@@ -297,8 +267,23 @@ class Lane:
             raise FaultError("sim_changed")
         self._next_registration = self._loop.time()
 
+    async def _glance_at_card(self, now: float) -> None:
+        """Is it still the card that was read? Some modems say nothing of another one."""
+        self._next_card_look = now + self._settings.poll_s
+        try:
+            if not await is_still_in(self._link, self._profile, self._card.iccid):
+                await self._check_card()
+        except NoAnswerError:
+            self._out_of_step = True
+
     async def _look_around(self, now: float) -> None:
-        """The network where it is time to ask; a rest that is over is no longer said."""
+        """The network where it is time to ask; a rest that is over is no longer said.
+
+        Raises:
+            FaultError: nothing came for too long after a store had been full.
+        """
+        if now >= self._inbox.stalls_at:
+            raise FaultError("receiving_stalled")
         if self._news.network or now >= self._next_registration:
             await self._check_registration()
         if self._rest is not None and now >= self._send_not_before:
@@ -330,8 +315,11 @@ class Lane:
         await self._board.say("searching", seconds=int(searching_s // 30 * 30))
 
     async def _say_how_it_stands(self) -> None:
-        """Ready, or resting; what is said of a parked SIM, or where there is no network, stays."""
-        if not self._open or not self._swept or self._parked is not None:
+        """Ready, resting or parked; what is said where there is no network stays."""
+        if not self._open or not self._swept:
+            return
+        if parked := self._journal.parked(self._card.iccid):
+            await self._board.say("sim_parked", reason=parked)
             return
         if self._rest is None or self._rest.not_before is None:
             slug, where = self._inbox.stores.trouble
@@ -390,7 +378,8 @@ class Lane:
     async def _wait(self) -> None:
         await self._board.flush(busy=False)
         now = self._loop.time()
-        until = min(self._next_registration, self._next_sweep, self._next_poll)
+        until = min(self._next_registration, self._next_sweep, self._next_poll, self._next_card_look)
+        until = min(until, self._inbox.stalls_at)
         if self._rest is not None:
             until = min(until, self._send_not_before)
         if self._claim is None and self._open:

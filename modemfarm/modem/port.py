@@ -18,7 +18,7 @@ import serial_asyncio_fast
 import serialx
 from serialx.platforms.serial_linux import LinuxSerial, LinuxSerialTransport
 
-from modemfarm.errors import LinkLostError, PortBusyError
+from modemfarm.errors import LinkLostError, PortBusyError, PortGoneError
 from modemfarm.modem.holders import holders
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,7 @@ class PortOpener(Protocol):
 
         Raises:
             PortBusyError: another program, or we by another name, hold the device.
+            PortGoneError: there is no such device.
             LinkLostError: it cannot be opened.
         """
 
@@ -167,7 +168,8 @@ async def _reserve(path: str) -> _StreamPort:
     try:
         status = os.stat(path)  # noqa: PTH116  # a device node's stat does not wait
     except OSError as error:
-        raise LinkLostError(f"{path}: {error.strerror}") from error
+        gone = error.errno in (errno.ENOENT, errno.ENODEV, errno.ENXIO)
+        raise (PortGoneError if gone else LinkLostError)(f"{path}: {error.strerror}") from error
     device = status.st_rdev if stat.S_ISCHR(status.st_mode) else None
     holder = _held.get(device) if device is not None else None
     if holder is not None:

@@ -159,6 +159,7 @@ def _build(path: Path, values: Mapping[str, Any]) -> Profile:
         radio_on=_command(table, "radio_on"),
         cmms_verified=table.flag("cmms_verified"),
         cpin_no_ok=table.flag("cpin_no_ok"),
+        sim_at_power_on=table.flag("sim_at_power_on"),
     )
     table.done()
     return profile

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -28,6 +29,7 @@ _READS_AT_ONCE = 50  # announced messages read before a part may go out: a flood
 _PASSES = 300  # of one sweep: the largest stores hold 255, and some listings show one message a time
 _RETRY_S = 1.0
 _ACKNOWLEDGES = {"plain": "+CNMA", "one": "+CNMA=1", "zero": "+CNMA=0"}
+_STALLED_S = 180.0  # A7670: after +SMS FULL and deletion nothing comes for hours (LilyGo issue 184)
 _NAMELESS_S = 10.0  # what comes before the card is known waits this long for its name
 
 
@@ -38,6 +40,7 @@ class Inbox:
         stores: where messages lie.
         iccid, imei: whom what comes belongs to.
         sweep_due: a sweep is wanted out of turn.
+        watches_for_stall: some modems receive nothing more once their store was full until they restart.
         own_memory_of_another: the card changed in this modem: what lies in ME may be an earlier card's.
     """
 
@@ -52,6 +55,8 @@ class Inbox:
         self.imei: str | None = None
         self.own_memory_of_another = False
         self.sweep_due = False
+        self.watches_for_stall = True
+        self._emptied_at: float | None = None  # a full store was emptied then, and nothing has come since
         self._unacknowledged = 0  # direct messages committed and, with +CSMS, not yet told so to the modem
 
     @property
@@ -62,6 +67,8 @@ class Inbox:
     def take(self, event: Unsolicited) -> bool:
         """Note an announcement or a direct message; False when the line is neither."""
         line = event.line
+        if line.startswith(("+CMT", "+CDS")):
+            self._emptied_at = None
         if line.startswith(("+CMT:", "+CDS:")):
             if event.pdu is None:
                 self.sweep_due = True  # its second line was lost: perhaps it is stored
@@ -84,6 +91,11 @@ class Inbox:
     def brim(self) -> None:
         """The modem says that a store is full; that it stays so is known and no news."""
         self.sweep_due = self.sweep_due or not self.stores.full
+
+    @property
+    def stalls_at(self) -> float:
+        """Loop time from which on a modem is doubted that brought nothing after its store had been full."""
+        return math.inf if self._emptied_at is None or not self.watches_for_stall else self._emptied_at + _STALLED_S
 
     def belongs_to(self, iccid: str) -> None:
         """Whose modem this is, from now on; what came directly before is this card's too."""
@@ -188,9 +200,10 @@ class Inbox:
         """
         stores = self.stores
         gone: dict[int, str] = {}
-        one_by_one = False
+        one_by_one = brimful = False
         for number in range(_PASSES):
             storage = await stores.select(profile, memory, fresh=True)
+            brimful = brimful or (storage is not None and storage.used >= storage.total > 0)
             found = await stores.listed(profile, storage, one_by_one=one_by_one)
             for index, pdu in gone.items():
                 if index in found and found[index].pdu == pdu and (memory, index) not in self._announced:
@@ -206,6 +219,10 @@ class Inbox:
                 one_by_one = True
             elif not gone:
                 stores.stays(memory, storage, found)
+                if brimful and memory not in stores.full:
+                    self._emptied_at = asyncio.get_running_loop().time()
+                elif number:
+                    self._emptied_at = None  # something had come
                 return
         self.sweep_due = True
 

@@ -214,6 +214,9 @@ class _Journal:
     async def sim_seen(self, _path: str, _imei: str | None, _sim: SimSeen) -> bool:
         return False
 
+    def parked(self, _iccid: str) -> str:
+        return ""
+
     async def may_reset(self, _sim: str) -> bool:
         return True
 

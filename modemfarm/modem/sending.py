@@ -30,6 +30,7 @@ class Sender:
     Attributes:
         profile: the generic one until the modem was identified.
         accepted: parts this session put on the air with success.
+        promptless: attempts in a row that got no prompt.
         centre: service centre that each PDU names; None: the card's.
         sent_at: loop time of the last result, for AT+CMMS.
     """
@@ -43,7 +44,7 @@ class Sender:
         self._on_air: dict[int, tuple[str, datetime]] = {}  # attempts that had Ctrl-Z and no evidence: iccid, when
         self.centre: str | None = None
         self.sent_at = float("-inf")
-        self.accepted = 0
+        self.accepted = self.promptless = 0
 
     def beside(self, journal: Wire) -> Sender:
         """The same way to the air for what is no part of a message; what comes of it is told to `journal`."""
@@ -180,6 +181,7 @@ class Sender:
 
     async def _put_on_air(self, part: ClaimedPart, submission: Submission) -> After:
         ctrl_z_at = self._clock.now()
+        self.promptless = 0
         self._on_air[part.attempt_id] = (part.iccid, ctrl_z_at)
         cancelled: BaseException | None = None
         try:
@@ -239,6 +241,7 @@ class Sender:
         return Resync()
 
     async def _not_sent(self, part: ClaimedPart, text: str) -> After:
+        self.promptless += text == "no_prompt"
         outcome = Outcome(Evidence.NOT_SENT, "prompt", self._clock.now(), text=text)
         return await self.settle(part.attempt_id, part.iccid, outcome)
 

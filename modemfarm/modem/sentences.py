@@ -80,13 +80,22 @@ SENTENCES: Mapping[str, Sentence] = {
         _R, "Sending is refused ({code}, in a row: {count}); resting until {until}.", "", ("code", "count", "until")
     ),
     "resyncing": Sentence(_R, "An answer was missing; getting in step with the modem again."),
-    "repairing_reinit": Sentence(_R, "Starting over with the modem ({cause}).", "", ("cause",)),
-    "repairing_radio": Sentence(_R, "Switching the radio off and on ({cause}).", "", ("cause",)),
-    "repairing_reset": Sentence(_R, "Restarting the modem ({cause}).", "", ("cause",)),
+    "repairing_reinit": Sentence(
+        _R, "Starting over with the modem ({cause}). If that does not help: its radio off and on.", "", ("cause",)
+    ),
+    "repairing_radio": Sentence(
+        _R, "Switching the radio off and on ({cause}). If that does not help: a restart.", "", ("cause",)
+    ),
+    "repairing_reset": Sentence(
+        _R,
+        "Restarting the modem ({cause}). If that does not help: the port is opened anew, ever more seldom.",
+        "",
+        ("cause",),
+    ),
     "repairing_reopen": Sentence(_R, "Trying again in {seconds} s ({cause}).", "power_cycle", ("cause", "seconds")),
     "restarted": Sentence(_R, "The modem restarted by itself; setting it up again."),
     "settings_lost": Sentence(_R, "The modem forgot its settings; setting it up again."),
-    "sim_changed": Sentence(_R, "Another SIM is in the modem; setting it up again."),
+    "sim_changed": Sentence(_R, "The SIM is another one, or wants its PIN again; setting the modem up."),
     "console_used": Sentence(_R, "A setting was changed by hand on the console; setting the modem up again."),
     "reset_by_person": Sentence(_R, "Restarting the modem because a person asked for it."),
     "port_busy": Sentence(_N, "Another program uses this port: {what}.", "close_other_program", ("what",)),
@@ -164,5 +173,8 @@ CAUSES: Mapping[str, str] = {
     "no_network": "it finds no network",
     "out_of_step": "its answers do not fit",
     "sending_failed": "sending failed",
+    "no_prompt": "it does not ask for a message's text",
+    "receiving_stalled": "it received nothing after its store had been full",
+    "no_result": "it said nothing of a message it was given",
     "device": "it reports a fault of its own",
 }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from datetime import datetime
 
 from modemfarm.at.events import CTRL_Z, Command, Late, Unsolicited
 from modemfarm.at.machine import AtMachine
+from modemfarm.at.replies import parse_registration
 from modemfarm.errors import CommandError, LinkLostError, ModemError, NoAnswerError, SimError
 from modemfarm.modem import bringup, power
 from modemfarm.modem.asking import Asking
@@ -16,8 +18,9 @@ from modemfarm.modem.calls import Calls
 from modemfarm.modem.family import Profiles, says
 from modemfarm.modem.journal import Journal, Pending, SimSeen
 from modemfarm.modem.ladder import Limits, Rung
-from modemfarm.modem.lane import Lane, News
+from modemfarm.modem.lane import Lane
 from modemfarm.modem.link import Link
+from modemfarm.modem.news import News
 from modemfarm.modem.port import Port
 from modemfarm.modem.receiving import Inbox
 from modemfarm.modem.registration import turn_on
@@ -33,6 +36,8 @@ _RADIO_OFF_S = 5.0
 _RADIO_WITHIN_S = 30.0
 _RESET_WITHIN_S = 5.0
 _RESET_HOLD_S = 10.0  # how long a starting modem keeps its place among the farm's RESETS_AT_ONCE
+_CANNOT_SEND = frozenset({"no_prompt", "no_result", "sending_failed"})  # however long the modem answered all else
+_STALLS_EVERY_S = 86_400.0  # one restart for this a day: a store may be small, and full often
 _NETWORK_URCS = ("+CREG:", "+CGREG:", "+CEREG:", "+C5GREG:")
 
 
@@ -40,6 +45,7 @@ class Session:
     """Serves one open port once.
 
     Attributes:
+        profile: the generic one until the modem was identified.
         worked: the modem became ready and did not fall ill at once.
         started_anew: it did since its last message: what it owed cannot come any more.
     """
@@ -65,11 +71,11 @@ class Session:
         asking.wake = self._news.wake
         self._link = Link(port, self._machine, self._on_event, self._news.wake)
         self._link.on_echo = self._on_echo
-        self._profile = profiles.generic
+        self.profile = profiles.generic
         self._urcs = profiles.starting
         self._machine.urcs = self._machine.urcs.adding(self._urcs.all)
         self._inbox = Inbox(self._link, journal, clock, self._news.wake)
-        self._sender = Sender(self._link, journal, self._profile, clock, settings.result_within_s)
+        self._sender = Sender(self._link, journal, self.profile, clock, settings.result_within_s)
         self._calls = Calls(asking, journal, clock, lambda: self._inbox.iccid, reject=settings.reject_calls)
         self._card: str | None = None
         self._waking = False
@@ -143,7 +149,7 @@ class Session:
         await self._identify()
         await self._answer_asked()
         await self._climb(rung)
-        if not await bringup.radio_is_on(self._link, self._profile):
+        if not await bringup.radio_is_on(self._link, self.profile):
             await self._start_radio()
         try:
             card = await self._find_card()
@@ -151,15 +157,15 @@ class Session:
             await self._answer_asked()  # a person may well ask this modem what is wrong with its card
             raise
         await self._board.say("setting_up")
-        await bringup.initialise(self._link, self._profile)
+        await bringup.initialise(self._link, self.profile)
         await self._settle(starting=starting)
-        await bringup.pdu_mode(self._link, self._profile)
+        await bringup.pdu_mode(self._link, self.profile)
         centre = await self._journal.centre(card.iccid)
-        self._sender.centre = await fill_centre(self._link, self._profile, card, centre)
-        self._inbox.stores.memories = await choose_memories(self._link, self._profile)
-        cnmi = await announce(self._link, self._profile)
-        await turn_on(self._link, self._profile)
-        await optional(self._link, "+CLIP=1", self._profile.timeouts.command)
+        self._sender.centre = await fill_centre(self._link, self.profile, card, centre)
+        self._inbox.stores.memories = await choose_memories(self._link, self.profile)
+        cnmi = await announce(self._link, self.profile)
+        await turn_on(self._link, self.profile)
+        await optional(self._link, "+CLIP=1", self.profile.timeouts.command)
         if self._news.restarted:
             raise FaultError("restarted")
         if self._news.stopping:
@@ -167,7 +173,7 @@ class Session:
         lane = Lane(
             link=self._link,
             journal=self._journal,
-            profile=self._profile,
+            profile=self.profile,
             sender=self._sender,
             inbox=self._inbox,
             board=self._board,
@@ -179,16 +185,23 @@ class Session:
             group=group,
             cnmi=cnmi,
             ready="ready"
-            if reports_of(cnmi) != "none" or "stored" in self._profile.reports
+            if reports_of(cnmi) != "none" or "stored" in self.profile.reports
             else "ready_without_reports",
         )
-        began = self._loop.time()
+        stalled_at = self._limits.stalled.get(self._port.path, -math.inf)
+        self._inbox.watches_for_stall = self._loop.time() - stalled_at > _STALLS_EVERY_S
+        began, idle = self._loop.time(), True
         self._quiet, self.started_anew = not self._echoes, False
         try:
             await lane.work()
+        except FaultError as error:
+            if error.slug == "receiving_stalled":
+                self._limits.stalled[self._port.path] = self._loop.time()
+            idle = error.slug not in _CANNOT_SEND
+            raise
         finally:
             self._asking.sender = None
-            self.worked = self._sender.accepted > 0 or self._loop.time() - began > 2 * self._settings.poll_s
+            self.worked = self._sender.accepted > 0 or (idle and self._loop.time() - began > 2 * self._settings.poll_s)
 
     async def _answer_asked(self) -> None:
         """Put to the modem what people wait for; before the lane runs, this is between two steps."""
@@ -231,16 +244,16 @@ class Session:
 
     async def _identify(self) -> None:
         await self._board.say("identifying")
-        who = await bringup.identify(self._link, self._profile.timeouts.command)
+        who = await bringup.identify(self._link, self.profile.timeouts.command)
         self._echoes = False  # the echo of ATE0 itself
-        self._profile = bringup.choose(self._profiles, who)
-        self._sender.profile = self._profile
+        self.profile = bringup.choose(self._profiles, who)
+        self._sender.profile = self.profile
         self._inbox.imei = who.imei
-        self._urcs = self._profile.urcs
+        self._urcs = self.profile.urcs
         self._machine.urcs = self._machine.urcs.adding(self._urcs.all)
         await self._board.learn(
             imei=who.imei,
-            family=self._profile.family,
+            family=self.profile.family,
             manufacturer=who.manufacturer or None,
             model=who.model or None,
             firmware=who.firmware or None,
@@ -256,9 +269,9 @@ class Session:
             return
         async with self._limits.turn():
             if rung is Rung.RADIO:
-                await optional(self._link, self._profile.radio_off, _RADIO_WITHIN_S)
+                await optional(self._link, self.profile.radio_off, _RADIO_WITHIN_S)
                 await asyncio.sleep(_RADIO_OFF_S)
-                await optional(self._link, self._profile.radio_on, _RADIO_WITHIN_S)
+                await optional(self._link, self.profile.radio_on, _RADIO_WITHIN_S)
                 return
             await self._restart_modem()
             await asyncio.sleep(_RESET_HOLD_S)
@@ -285,9 +298,9 @@ class Session:
 
     async def _restart_modem(self) -> None:
         """The vendor's command; the next one where it is refused. Silence means that it went down at once."""
-        for command in self._profile.reset_first:
+        for command in self.profile.reset_first:
             await optional(self._link, command, _RESET_WITHIN_S)
-        for command in self._profile.reset:
+        for command in self.profile.reset:
             try:
                 await self._link.command(command, _RESET_WITHIN_S)
             except CommandError as error:
@@ -299,9 +312,9 @@ class Session:
 
     async def _settle(self, *, starting: bool) -> None:
         """Wait for what tells that SMS works: the modem's answer, or its own word where it was seen to start."""
-        until = self._loop.time() + self._profile.timeouts.boot
-        await bringup.settle(self._link, self._profile, self._profile.timeouts.boot)
-        if self._profile.ready is not None or not starting or not self._profile.urcs.boot_ready:
+        until = self._loop.time() + self.profile.timeouts.boot
+        await bringup.settle(self._link, self.profile, self.profile.timeouts.boot)
+        if self.profile.ready is not None or not starting or not self.profile.urcs.boot_ready:
             return
         while not self._news.sms_ready and not self._news.stopping and not self._link.lost:
             if self._loop.time() >= until:
@@ -311,15 +324,15 @@ class Session:
     async def _start_radio(self) -> None:
         async with self._limits.turn():
             await self._board.say("starting_radio")
-            await optional(self._link, self._profile.radio_on, _RADIO_WITHIN_S)
+            await optional(self._link, self.profile.radio_on, _RADIO_WITHIN_S)
 
     async def _find_card(self) -> SimSeen:
         """Unlock the card and tell the journal who it is."""
         await self._board.say("waiting_for_sim")
         imei = self._inbox.imei
-        await unlock(self._link, self._profile, self._journal, imei, self._port.path)
+        await unlock(self._link, self.profile, self._journal, imei, self._port.path)
         self._news.card = False
-        card = await read_card(self._link, self._profile)
+        card = await read_card(self._link, self.profile)
         other = self._limits.served.setdefault(card.iccid, self._port.path)
         if other != self._port.path:
             raise SimError("twice", other)  # two ports of one modem, or a card that moved: never fought over
@@ -355,6 +368,9 @@ class Session:
             return
         elif event.line.startswith(_NETWORK_URCS):
             news.network = True
+            # A modem without a card is on no network, and not every one says more than this when cards change.
+            found = parse_registration(event.line)
+            news.card = news.card or (found is not None and found.state == "none")
         elif says(event.line, self._urcs.reboot):
             self._started_anew()
         elif says(event.line, self._urcs.boot_ready):

@@ -130,6 +130,19 @@ async def read_iccid(link: Link, profile: Profile) -> str:
     return ""
 
 
+async def is_still_in(link: Link, profile: Profile, iccid: str) -> bool:
+    """Whether the card answers to this number at the first asking; False may mean no more than that it cannot tell.
+
+    Raises:
+        NoAnswerError: the modem says nothing at all.
+    """
+    query = profile.iccid[0]
+    try:
+        return readings.iccid(query, await link.command(query.line, profile.timeouts.command)) == iccid
+    except CommandError:
+        return False
+
+
 async def read_imsi(link: Link, profile: Profile) -> str:
     """The subscription's number (TS 27.007 §5.6), or ""."""
     for _ in range(3):

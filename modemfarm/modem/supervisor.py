@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 
 from modemfarm.at.events import Answered, Command
-from modemfarm.errors import CommandError, LinkLostError, NoAnswerError, PortBusyError, SimError
+from modemfarm.errors import CommandError, LinkLostError, NoAnswerError, PortBusyError, PortGoneError, SimError
 from modemfarm.model import ClaimedPart
 from modemfarm.modem.asking import START_WITHIN_S, Asking, NotAskedError
 from modemfarm.modem.bringup import FaultError
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 _BUSY_RETRY_S = 10.0
 _SIM_RETRY_S = 15.0  # a card may be put in at any time
 _TWICE_RETRY_S = 2.0
+# A modem that sees a card only as it starts is restarted after so many looks in vain: soon, and ever more seldom.
+_RESTARTS_FOR_A_CARD = frozenset(3**n for n in range(12))
 _LOCKED_RETRY_S = 300.0  # a card that waits for a person
 _GONE_RETRY_S = (0.3, 0.5, 1.0, 2.0, 5.0)  # a port that vanished is looked for; never a reason for a reset
 _INSIDE_RETRY_S = 30.0
@@ -37,6 +39,7 @@ _RESTARTS_IN_A_ROW = 5  # a modem that restarts again and again is ill: brown-ou
 # Sentences for a card that cannot be used, by `SimError.condition`; a PIN's own slug wins.
 _SIM_SLUGS = {"absent": "sim_absent", "puk": "puk_wanted", "wrong_pin": "pin_wrong", "locked": "sim_locked"}
 _PIN_SLUGS = frozenset({"pin_unknown", "pin_blocked", "pin_sealed", "pin_counter_unreadable", "pin_last_try"})
+_ONLY_A_RESTART = frozenset({"no_result", "receiving_stalled"})
 _NOT_THE_MODEMS_FAULT = frozenset({"restarted", "settings_lost", "sim_changed"})
 
 
@@ -70,12 +73,17 @@ class Supervisor:
         self._patient = False  # waiting for a person or a card: a request may cut that short
         self._gone = 0
         self._restarts = 0
+        self._cardless = 0  # looks in vain for a card, in a row
         self._owes_nothing = False
 
     @property
     def status(self) -> ModemStatus:
         """What the modem is doing now."""
         return self._board.status
+
+    def plugged_in_anew(self) -> None:
+        """The device is another one than the last that bore this name: it owes no result of a message."""
+        self._owes_nothing = True
 
     def placed(self, usb_path: str | None) -> None:
         """Where on the USB the port's device hangs; told with the next change."""
@@ -207,6 +215,7 @@ class Supervisor:
             await self._board.say("port_busy", what=str(error))
             return Step(rung, _BUSY_RETRY_S)
         except LinkLostError as error:
+            self._owes_nothing = self._owes_nothing or isinstance(error, PortGoneError)
             return await self._absent(rung, str(error))
         port = self.recorder.tap(port, rung=rung.name.lower())
         session = Session(
@@ -231,7 +240,7 @@ class Supervisor:
                 self._gone = 0
             return await self._absent(Rung.PLAIN, "")
         except SimError as error:
-            return await self._card_unusable(error)
+            return await self._card_unusable(session, error)
         except NoAnswerError as error:
             return await self._fault(session, "no_answer", str(error))
         except CommandError as error:
@@ -254,7 +263,7 @@ class Supervisor:
             await self._board.say("gone")
         return Step(rung, wait_s)
 
-    async def _card_unusable(self, error: SimError) -> Step:
+    async def _card_unusable(self, session: Session, error: SimError) -> Step:
         await self._board.learn(iccid=None)
         text = str(error)
         if error.condition == "twice":
@@ -266,7 +275,11 @@ class Supervisor:
             await self._board.say(_SIM_SLUGS.get(error.condition, "sim_failure"), what=text)
         else:
             await self._board.say(_SIM_SLUGS[error.condition], **error.params)
-        return Step(Rung.PLAIN, _SIM_RETRY_S if error.condition in {"absent", "failure"} else _LOCKED_RETRY_S)
+        if error.condition not in {"absent", "failure"}:
+            return Step(Rung.PLAIN, _LOCKED_RETRY_S)
+        self._cardless = 1 if session.worked else self._cardless + 1
+        blind = session.profile.sim_at_power_on and self._cardless in _RESTARTS_FOR_A_CARD
+        return Step(Rung.RESET if blind else Rung.PLAIN, _SIM_RETRY_S)
 
     async def _fault(self, session: Session, slug: str, what: str) -> Step:
         if slug == "reset_by_person":
@@ -280,7 +293,7 @@ class Supervisor:
             return Step(Rung.PLAIN, _AT_ONCE_S)
         if session.worked:
             self._ladder.worked()
-        step = self._ladder.climb()
+        step = self._ladder.climb(Rung.RESET if slug in _ONLY_A_RESTART else Rung.REINIT)
         cause = slug if slug in CAUSES else "device"
         log.warning("%s: %s; next: %s in %g s", self.path, what, step.rung.name.lower(), step.wait_s)
         if step.rung is Rung.REOPEN:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from modemfarm.errors import LinkLostError
+from modemfarm.errors import LinkLostError, PortGoneError
 from modemfarm.simulator.calls import RINGS, ring
 from modemfarm.simulator.card import make_card
 from modemfarm.simulator.control import ControlServer
@@ -129,7 +129,7 @@ class Simulation:
         for number, known in self._names.items():
             if known == name and number in self._wires:
                 return self.connect(number)
-        raise LinkLostError(f"{path}: no such port")
+        raise PortGoneError(f"{path}: no such port")
 
     def path(self, number: int) -> str:
         """The port's present name: a path with ptys, else a bare name."""

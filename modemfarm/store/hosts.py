@@ -121,10 +121,11 @@ def open_attempt(tx: Tx, host: str, path: str, now: datetime, within: timedelta 
         within: how long a result is waited for; None: the longest of any profile.
 
     Returns:
-        Columns id, iccid, submitting_at, ctrl_z_at; None when the port is free.
+        Columns id, iccid, submitting_at, ctrl_z_at, ended_at, detail; None when the port is free.
     """
     return tx.one(
-        "SELECT a.id, a.iccid, a.submitting_at, a.ctrl_z_at FROM attempts a JOIN parts p ON p.attempt_id = a.id"
+        "SELECT a.id, a.iccid, a.submitting_at, a.ctrl_z_at, a.ended_at, a.detail"
+        " FROM attempts a JOIN parts p ON p.attempt_id = a.id"
         " WHERE a.path = :path AND a.host = :host AND a.outcome = 'uncertain' AND coalesce(a.kind, '') = ''"
         " AND p.state = 'unknown' AND a.submitting_at > :since ORDER BY a.id DESC LIMIT 1",
         path=path,

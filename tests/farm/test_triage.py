@@ -88,7 +88,16 @@ class TestBeforeCtrlZ:
         assert isinstance(decide(None, kind="error", phase="prompt"), OtherSim)
 
     def test_a_sim_that_cannot_is_parked(self) -> None:
-        assert decide(310, phase="prompt") == OtherSim(HERE, count_sim=True, park="sim_unusable", counts_attempt=False)
+        assert decide(315, phase="prompt") == OtherSim(HERE, count_sim=True, park="sim_unusable", counts_attempt=False)
+
+    @pytest.mark.parametrize(("kind", "code"), [("cms", 310), ("cms", 311), ("cms", 316), ("cme", 10), ("cme", 12)])
+    @pytest.mark.parametrize("phase", ["prompt", "submitted"])
+    def test_a_card_that_is_missed_or_locked_is_looked_at_and_blamed_for_nothing(
+        self, kind: str, code: int, phase: str
+    ) -> None:
+        decision = decide(code, kind=kind, phase=phase)
+        assert isinstance(decision, Repair)
+        assert (decision.slug, decision.exclude_iccid, decision.counts_attempt) == ("card", HERE, False)
 
 
 class TestAfterCtrlZ:
@@ -232,9 +241,9 @@ class TestSims:
         assert decide(10, past=past) == OtherSim(HERE, count_sim=True)
 
     def test_an_unusable_sim_is_parked_at_once(self) -> None:
-        assert decide(316) == OtherSim(HERE, count_sim=True, park="sim_unusable")
+        assert decide(315) == OtherSim(HERE, count_sim=True, park="sim_unusable")
 
-    @pytest.mark.parametrize("code", [8, 28, 310, 21])
+    @pytest.mark.parametrize("code", [8, 28, 315, 21])
     def test_marketing_never_moves(self, code: int) -> None:
         decision = decide(code, message_class=MessageClass.MARKETING)
         assert isinstance(decision, HoldOnSim)
@@ -252,7 +261,7 @@ class TestSims:
         assert getattr(decision, "exclude_iccid", None) is None
 
     def test_a_started_message_still_counts_against_its_sim(self) -> None:
-        decision = decide(310, past=history(started=True))
+        decision = decide(315, past=history(started=True))
         assert isinstance(decision, RetryLater)
         assert decision.count_sim
         assert decision.park == "sim_unusable"

@@ -38,6 +38,10 @@ PERSON: Mapping[str, str] = {
     "no-credit": "the owner pays, and resumes the SIM",
     "no-smsc": "the owner writes the service centre's address to the card",
 }
+# A PIN is entered where the card's counter shows more than one try left; these families show none.
+LOCKS = frozenset({"pin", "hasty-pin"})
+UNCOUNTING = ("neoway", "a9")
+UNCOUNTED = "the tries left cannot be read, so none is made: the owner takes the PIN off in a phone"
 
 _ONE = "it is something that happens to AT+CMGS itself"
 _AFTER = "it is something that happens to a message that had its Ctrl-Z"
@@ -58,32 +62,15 @@ IMPOSSIBLE: Mapping[str, str] = {
     "no-cmti": _STORED,
     "stall": _STORED,
 }
-# Cells that can be and whose promise is not kept: (fault, phases, families) with what is missing; "" is all. What stands
-# here is not played; `test_cells.py` holds the list to its length, so that it grows by no accident.
-OPEN: Mapping[tuple[str, str, str], str] = {
-    ("pin", "", "a9 generic"): "the PIN's tries cannot be read there, so none is tried: a person unlocks the card",
-    ("pin", "", "neoway"): "it sees a card only after a restart, and nothing restarts it for that",
-    ("no-sim", "", "neoway"): "it sees a card only after a restart, and nothing restarts it for that",
-    ("sim-swap", "", "neoway"): "it sees a card only after a restart, and nothing restarts it for that",
-    (
-        "sim-swap",
-        "prompt ctrl-z idle receiving",
-        "zte sierra ublox mtk a9 generic",
-    ): "a card changed under power by a modem that says nothing of it is not noticed",
-    ("pin", "prompt ctrl-z", ""): "the SIM stays parked when the card is open again, until a person resumes it",
-    ("no-sim", "prompt ctrl-z", ""): "the SIM stays parked when the card is back, until a person resumes it",
-    ("hasty-pin", "", ""): "the ledger blocks a PIN after which the modem restarted: a person releases it",
-    ("no-send", "", ""): "two messages without a result park the SIM; the modem is not restarted",
-    ("stall", "", ""): "a modem that receives nothing after its store was full is not noticed",
-}
+# Faults that need somebody to provoke them, and why we do not: the cell is played, and they may not fire.
+SPARED: Mapping[str, str] = {"hasty-pin": "nothing is asked for 3 s after a PIN"}
+# What comes while a modem restarts is lost with it: the cell asks for the network's yes, not for the report.
+REPORTLESS: Mapping[str, str] = {"stall": "a modem that starts takes reports before it is told to show them"}
 
 
-def open_reason(name: str, phase: str, family: str) -> str:
-    """Why this cell's promise is not kept; "" where it is."""
-    for (fault, phases, families_), reason in OPEN.items():
-        if fault == name and (not phases or phase in phases.split()) and (not families_ or family in families_.split()):
-            return reason
-    return ""
+def person(name: str, family: str) -> str:
+    """Who ends this fault on this family, and how; "" where it ends without help."""
+    return PERSON.get(name, "") or (UNCOUNTED if name in LOCKS and family in UNCOUNTING else "")
 
 
 def possible() -> list[tuple[str, str]]:
@@ -95,13 +82,3 @@ def impossible() -> dict[tuple[str, str], str]:
     """Every other fault and phase, with the reason."""
     here = set(possible())
     return {(name, phase): IMPOSSIBLE[name] for name in NAMES for phase in PHASES if (name, phase) not in here}
-
-
-def families(name: str, phase: str) -> tuple[str, ...]:
-    """Those on which this fault is played in this phase."""
-    return tuple(family for family in ORDER if not open_reason(name, phase, family))
-
-
-def played() -> list[tuple[str, str]]:
-    """The fault and phase of every farm that is played."""
-    return [(name, phase) for name, phase in possible() if families(name, phase)]

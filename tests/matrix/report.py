@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from modemfarm.simulator.faults import PHASES
-from tests.matrix.cells import NAMES, OPEN, ORDER, PERSON, impossible
+from tests.matrix.cells import (
+    LOCKS,
+    NAMES,
+    ORDER,
+    PERSON,
+    REPORTLESS,
+    SPARED,
+    UNCOUNTED,
+    UNCOUNTING,
+    impossible,
+    possible,
+)
 
 REPORT = Path(__file__).resolve().parents[2] / "bench" / "matrix-report.md"
 SLOWEST = 20
@@ -31,7 +42,9 @@ def render(recoveries: Recoveries) -> str:
         "cells were played, each modem beside one that is well and may not wait. A message in doubt is waited for as long as",
         "its result could come: that is most of what the slowest took.",
         "",
-        f"Families: {' '.join(ORDER)}",
+        f"Families ({len(ORDER)}): {' '.join(ORDER)}",
+        f"Faults ({len(NAMES)}): {' '.join(NAMES)}",
+        f"Cells: {len(possible())} of a fault in a phase are played on each family, {len(impossible())} are impossible.",
         "",
         "## The slowest",
         "",
@@ -51,6 +64,12 @@ def render(recoveries: Recoveries) -> str:
         "## Ended by a person",
         "",
         *(f"- {name}: {how}" for name, how in PERSON.items()),
+        f"- {' and '.join(sorted(LOCKS))} on {' and '.join(UNCOUNTING)}: {UNCOUNTED}",
+        "",
+        "## Played another way",
+        "",
+        *(f"- {name} may not fire: {why}" for name, why in SPARED.items()),
+        *(f"- {name} asks for no delivery report: {why}" for name, why in REPORTLESS.items()),
         "",
         "## Impossible",
         "",
@@ -59,11 +78,6 @@ def render(recoveries: Recoveries) -> str:
     for (name, phase), reason in impossible().items():
         reasons.setdefault((name, reason), []).append(phase)
     lines += [f"- {name} at {', '.join(phases)}: {reason}" for (name, reason), phases in reasons.items()]
-    lines += ["", "## Not kept yet", ""]
-    lines += [
-        f"- {name}{f' at {phases}' if phases else ''}{f' on {families}' if families else ''}: {reason}"
-        for (name, phases, families), reason in OPEN.items()
-    ]
     return "\n".join(lines) + "\n"
 
 

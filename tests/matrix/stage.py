@@ -18,7 +18,7 @@ from modemfarm.modem.ladder import Limits
 from modemfarm.modem.settings import ModemSettings
 from modemfarm.store.actions import sim_resume
 from tests.farm.virtual import Farm, farm
-from tests.matrix.cells import ARGUMENTS, COUNTS, NEEDS, PERSON, ROUNDS
+from tests.matrix.cells import ARGUMENTS, COUNTS, LOCKS, NEEDS, REPORTLESS, ROUNDS, SPARED, person
 from tests.virtualtime import VirtualLoop, run
 
 STARTS = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
@@ -122,16 +122,24 @@ class _Stage:
         async with asyncio.TaskGroup() as group:
             steady = group.create_task(self._keep_sending())
             during = await self._strike()
-            await self._all(self.ill, self._has_fired, FIRES_WITHIN_S, "did not fire")
+            if self.name in SPARED:
+                self.fired = dict.fromkeys(self.ill, self.now)
+            else:
+                await self._all(self.ill, self._has_fired, FIRES_WITHIN_S, "did not fire")
             await self._end()
             if self.name == "sim-swap":
                 await asyncio.sleep(CARD_SEEN_S)
             after = await self._send(self.ill, "after")
+            wanted = {"sent", "delivered"} if self.name in REPORTLESS else {"delivered"}
+
+            async def is_told(number: int) -> bool:
+                return await self._state(after, number, wanted)
+
             for number in self.ill:
                 self._deliver(number, "after")
             await self._all(
                 self.ill,
-                lambda number: self._state(after, number, {"delivered"}),
+                is_told,
                 BACK_WITHIN_S,
                 "sends no more, or has no report",
             )
@@ -200,14 +208,15 @@ class _Stage:
         """Wait for what ends by itself after several rounds; what only a person can end is ended."""
         if self.name in ROUNDS:
             await self._all(self.ill, self._has_gone_round, FIRES_WITHIN_S, "did not go round")
-        if self.name not in PERSON:
-            self.ended = dict(self.fired)
+        helped = [number for number in self.ill if person(self.name, self.families[number])]
+        self.ended = dict(self.fired)
+        if not helped:
             return
         await asyncio.sleep(120)
         simulation = self.one.simulation
-        for number in self.ill:
+        for number in helped:
             modem = simulation.modems[number]
-            if self.name == "puk":
+            if self.name in {"puk", *LOCKS}:
                 simulation.unplug(number)
                 assert modem.card is not None
                 modem.card.pin, modem.card.blocked, modem.card.pin_left = "", False, 3
@@ -227,11 +236,12 @@ class _Stage:
     async def _all(self, numbers: Sequence[int] | dict[int, int], done: Any, within_s: float, what: str) -> None:
         """Until something holds of each modem; those of which it does not are noted."""
         left = set(numbers)
-        until = self.now + within_s
+        began = self.now
+        until = began + within_s
         while left and self.now < until:
             left = {number for number in left if not await done(number)}
             if left:
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(max(0.5, (self.now - began) / 100))
         for number in sorted(left):
             status = self.one.supervisors[number].status
             self.bad(number, f"{what} ({status.state} {status.sentence} {status.params})")
@@ -290,6 +300,10 @@ class _Stage:
                 self.bad(number, f"a message was received {kept[(iccid, pdu)]} times")
         if extra := set(kept) - set(given):
             self.played.wrong.append(f"{len(extra)} messages that nobody sent")
+        if self.name in SPARED:
+            for number in self.ill:
+                if await self._has_fired(number):
+                    self.bad(number, "was provoked")
         for number, message in after.items():
             said = next(
                 (line for line in lines if line["event"] == "submit" and line["text"] == self.texts[message]), None

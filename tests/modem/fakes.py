@@ -16,7 +16,7 @@ from modemfarm.gsm.splitting import split
 from modemfarm.gsm.tpdu import encode_submit
 from modemfarm.model import ClaimedPart, Evidence, MissedCall, Outcome, Received
 from modemfarm.modem.family import Profiles
-from modemfarm.modem.journal import After, Centre, Go, GoOn, ModemStatus, NoPin, Pending, Resync, SimSeen, Stop
+from modemfarm.modem.journal import After, Centre, Go, GoOn, ModemStatus, NoPin, Parked, Pending, Resync, SimSeen, Stop
 from modemfarm.modem.ladder import RESETS_A_DAY
 from modemfarm.modem.profile import load_profiles
 
@@ -100,6 +100,7 @@ class FakeJournal:
     pin: str | NoPin | None = None
     commit_s: float = 0.001
     last_card: str = ""
+    parked_for: str = ""
     resets: int = 0
     verdict: Callable[[ClaimedPart], Go | Stop | None] = lambda part: None
     recheck_verdict: Callable[[ClaimedPart], Go | Stop | None] = lambda part: None
@@ -133,6 +134,9 @@ class FakeJournal:
 
     async def status(self, status: ModemStatus) -> None:
         self.statuses.append(status)
+
+    def parked(self, iccid: str) -> str:
+        return self.parked_for
 
     async def sim_seen(self, path: str, imei: str | None, sim: SimSeen) -> bool:
         before, self.last_card = self.last_card, sim.iccid
@@ -184,7 +188,9 @@ class FakeJournal:
         if self.fail_settle:
             raise self.fail_settle.pop(0)
         self.outcomes.append((attempt_id, outcome))
-        return self.after(outcome)
+        after = self.after(outcome)
+        self.parked_for = after.slug if isinstance(after, Parked) else self.parked_for
+        return after
 
     async def received(self, received: Received) -> None:
         await asyncio.sleep(0)

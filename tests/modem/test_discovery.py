@@ -71,7 +71,24 @@ def test_another_device_under_the_same_name_is_another_port(tmp_path: Path, devi
     found.look()
     link.unlink()
     link.symlink_to(other)
-    assert found.look() == [Vanished(str(link)), Appeared(str(link))]
+    assert found.look() == [Vanished(str(link)), Appeared(str(link), anew=True)]
+
+
+def test_a_device_that_is_the_same_as_before_its_name_went_was_not_plugged_in_again(
+    tmp_path: Path, device: str, other: str
+) -> None:
+    found = discovery(tmp_path)
+    link = tmp_path / "ttyV0"
+    link.symlink_to(device)
+    found.look()
+    link.unlink()
+    assert found.look() == [Vanished(str(link))]
+    link.symlink_to(device)
+    assert found.look() == [Appeared(str(link))]
+    link.unlink()
+    found.look()
+    link.symlink_to(other)
+    assert found.look() == [Appeared(str(link), anew=True)]
 
 
 def test_files_ignored_names_and_dangling_links_are_no_ports(tmp_path: Path, device: str) -> None:

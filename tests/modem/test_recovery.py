@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import pytest
+
+from modemfarm.errors import LinkLostError, PortGoneError
 from modemfarm.model import Evidence, ModemState
-from modemfarm.modem.journal import Pending
+from modemfarm.modem.journal import GoOn, Pending, Repair
+from modemfarm.modem.settings import ModemSettings
 from modemfarm.modem.supervisor import Supervisor
-from tests.modem.fakes import FakeJournal, ScriptedPort, make_part
+from tests.modem.fakes import FakeJournal, ScriptedOpener, ScriptedPort, make_part, profiles, run
 from tests.modem.test_sending import play
 
 
@@ -105,6 +109,42 @@ def test_nor_by_the_session_after_the_one_that_heard_it() -> None:
     play([first, second], journal, script)
 
 
+@pytest.mark.parametrize(("away", "listens"), [(PortGoneError, False), (LinkLostError, True)])
+def test_a_device_that_was_pulled_out_owes_no_result(away: type[LinkLostError], listens: bool) -> None:
+    first, second, journal = ScriptedPort(), ScriptedPort(), FakeJournal()
+    first.result_s = 1000
+    journal.add(make_part(1))
+
+    async def pending(path: str, imei: str | None = None) -> Pending | None:
+        return Pending(1, None, journal.clock.now() + timedelta(seconds=120)) if first.bodies else None
+
+    journal.pending = pending  # type: ignore[method-assign] # as the store answers it
+
+    async def main() -> None:
+        opener = ScriptedOpener(first, second)
+        opens = opener.open
+
+        async def open_it(path: str) -> ScriptedPort:
+            if opener.opened == 1 and asyncio.get_running_loop().time() < 1030:
+                raise away(f"{path}: away")
+            return await opens(path)
+
+        opener.open = open_it  # type: ignore[method-assign]
+        supervisor = Supervisor("script", opener, profiles(), journal, ModemSettings(), journal.clock)  # type: ignore[arg-type]
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(supervisor.run())
+            while not first.bodies:
+                await asyncio.sleep(0.1)
+            first.unplug()
+            while not second.writes:
+                await asyncio.sleep(0.1)
+            serving.cancel()
+
+    run(main())
+    assert ("listening" in journal.sentences()) is listens
+    assert [found[0] for found in journal.evidence().values()] == [Evidence.UNCERTAIN]
+
+
 def _goes_silent(port: ScriptedPort) -> None:
     port.answers = dict.fromkeys((*port.answers, "AT+CFUN=1,1", "AT+CREG?"))
 
@@ -135,3 +175,38 @@ def test_a_port_that_never_said_what_it_is_gets_no_command_but_at() -> None:
 
     play(list(silent), journal, script)
     assert {line for port in silent for line in port.heard} == {"AT"}
+
+
+def test_a_modem_that_says_nothing_of_a_message_is_restarted_before_the_next_one() -> None:
+    first, second, last, journal = ScriptedPort(), ScriptedPort(), ScriptedPort(), FakeJournal()
+    first.result = None
+    journal.after = lambda outcome: Repair("no_result") if outcome.evidence is Evidence.UNCERTAIN else GoOn()
+    journal.add(make_part(1), make_part(2))
+
+    async def script(journal: FakeJournal, supervisor: Supervisor) -> None:
+        while not last.bodies:
+            await asyncio.sleep(0.1)
+
+    play([first, second, last], journal, script)
+    assert (len(first.bodies), len(second.bodies), len(last.bodies)) == (1, 0, 1)
+    assert "AT+CFUN=1,1" in second.heard
+    assert "repairing_reset" in journal.sentences()
+
+
+def test_a_modem_that_never_asks_for_a_text_climbs_the_ladder_however_long_each_try_takes() -> None:
+    journal = FakeJournal()
+    dumb = [ScriptedPort() for _ in range(3)]
+    for port in dumb:
+        port.prompt = None
+    last = ScriptedPort()
+    journal.add(*(make_part(number) for number in range(1, 20)))
+
+    async def script(journal: FakeJournal, supervisor: Supervisor) -> None:
+        while not last.heard:
+            await asyncio.sleep(0.1)
+
+    play([*dumb, last], journal, script)
+    told = [one for one in journal.sentences() if one.startswith("repairing_")]
+    assert told == ["repairing_reinit", "repairing_radio", "repairing_reset"]
+    assert len(journal.evidence()) == 9
+    assert {evidence for found in journal.evidence().values() for evidence in found} == {Evidence.NOT_SENT}
