@@ -180,4 +180,5 @@ def test_over_twenty_restarts_no_pin_is_tried_too_often(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_over_twenty_restarts_no_family_is_told_a_pin_too_often(tmp_path: Path) -> None:
-    judge(tmp_path, [name for name in FAMILIES if name not in FEW])
+    counting = [name for name, family in FAMILIES.items() if family.pin_counter[0]]  # no other is told a PIN at all
+    judge(tmp_path, [name for name in counting if name not in FEW])
