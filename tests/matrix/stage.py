@@ -119,6 +119,8 @@ class _Stage:
         )
         if self.played.wrong:
             return self.played
+        # A message waits for its card, which is in somebody's hand after a swap.
+        told = TOLD | {"queued", "held"} if self.name == "sim-swap" else TOLD
         async with asyncio.TaskGroup() as group:
             steady = group.create_task(self._keep_sending())
             during = await self._strike()
@@ -147,7 +149,7 @@ class _Stage:
                 await self._all(self.ill, self._has_received, BACK_WITHIN_S, "receives no more")
             if not self.played.wrong:
                 await self._all(
-                    during, lambda number: self._state(during, number, TOLD), 4 * 3600, "is told nothing of"
+                    during, lambda number: self._state(during, number, told), 4 * 3600, "is told nothing of"
                 )
             steady.cancel()
         if self.played.wrong:
@@ -295,6 +297,10 @@ class _Stage:
             (row["iccid"], row["pdu"].upper())
             for row in await self.one.rows("SELECT iccid, pdu FROM received WHERE kind = 'deliver'")
         )
+        if (
+            self.name == "sim-swap"
+        ):  # what came at that moment is with the old card, or lies in the modem without a name
+            given, kept = self._of_cards_that_are_in(given, kept)
         for (iccid, pdu), number in given.items():
             if kept[(iccid, pdu)] != 1:
                 self.bad(number, f"a message was received {kept[(iccid, pdu)]} times")
@@ -310,3 +316,17 @@ class _Stage:
             )
             if said is not None and number in self.ended:
                 self.played.recovered_s[self.families[number]] = round(said["accepted_at"] - self.ended[number], 1)
+
+    def _of_cards_that_are_in(
+        self, given: dict[tuple[str, str], int], kept: Counter[tuple[str, str]]
+    ) -> tuple[dict[tuple[str, str], int], Counter[tuple[str, str]]]:
+        """Without what was sent to a card that was taken out, unless that was kept twice."""
+        cards = {modem.card.iccid for modem in self.one.simulation.modems if modem.card is not None}
+        elsewhere = {pdu for iccid, pdu in given if iccid not in cards}
+        for pdu in elsewhere:
+            if sum(count for key, count in kept.items() if key[1] == pdu) > 1:
+                self.played.wrong.append("what was sent to the old card was received twice")
+        return (
+            {key: number for key, number in given.items() if key[1] not in elsewhere},
+            Counter({key: count for key, count in kept.items() if key[1] not in elsewhere}),
+        )
