@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "sims": ("sims", "sims", "List, show, set, pause or resume SIM cards."),
     "suppress": ("suppress", "suppress", "Keep the list of people who want no more messages."),
     "policy": ("policy", "policy", "Show and change the rules for offers, and vouch for them."),
+    "consent": ("consent", "consent", "Keep, show and prove who agreed to offers."),
     "simulate": ("simulate", "simulate", "Run virtual modems."),
     "pdu": ("pdu", "pdu", "Decode and encode PDUs."),
     "keys": ("keys", "keys", "Make, list or revoke API keys."),

@@ -94,7 +94,7 @@ def set_(farm: Farm, key: str, value: str | None, back: bool, as_json: bool) -> 
 
     def work(tx: Tx) -> Rules:
         rules = _in_force(tx, farm)
-        store_rules.change(tx, rules.profile.name, key, value, now(), who=_user())
+        store_rules.change(tx, rules.profile.name, key, value, now(), who=user())
         return _in_force(tx, farm)
 
     store = farm.store(create=True)
@@ -157,7 +157,7 @@ def attest(farm: Farm, /, *, withdraw: bool, as_json: bool, **given: Any) -> Non
 def _withdrawn(farm: Farm) -> str | None:
     def work(tx: Tx) -> str | None:
         name = _in_force(tx, farm).profile.name
-        return name if store_rules.withdraw(tx, name, now(), who=_user()) else None
+        return name if store_rules.withdraw(tx, name, now(), who=user()) else None
 
     return farm.store(create=True).run(work)
 
@@ -170,7 +170,7 @@ def _tell(farm: Farm, text: str, *, as_json: bool) -> None:
         say(text)
 
 
-def _user() -> str:
+def user() -> str:
     """Who types this."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name

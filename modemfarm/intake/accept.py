@@ -18,6 +18,7 @@ from modemfarm.policy.numbers import parse_recipient
 from modemfarm.policy.profiles import completed
 from modemfarm.store.actions import is_farm_paused, is_paused
 from modemfarm.store.charging import spend, unspend
+from modemfarm.store.consents import has_consent
 from modemfarm.store.counters import day_end
 from modemfarm.store.engine import Tx
 from modemfarm.store.events import record
@@ -147,7 +148,7 @@ def _valid_until(
     return None if span is None else starts + span
 
 
-def judge(tx: Tx, message: NewMessage, settings: IntakeSettings) -> Reason | None:
+def judge(tx: Tx, message: NewMessage, settings: IntakeSettings, now: datetime) -> Reason | None:
     """What policy says against a checked message; None: nothing."""
     free = message.message_class in EXEMPT or (
         message.message_class == MessageClass.TRANSACTIONAL and settings.transactional_after_opt_out
@@ -155,11 +156,11 @@ def judge(tx: Tx, message: NewMessage, settings: IntakeSettings) -> Reason | Non
     if not free and is_suppressed(tx, message.recipient):
         return Reason("opted_out")
     if message.message_class == MessageClass.MARKETING:
-        return _against_offer(settings)
+        return _against_offer(tx, message, settings, now)
     return None
 
 
-def _against_offer(settings: IntakeSettings) -> Reason | None:
+def _against_offer(tx: Tx, message: NewMessage, settings: IntakeSettings, now: datetime) -> Reason | None:
     """What the rules in force say against an offer."""
     rules = settings.rules
     if rules is None or not rules.is_open:
@@ -167,6 +168,8 @@ def _against_offer(settings: IntakeSettings) -> Reason | None:
         return Reason("profile", {} if profile is None else {"profile": profile.name, "own_sim": profile.own_sim})
     if rules.signature is None:
         return Reason("signature_missing", {"profile": rules.profile.name})
+    if not has_consent(tx, message.recipient, message.purpose, now):
+        return Reason("consent_missing", {"purpose": message.purpose} if message.purpose else {})
     return None
 
 
@@ -229,7 +232,7 @@ def write(
     Raises:
         KeyCeilingError: the sender's key has had as much taken in today as it may; nothing is written.
     """
-    against = judge(tx, message, settings)
+    against = judge(tx, message, settings, now)
     quota = None if against else settings.quota
     share = (message.parts_total, message.parts_total * millionths(message.price))
     if quota is not None and not spend(tx, quota.owner, quota.ceiling, *share, now):
@@ -273,7 +276,7 @@ def preview(tx: Tx, draft: Draft, settings: IntakeSettings, now: datetime) -> Pr
     """
     settings = ruled(tx, draft, settings, now)
     message, layout = check(draft, settings, now)
-    against = judge(tx, message, settings)
+    against = judge(tx, message, settings, now)
     if against is None and message.message_class == MessageClass.MARKETING:
         message = starting(tx, message, None, settings, now)
     return Preview(

@@ -55,7 +55,7 @@ def edit(
     message, _ = check(draft, settings, now)
     if draft.valid_until is None:
         message = replace(message, valid_until=None)
-    against = judge(tx, message, settings)
+    against = judge(tx, message, settings, now)
     if against is not None:
         raise RefusedError(against.slug, message_id)
     message = replace(

@@ -108,6 +108,15 @@ def _rules(tx: Tx) -> None:
     )
     tx.run("CREATE INDEX IF NOT EXISTS marketing_sends_by_recipient ON marketing_sends (recipient, at)")
     tx.run("CREATE INDEX IF NOT EXISTS marketing_sends_by_age ON marketing_sends (at)")
+    tx.run(
+        "CREATE TABLE IF NOT EXISTS consent_chain (seq BIGINT NOT NULL, hash TEXT NOT NULL, chain TEXT NOT NULL,"
+        " at BIGINT NOT NULL, PRIMARY KEY (seq))"
+    )
+    tx.run(
+        "CREATE TABLE IF NOT EXISTS consent_records (seq BIGINT NOT NULL, number TEXT NOT NULL, salt TEXT NOT NULL,"
+        " record TEXT NOT NULL, PRIMARY KEY (seq))"
+    )
+    tx.run("CREATE INDEX IF NOT EXISTS consent_records_by_number ON consent_records (number, seq)")
 
 
 # STEPS[n] leads from schema n to n + 1

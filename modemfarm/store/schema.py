@@ -588,6 +588,25 @@ marketing_sends = Table(
     Index("marketing_sends_by_age", "at"),
 )
 
+consent_chain = Table(
+    "consent_chain",  # the ledger's hashes: never changed, never deleted
+    meta,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", Text, nullable=False),
+    Column("chain", Text, nullable=False),
+    _us("at", null=False),
+)
+
+consent_records = Table(
+    "consent_records",  # what they are of; erasing a person deletes these
+    meta,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", Text, nullable=False),
+    Column("salt", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    Index("consent_records_by_number", "number", "seq"),
+)
+
 policy_attestations = Table(
     "policy_attestations",  # somebody's word that offers may be sent under a profile
     meta,

@@ -29,6 +29,7 @@ def test_offers_are_closed_until_somebody_vouches_and_each_refusal_names_its_com
     ran = farm(*OFFER, "新品")
     assert (ran.code, ran.json[0]["reason"]) == (3, "signature_missing")
     farm("policy", "set", "brand", "小店")
+    farm("consent", "grant", "13800138000", "--method", "paper", "--wording", "我要收优惠")
     assert farm(*OFFER, "新品", "--dry-run").json[0]["text"] == "【小店】新品 回复TD退订"
     assert farm("policy", "attest", "--withdraw").code == 0
     assert farm(*OFFER, "新品").json[0]["reason"] == "profile"
@@ -119,3 +120,25 @@ def test_init_asks_at_the_terminal_in_its_language_and_says_what_the_country_wan
         assert wording.say(f"init.ask_{key}", {}, lang) in err.decode()
     assert wording.say(f"policy.{own_sim}", {}, lang) in out.decode()
     assert f'customers_timezone: "{answers[2]}"' in (tmp_path / "farm" / "config.yaml").read_text(encoding="utf-8")
+
+
+def test_an_offer_needs_consent_that_can_be_proved_elsewhere(farm: FarmAt) -> None:
+    farm("policy", "set", "profile", "CN")
+    farm("policy", "set", "brand", "小店")
+    farm("policy", "set", "hours", "mon-sun 00:00-24:00")
+    farm("policy", "attest", "--who", "Wang", "--basis", "客户同意", "--until", LATER)
+    ran = farm("send", "13800138000", "--class", "marketing", "--purpose", "news", "--text", "新品")
+    assert ran.code == 3
+    assert "modemfarm consent grant +8613800138000 --purpose news --method METHOD --wording TEXT" in ran.err
+    granted = farm("consent", "grant", "13800138000", "--method", "paper", "--wording", "我要收优惠", "--json")
+    assert granted.json["data"] == [{"number": "+8613800138000", "seq": 1}]
+    assert farm(*OFFER, "新品", "--dry-run").json[0]["verdict"] == "queued"
+    shown = farm("consent", "show", "13800138000", "--json").json["data"][0]
+    assert (shown["method"], shown["exact_wording"], shown["purpose"]) == ("paper", "我要收优惠", ["marketing"])
+    file = farm.folder / "ledger.jsonl"
+    file.write_text(farm("consent", "export").out, encoding="utf-8")
+    assert farm("consent", "verify", str(file)).code == farm("consent", "verify").code == 0
+    file.write_text(file.read_text(encoding="utf-8").replace("paper", "web"), encoding="utf-8")
+    assert farm("consent", "verify", str(file)).code == 1
+    assert farm("consent", "revoke", "13800138000", "--json").json["number"] == "+8613800138000"
+    assert farm(*OFFER, "新品", "--dry-run").json[0]["reason"] == "consent_missing"

@@ -12,7 +12,7 @@ from modemfarm.intake.accept import preview
 from modemfarm.intake.draft import Draft
 from modemfarm.model import MessageState
 from modemfarm.policy.profiles import Configured
-from modemfarm.store import queue, rules, steps
+from modemfarm.store import consents, queue, rules, steps
 from modemfarm.store.engine import Store, Tx
 from modemfarm.store.queue import Lane
 from modemfarm.store.steps import Permit
@@ -30,6 +30,8 @@ DAY = datetime(2026, 3, 14, tzinfo=UTC)
 @pytest.fixture(autouse=True)
 def _open(store: Store) -> None:
     store.run(lambda tx: rules.attest(tx, "CN", "Wang", "consent", NOON + timedelta(days=99), NOON))
+    for number in (TO, "+8613900139000"):
+        store.run(consents.grant, number, ("marketing",), {}, NOON)
 
 
 def offer(tx: Tx, text: str = "新品", at: datetime = NOON, **draft: Any) -> int:

@@ -1,0 +1,125 @@
+"""`modemfarm consent`: who agreed to offers, with the proof."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from modemfarm.cli.context import Farm, now, pass_farm
+from modemfarm.cli.outcome import CliError, Exit
+from modemfarm.cli.output import emit, json_option, record, say
+from modemfarm.cli.policy import user
+from modemfarm.policy.consent import GENERAL, METHODS, faults
+from modemfarm.policy.numbers import parse_recipient
+from modemfarm.store import consents
+
+_purpose = click.option("--purpose", "purposes", multiple=True, help="What for; all offers when none is named.")
+
+
+@click.group()
+def consent() -> None:
+    """Keep, show and prove who agreed to offers."""
+
+
+def _number(farm: Farm, raw: str) -> str:
+    intake = farm.config.intake
+    return parse_recipient(raw, country=intake.country, allow_countries="all", allow_fixed=True).number
+
+
+@consent.command()
+@click.argument("numbers", metavar="NUMBER…", nargs=-1, required=True)
+@_purpose
+@click.option("--method", type=click.Choice(METHODS), required=True, help="How the person agreed.")
+@click.option("--wording", required=True, help="The exact words that the person agreed to.")
+@click.option("--source", help="Where: a form's address or number.")
+@click.option("--evidence", help="SHA-256 of a file that proves it.")
+@json_option
+@pass_farm
+def grant(
+    farm: Farm, /, *, numbers: tuple[str, ...], purposes: tuple[str, ...], wording: str, as_json: bool, **proof: Any
+) -> None:
+    """Write down that people agreed to offers."""
+    wanted = [_number(farm, raw) for raw in numbers]
+    about = {
+        "method": proof["method"],
+        "exact_wording": wording,
+        "source_url_or_form_id": proof["source"],
+        "evidence_sha256": proof["evidence"],
+        "brand": farm.config.file.policy.brand,
+        "actor": user(),
+    }
+    store = farm.store(create=True)
+    done = [
+        {"number": number, "seq": store.run(consents.grant, number, purposes or (GENERAL,), about, now())}
+        for number in wanted
+    ]
+    if as_json:
+        emit({"data": done})
+        return
+    for item in done:
+        say(f"{item['number']}: row {item['seq']}")
+
+
+@consent.command()
+@click.argument("number")
+@_purpose
+@click.option("--via", default="counter", show_default=True, help="How the person said it.")
+@json_option
+@pass_farm
+def revoke(farm: Farm, number: str, purposes: tuple[str, ...], via: str, as_json: bool) -> None:
+    """Write down that a person takes it back, and cancel the offers that rest on it."""
+    wanted = _number(farm, number)
+    store = farm.store(create=True)
+    canceled = store.run(lambda tx: consents.revoke(tx, wanted, purposes or (GENERAL,), via, now(), actor=user()))
+    if as_json:
+        emit({"number": wanted, "canceled": canceled})
+    else:
+        say(f"{wanted}: {canceled} waiting canceled")
+
+
+@consent.command()
+@click.argument("number")
+@json_option
+@pass_farm
+def show(farm: Farm, number: str, as_json: bool) -> None:
+    """Show what a person agreed to, and took back."""
+    found = farm.store().look(consents.records, _number(farm, number))
+    if as_json:
+        emit({"data": found})
+        return
+    for item in found:
+        record(item)
+        say("")
+
+
+@consent.command()
+@pass_farm
+def export(farm: Farm) -> None:
+    """Print the whole ledger, a JSON document a line; `consent verify` reads it anywhere."""
+    for row in farm.store().look(lambda tx: list(consents.ledger(tx))):
+        emit(row)
+
+
+@consent.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@json_option
+@pass_farm
+def verify(farm: Farm, file: Path | None, as_json: bool) -> None:
+    """Check that no row of an exported FILE, or of the database, was changed, left out or put in."""
+    if file is None:
+        rows = farm.store().look(lambda tx: list(consents.ledger(tx)))
+    else:
+        try:
+            rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        except ValueError as error:
+            raise CliError(f"{file} is no ledger: {error}", Exit.USAGE) from None
+    found = faults(rows)
+    if as_json:
+        emit({"rows": len(rows), "faults": found})
+    if found:
+        raise CliError("; ".join(found[:5]))
+    if not as_json:
+        say(f"{len(rows)} rows, whole")
