@@ -148,7 +148,7 @@ def play(folder: Path, days: int, tick_s: float, seed: int = 7) -> None:
             reasons = await one.rows("SELECT DISTINCT reason FROM messages WHERE state = 'held'")
             assert {row["reason"] for row in reasons} <= {"quiet_hours", "frequency_cap"}
 
-    run(main)
+    run(main, most=timedelta(days=days + 9))
 
 
 @pytest.mark.slow
