@@ -163,6 +163,7 @@ class Plan:
     """What one SIM, or all SIMs of an account together, may send.
 
     Limits count parts; None is no limit. `resets_day` 1–31, `resets_time` minutes after midnight, in `zone`.
+    Of SIMs that stand alike, one whose `on_net` has the beginning of the recipient's number goes first.
     At `ask_at_recipients` different people in a month a person is asked; sending goes on meanwhile.
     """
 
@@ -179,6 +180,7 @@ class Plan:
     zone: str = "UTC"
     balance: BalanceAsk | None = None
     ask_at_recipients: int | None = None
+    on_net: tuple[str, ...] = ()
 
     @property
     def counts_people(self) -> bool:

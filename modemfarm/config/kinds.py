@@ -75,6 +75,13 @@ def number(value: Any) -> str:
     return text
 
 
+def _prefix(value: Any) -> str:
+    text = _quoted(value, 'the beginning of numbers in quotes, like "+86134"')
+    if not (text.startswith("+") and text[1:].isascii() and text[1:].isdigit() and len(text) <= 13):
+        raise _wrong('the beginning of numbers with + and country code, like "+86134"', value)
+    return text
+
+
 def day(value: Any) -> str:
     """A day as ISO 8601 writes it."""
     if isinstance(value, date | datetime):
@@ -219,6 +226,7 @@ Program = Annotated[str, PlainValidator(_of(_program, "a program with its argume
 Pin = Annotated[str, PlainValidator(_pin)]
 Time = Annotated[str, PlainValidator(_time)]
 Number = Annotated[str, PlainValidator(number)]
+Prefix = Annotated[str, PlainValidator(_prefix)]
 Day = Annotated[str, PlainValidator(day)]
 Country = Annotated[str, PlainValidator(country)]
 Zone = Annotated[str, PlainValidator(zone)]

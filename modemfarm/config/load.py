@@ -136,6 +136,7 @@ def _plan(name: str, limits: PlanLimits, zone: str) -> Plan:
         resets_minute=int(hours) * 60 + int(minutes),
         zone=limits.resets.timezone or zone,
         balance=None if limits.balance is None else _balance(limits.balance),
+        on_net=tuple(limits.on_net),
     )
 
 

@@ -17,6 +17,7 @@ from modemfarm.config.kinds import (
     OneMessage,
     Pattern,
     Pin,
+    Prefix,
     Profile,
     Program,
     Span,
@@ -115,6 +116,7 @@ class PlanLimits(_Section):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
     resets: Resets = Resets()
     balance: Balance | None = None
+    on_net: list[Prefix] = []
 
 
 class ValidFor(_Section):

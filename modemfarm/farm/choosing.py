@@ -157,8 +157,8 @@ def choose(
     """Assign waiting parts to free lanes, one part a lane, and a limited account, at the most.
 
     Bound parts first, then priority, then oldest. A contact keeps the SIM of the last exchange unless
-    that SIM is parked or gone past its grace; of several lanes the one with fewest recent failures, most
-    plan headroom and longest rest wins.
+    that SIM is parked or gone past its grace; of several lanes the one with fewest recent failures, of the
+    recipient's network, with most plan headroom and longest rest wins.
 
     Args:
         parts: heads of the lanes' own queues and of the unbound one.
@@ -241,11 +241,12 @@ def _best(
 ) -> tuple[LaneView, Beside | None] | None:
     """The first of `lanes` that may take the part, and the one that came next.
 
-    One that counts its recipient already comes before others as sound; else they stand in order of `_turn`.
+    One that counts its recipient already comes before others as sound, then one of its network; else they stand in order of `_turn`.
     """
     needs = part.parts_total - part.part_number + 1
     if len(lanes) > 1:
-        lanes = sorted(lanes, key=lambda lane: (lane.failures, part.recipient not in lane.known))
+        to = part.recipient
+        lanes = sorted(lanes, key=lambda one: (one.failures, to not in one.known, not to.startswith(one.plan.on_net)))
     beside: Beside | None = None
     for place, lane in enumerate(lanes):
         against = _against(part, lane, avoid, needs, now)
@@ -274,6 +275,8 @@ def _behind(first: LaneView, after: LaneView, part: Candidate) -> str:
         return "fails_more"
     if (part.recipient in first.known) > (part.recipient in after.known):
         return "new_to_it"
+    if part.recipient.startswith(first.plan.on_net) > part.recipient.startswith(after.plan.on_net):
+        return "other_network"
     if round(headroom(after), 2) < round(headroom(first), 2):
         return "less_headroom"
     return "used_more" if after.used_today > first.used_today else "rested_less"

@@ -163,6 +163,21 @@ def test_a_person_goes_by_the_sim_that_counts_them() -> None:
     assert pairs(choose([part(1, recipient="+2")], lanes, here("A", "B"), NOW)) == {1: "A"}
 
 
+NEAR = Plan("near", on_net=("+86134", "+86135"))
+
+
+def test_of_equal_sims_one_of_the_recipients_network_goes_first() -> None:
+    lanes = [lane("A", used_today=1), lane("B", plan=NEAR, used_today=50)]
+    for to, iccid, why in (("+8613512345678", "B", "other_network"), ("+8613812345678", "A", "used_more")):
+        (one,) = choose([part(1, recipient=to)], lanes, here("A", "B"), NOW).assignments
+        assert (one.iccid, one.beside and one.beside.why) == (iccid, why)
+    failing = [lanes[0], replace(lanes[1], failures=1)]
+    assert pairs(choose([part(1, recipient="+8613512345678")], failing, here("A", "B"), NOW)) == {1: "A"}
+    sticky = part(1, recipient="+8613512345678", sticky_iccid="A")
+    assert pairs(choose([sticky], lanes, here("A", "B"), NOW)) == {1: "A"}
+    assert pairs(choose([part(1, recipient="+8613512345678")], lanes[:1], here("A", "B"), NOW)) == {1: "A"}
+
+
 def test_a_sim_with_failures_comes_last() -> None:
     lanes = [lane("A", failures=2), lane("B", used_today=50)]
     assert pairs(choose([part(1)], lanes, here("A", "B"), NOW)) == {1: "B"}
@@ -247,7 +262,9 @@ lanes_of_any_kind = st.lists(
     st.builds(
         lane,
         st.sampled_from(SIMS),
-        plan=st.sampled_from((UNLIMITED, CAUTIOUS, Plan("few", recipients_per_month=5))),
+        plan=st.sampled_from(
+            (UNLIMITED, CAUTIOUS, Plan("few", recipients_per_month=5), Plan("net", on_net=("+1", "+3")))
+        ),
         people=st.integers(3, 6),
         known=st.frozensets(st.sampled_from(("+1", "+2", "+3"))),
         used_today=st.integers(97, 101),
@@ -284,6 +301,25 @@ def test_no_lane_gets_two_parts_nor_one_that_it_may_not_take(
         assert one.part.bound_iccid or one.iccid not in one.part.avoid or not others
     assert not {one.message_id for one in choice.bindings} & {one.part.message_id for one in choice.assignments}
     assert all(presence.get(one.iccid) in (Presence.HERE, Presence.PAUSED) for one in choice.bindings)
+
+
+@given(one=parts_of_any_kind, lanes=lanes_of_any_kind)
+def test_a_network_is_preferred_among_equals_and_holds_nothing_up(one: list[Candidate], lanes: list[LaneView]) -> None:
+    for waiting in one:
+        first = replace(waiting, sticky_iccid=None, bound_iccid="")
+        found = choose([first], lanes, here(*SIMS), NOW).assignments
+        plain = [replace(view, plan=replace(view.plan, on_net=())) for view in lanes]
+        assert len(found) == len(choose([first], plain, here(*SIMS), NOW).assignments)
+        if not found:
+            continue
+        taken = next(view for view in lanes if view.iccid == found[0].iccid)
+        for view in lanes:
+            alike = (view.failures, first.recipient in view.known) == (taken.failures, first.recipient in taken.known)
+            able = blocked_by(view, first.parts_total - first.part_number + 1, NOW, first.recipient) is None
+            named = first.pinned is None or first.pinned in view.names
+            if alike and able and named and view.iccid not in first.avoid:
+                near = first.recipient.startswith(view.plan.on_net)
+                assert not near or first.recipient.startswith(taken.plan.on_net)
 
 
 @given(parts=parts_of_any_kind, lanes=lanes_of_any_kind, presence=presences)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 
+import phonenumbers
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from phonenumbers import PhoneMetadata, PhoneNumberType
 
 from modemfarm.errors import BadRecipientError
-from modemfarm.policy.numbers import Recipient, digits_key, originator, parse_recipient
+from modemfarm.policy.numbers import LONGEST_SHORT_CODE, Recipient, digits_key, originator, parse_recipient
 
 
 def parse(
@@ -208,3 +210,46 @@ def test_any_sender_has_a_form(raw: str, country: str | None) -> None:
 
 def test_two_spellings_share_their_significant_digits() -> None:
     assert digits_key("+8613800138000") == digits_key("13800138000") == "800138000"
+
+
+def _examples(kind: int) -> list[tuple[str, str]]:
+    """Each region's published example of a kind of number; those that the region also uses for mobiles are left out."""
+    found = []
+    for region in sorted(phonenumbers.SUPPORTED_REGIONS):
+        number = phonenumbers.example_number_for_type(region, kind)
+        if number is not None and phonenumbers.number_type(number) == kind:
+            found.append((region, phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)))
+    return found
+
+
+@pytest.mark.parametrize("kind", [PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST])
+def test_every_country_s_premium_and_shared_cost_ranges_are_refused(kind: int) -> None:
+    examples = _examples(kind)
+    assert len(examples) > 40
+    for region, number in examples:
+        national = phonenumbers.format_number(phonenumbers.parse(number), phonenumbers.PhoneNumberFormat.NATIONAL)
+        for raw, country in ((number, region), (number, None), (national, region)):
+            with pytest.raises(BadRecipientError) as caught:
+                parse(raw, country, "all", fixed=True)
+            # what is short enough nationally is a short code first, and not listed
+            assert caught.value.code in {"premium_number", "short_code_not_listed"}, (region, raw)
+            assert raw != number or caught.value.code == "premium_number"
+
+
+def test_every_country_s_short_numbers_go_out_only_where_they_are_listed() -> None:
+    seen = set()
+    for region in sorted(phonenumbers.SUPPORTED_SHORT_REGIONS):
+        metadata = PhoneMetadata.short_metadata_for_region(region)
+        short = metadata.short_code.example_number if metadata is not None and metadata.short_code is not None else ""
+        if not short or len(short) > LONGEST_SHORT_CODE:
+            continue
+        seen.add(short)
+        for allow in ("own", "all", (region,)):
+            with pytest.raises(BadRecipientError) as caught:
+                parse(short, region, allow, fixed=True)
+            assert caught.value.code in {"short_code_not_listed", "impossible_length"}, (
+                region,
+                short,
+            )  # 000 is dialled
+        assert parse(short, region, (), (short,)) == Recipient(short, "short", None)
+    assert len(seen) > 20
