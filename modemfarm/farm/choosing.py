@@ -241,7 +241,7 @@ def _best(
 ) -> tuple[LaneView, Beside | None] | None:
     """The first of `lanes` that may take the part, and the one that came next.
 
-    One that counts its recipient already comes before others as sound, then one of its network; else they stand in order of `_turn`.
+    Of those as sound one that counts its recipient comes first, then one of its network; else it is `_turn`'s order.
     """
     needs = part.parts_total - part.part_number + 1
     if len(lanes) > 1:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from modemfarm.model import Outcome, digits_key
 from modemfarm.store.charging import refund
-from modemfarm.store.counters import HOUR, minute_free_at, take_turn
+from modemfarm.store.counters import FARM, HOUR, minute_free_at, take_turn
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
 from modemfarm.store.messages import refresh
@@ -63,15 +63,15 @@ def submitting(tx: Tx, permit: Permit, now: datetime) -> str | None:
     )
     if row is None:
         return _lost(tx, permit)
-    if row["charged_day"] != to_us(permit.day):
+    farm = permit.farm_day is not None and row["farm_day"] != to_us(permit.farm_day)
+    if farm or row["charged_day"] != to_us(permit.day):
         give_back(tx, permit.part_id, permit.attempt_id, now)
-        return "plan_day"
-    if permit.farm_day is not None and row["farm_day"] != to_us(permit.farm_day):
-        give_back(tx, permit.part_id, permit.attempt_id, now)
-        return "ceiling_parts"
+        return "ceiling_parts" if farm else "plan_day"
     if _is_closed(row, now):
         return _give_back_closed(tx, permit, now)
     if permit.shared:  # another of its SIMs may ask in this moment
+        if row["farm_day"] is not None:
+            take_turn(tx, FARM, row["farm_day"])  # before its owner's, as claims do
         take_turn(tx, permit.owner, row["charged_day"])
     if permit.per_minute is not None:
         free_at = minute_free_at(tx, permit.owner, permit.per_minute, now, besides=permit.attempt_id)
