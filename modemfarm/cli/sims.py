@@ -13,6 +13,7 @@ from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.credit import balance, ussd
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
 from modemfarm.cli.output import emit, json_option, local, record, say, table, words
+from modemfarm.cli.past import history
 from modemfarm.cli.pin import release, set_pin, typed_pin
 from modemfarm.cli.trials import identify, test_
 from modemfarm.config import kinds
@@ -42,6 +43,7 @@ def sims() -> None:
 
 sims.add_command(ussd)
 sims.add_command(balance)
+sims.add_command(history)
 sims.add_command(identify)
 sims.add_command(test_)
 sims.add_command(release)
@@ -159,6 +161,9 @@ def _set_words(farm: Farm, iccid: str, tags: tuple[str, ...], given: dict[str, s
         raise CliError(f"no plan is called {words['plan']}; known: {', '.join(sorted(farm.config.plans))}", Exit.USAGE)
     store = farm.store(create=True)
     with store.write() as tx:
+        twice = sim_facts.doubled(tx, known, words, farm.config.terms)
+        if twice:
+            raise CliError(twice[1], Exit.USAGE)
         admin.set_sim(tx, known, words)
         after = views.sim(tx, known, terms=farm.config.terms, now=now())
         if after is None:

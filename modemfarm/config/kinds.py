@@ -16,14 +16,13 @@ from pydantic import PlainSerializer, PlainValidator
 
 from modemfarm.config.document import Unquoted
 from modemfarm.gsm.splitting import split
-from modemfarm.intake.values import parse_span, span_text
+from modemfarm.intake.values import is_day, is_own_number, parse_span, span_text
 from modemfarm.model import is_pin, normal_iccid
 from modemfarm.modem.ussd import MOST_STEPS, is_answer, is_code
 from modemfarm.policy.profiles import NAMES as PROFILES
 
 T = TypeVar("T")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def _wrong(expected: str, value: object) -> ValueError:
@@ -69,8 +68,7 @@ def _time(value: Any) -> str:
 def number(value: Any) -> str:
     """A telephone number, digits with or without "+"."""
     text = _quoted(value, "a number")
-    digits = text.removeprefix("+")
-    if not (digits.isascii() and digits.isdigit() and 3 <= len(digits) <= 15):
+    if not is_own_number(text):
         raise _wrong('a number like "+8613800138000"', text)
     return text
 
@@ -87,12 +85,8 @@ def day(value: Any) -> str:
     if isinstance(value, date | datetime):
         raise ValueError('expected a day in quotes, like "2027-12-31"')  # noqa: TRY004 # pydantic's way
     text = _quoted(value, "a day")
-    try:
-        if not _DAY.fullmatch(text):
-            raise ValueError
-        date.fromisoformat(text)
-    except ValueError:
-        raise _wrong('a day like "2027-12-31"', text) from None
+    if not is_day(text):
+        raise _wrong('a day like "2027-12-31"', text)
     return text
 
 

@@ -377,4 +377,4 @@ class FarmJournal:
         key = (status.path, sort or what)
         if self._recorded.get(key) != mark:
             self._recorded[key] = mark
-            record(tx, f"modem.{what}", self._now(), subject=status.path, imei=status.imei, **told)
+            record(tx, f"modem.{what}", self._now(), subject=status.path, imei=status.imei, iccid=status.iccid, **told)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SPAN = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+", re.ASCII)
@@ -11,6 +11,20 @@ _STEP = re.compile(r"(\d+(?:\.\d+)?)([smhdw])", re.ASCII)
 _YES = frozenset({"1", "yes", "y", "true", "on", "是", "да", "д"})
 _NO = frozenset({"0", "no", "n", "false", "off", "否", "нет", "н"})
 LONGEST = timedelta(days=3660)
+
+
+def is_own_number(text: str) -> bool:
+    """Whether it can be a SIM's own number: 3 to 15 digits, with or without "+"."""
+    digits = text.removeprefix("+")
+    return digits.isascii() and digits.isdigit() and 3 <= len(digits) <= 15
+
+
+def is_day(text: str) -> bool:
+    """Whether it is a day that exists, like 2027-12-31."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def parse_span(text: str) -> timedelta:

@@ -148,7 +148,7 @@ def sim_resume(tx: Tx, iccid: str, now: datetime, *, cause: str = "") -> bool:
     """
     known = set_state(tx, iccid, SimState.ACTIVE, now, cause=cause)
     if known:
-        let_go(tx, iccid)
+        let_go(tx, iccid, now)
     return known
 
 

@@ -120,8 +120,26 @@ def hold(tx: Tx, message_id: int, slug: str, params: dict[str, object], next_at:
     )
 
 
-def let_go(tx: Tx, iccid: str) -> None:
-    """Free what was held for a SIM that a person lets send again."""
+_PUT_OFF = (
+    "SELECT m.id FROM messages m WHERE m.state = 'held' AND m.reason = 'network' AND m.next_at IS NOT NULL AND EXISTS"
+    " (SELECT 1 FROM attempts a WHERE a.iccid = :iccid AND a.outcome = 'refused' AND a.id ="
+    " (SELECT max(id) FROM attempts WHERE message_id = m.id))"
+)
+
+
+def let_go(tx: Tx, iccid: str, now: datetime) -> None:
+    """Free what was held for a SIM that sends again: what is bound to it, and what its refusals put off."""
+    tx.run(
+        "UPDATE parts SET due_at = :now WHERE state = 'waiting' AND due_at > :now AND message_id IN"  # noqa: S608
+        f" ({_PUT_OFF})",
+        now=to_us(now),
+        iccid=iccid,
+    )
+    tx.run(
+        f"UPDATE messages SET next_at = :now WHERE id IN ({_PUT_OFF}) AND next_at > :now",  # noqa: S608
+        now=to_us(now),
+        iccid=iccid,
+    )
     tx.run(
         "UPDATE messages SET state = 'queued', reason = NULL, reason_params = NULL WHERE state = 'held'"
         " AND next_at IS NULL AND reason IN ('sim_parked', 'network')"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from modemfarm.store import shapes
-from modemfarm.store.engine import Row, Tx
+from modemfarm.model import Plan
+from modemfarm.store import counters, shapes
+from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.shapes import Shape, rfc3339
 
 _LOOKED_AT = 400  # events of a port that belong to another modem are passed over
@@ -44,6 +48,36 @@ def history(tx: Tx, subjects: Sequence[str], imei: str | None, kinds: frozenset[
         if row["kind"] in kinds
     ]
     return [event for event in told if event["data"].get("imei") in {None, imei}][:most]
+
+
+def of_sim(tx: Tx, iccid: str, kinds: frozenset[str], most: int) -> list[Shape]:
+    """What happened to a SIM, and to modems while it was in them, newest first: at, kind, data."""
+    rows = tx.all(
+        "SELECT at, kind, data FROM events WHERE message_id IS NULL AND (subject = :iccid OR"
+        " (subject IN (SELECT path FROM modems) AND data LIKE :named)) ORDER BY id DESC LIMIT :looked",
+        iccid=iccid,
+        named=f'%"iccid":"{iccid}"%',
+        looked=most + _LOOKED_AT,
+    )
+    return [
+        {"at": rfc3339(row["at"]), "kind": row["kind"], "data": shapes.parsed(row["data"])}
+        for row in rows
+        if row["kind"] in kinds
+    ][:most]
+
+
+def sent_per_day(tx: Tx, iccid: str, plan: Plan, now: datetime, days: int = 14) -> list[tuple[str, int]]:
+    """The parts that the network took from a SIM on each of its plan's days, newest first; empty days are left out."""
+    rows = tx.all(
+        "SELECT ended_at FROM attempts WHERE iccid = :iccid AND outcome = 'accepted' AND ended_at >= :since",
+        iccid=iccid,
+        since=to_us(counters.day_start(plan, now - timedelta(days=days - 1))),
+    )
+    zone = ZoneInfo(plan.zone)
+    counted = Counter(
+        counters.day_start(plan, from_us(row["ended_at"])).astimezone(zone).date().isoformat() for row in rows
+    )
+    return sorted(counted.items(), reverse=True)
 
 
 def errors(tx: Tx, iccid: str, most: int = 10) -> list[Row]:

@@ -64,3 +64,14 @@ def card(tx: Tx, imei: str, place: Place, iccid: str, now: datetime) -> bool:
     if swapped:
         record(tx, "modem.sim_changed", now, subject=place.path, imei=imei, iccid=iccid, before=here)
     return swapped
+
+
+def last_cards(tx: Tx) -> dict[tuple[str, str], str]:
+    """The card last seen in each modem, by host and path."""
+    cards = {(row["imei"], row["place"]): str(row["iccid"]) for row in tx.all("SELECT * FROM last_cards")}
+    found = {}
+    for row in tx.all("SELECT host, path, usb_path, imei FROM modems WHERE imei IS NOT NULL AND state <> 'gone'"):
+        card = cards.get((row["imei"], Place(row["host"], row["path"], row["usb_path"]).name))
+        if card is not None:
+            found[row["host"], row["path"]] = card
+    return found

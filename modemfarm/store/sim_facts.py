@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from modemfarm.model import normal_iccid
 from modemfarm.store import shapes
 from modemfarm.store.engine import Row, Tx
 
@@ -36,6 +37,30 @@ def clash(tx: Tx, iccid: str, terms: shapes.Terms) -> str | None:
         if terms.owner(other) == owner and terms.plan(other) != terms.plan(one):
             names = (owner.removeprefix("account:"), terms.plan(other).name, terms.plan(one).name)
             return "{} of account {} has plan {}, not {}: SIMs of one account share one".format(other["iccid"], *names)
+    return None
+
+
+def doubled(tx: Tx, iccid: str, given: Mapping[str, Any], terms: shapes.Terms) -> tuple[str, str] | None:
+    """Which word about a SIM would name another one too, and why; None: each name is one SIM's.
+
+    Args:
+        given: what shall be set; of it `label` and `number` are looked at.
+    """
+    rows: dict[str, Row] = {name: {"number": None, "label": None} for name in terms.sims}
+    rows |= {row["iccid"]: row for row in tx.all("SELECT iccid, number, label FROM sims ORDER BY iccid")}
+    for field in ("number", "label"):
+        word = given.get(field)
+        if not word:
+            continue
+        for other, row in rows.items():
+            if other == iccid:
+                continue
+            if other in {word, normal_iccid(word)}:
+                return field, f"{word} is the ICCID of another SIM"
+            said = terms.sims.get(other)
+            for name in ("number", "label"):
+                if word == ((said and getattr(said, name)) or row[name]):
+                    return field, f"{word} is the {name} of SIM {other}"
     return None
 
 

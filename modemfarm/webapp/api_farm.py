@@ -157,6 +157,10 @@ def change_sim(iccid: str) -> Response:
         fault = {"pointer": "/plan", "code": "unknown_plan", "detail": f"one of {', '.join(sorted(farm.terms.plans))}"}
         raise Problem(422, "validation", f"There is no plan {plan!r}.", code="unknown_plan", errors=[fault])
 
+    with farm.store.read() as tx:
+        if twice := sim_facts.doubled(tx, _farm_sim(tx, iccid), given, farm.terms):
+            fault = {"pointer": f"/{twice[0]}", "code": "doubled", "detail": twice[1]}
+            raise Problem(422, "validation", f"{twice[1]}.", code="doubled", errors=[fault])
     if "pin" in wanted.model_fields_set:
         with farm.store.read() as tx:
             card = _farm_sim(tx, iccid)

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from modemfarm.intake.columns import MissingValue, Template, squeeze
 from modemfarm.intake.draft import Draft
+from modemfarm.intake.values import is_day, is_own_number
 from modemfarm.model import MessageState
 from modemfarm.modem.ussd import MOST_STEPS
 from modemfarm.webapp.problems import Problem, invalid
@@ -44,6 +45,20 @@ def _plain(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 Word = Annotated[str, Field(max_length=255), AfterValidator(_storable)]
+
+
+def _number(text: str) -> str:
+    if not is_own_number(text):
+        raise ValueError('a number like "+8613800138000"')
+    return text
+
+
+def _day(text: str) -> str:
+    if not is_day(text):
+        raise ValueError('a day like "2027-12-31"')
+    return text
+
+
 Content = Annotated[str, Field(max_length=40_000), AfterValidator(_storable)]
 Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
 
@@ -205,9 +220,9 @@ class SimBody(Body):
     label: Word | None = None
     plan: Word | None = None
     account: Word | None = None
-    number: Word | None = None
+    number: Annotated[str, AfterValidator(_number)] | None = None
     tags: Annotated[list[Word], Field(max_length=50)] | None = None
-    expires: Word | None = None
+    expires: Annotated[str, AfterValidator(_day)] | None = None
     pin: Word | None = None
 
 

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 
 from modemfarm import wording
 from modemfarm.errors import ModemfarmError, StoreError
-from modemfarm.store import actions, devices, epoch, keys, sims, unread, views
+from modemfarm.store import actions, devices, epoch, keys, remembered, sims, unread, views
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import access
 from modemfarm.webapp.access import COOKIE, check_form, csrf_token, deps
@@ -91,7 +91,7 @@ def seen_farm(w: Words) -> dict[str, Any]:
         with farm.store.read() as tx:
             cards = views.sims(tx, terms=farm.terms, now=now)
             stats = views.stats(tx, now=now)
-            shown = tiles(views.modems(tx), cards, w)
+            shown = tiles(views.modems(tx), cards, w, remembered.last_cards(tx))
             finish = farm.outlook.lately().finish_at if stats["waiting"] else None
             messages = views.messages(tx, limit=LAST)["data"]
             replies = views.inbound_list(tx, limit=LAST)["data"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -65,15 +65,26 @@ def natural(path: str) -> list[tuple[int, str]]:
     return [(int(piece), "") if piece.isdigit() else (-1, piece) for piece in re.split(r"(\d+)", path) if piece]
 
 
-def tiles(modems: Sequence[dict[str, Any]], sims: Sequence[dict[str, Any]], words: Words) -> list[Tile]:
-    """Every tile, what needs a person first."""
+def tiles(
+    modems: Sequence[dict[str, Any]],
+    sims: Sequence[dict[str, Any]],
+    words: Words,
+    last_cards: Mapping[tuple[str, str], str],
+) -> list[Tile]:
+    """Every tile, what needs a person first.
+
+    Args:
+        last_cards: the card last seen in each modem, by host and path: one that waits for its PIN often tells no ICCID.
+    """
     cards = {sim["iccid"]: sim for sim in sims}
     held: set[str] = set()
     found: list[Tile] = []
     ordered = sorted(modems, key=lambda item: (item["host"] or "", natural(item["path"])))
     alive = {modem["iccid"] for modem in ordered if modem["state"] != "gone"}
     for number, modem in enumerate(ordered, 1):
-        card = cards.get(modem["iccid"] or "")
+        locked = modem["sentence"] in pins.WANTED
+        guess = modem["params"].get("iccid") or last_cards.get((modem["host"], modem["path"])) if locked else None
+        card = cards.get(modem["iccid"] or guess or "")
         if modem["state"] == "gone" and modem["iccid"] in alive:
             card = None  # the card moved on to another modem
         if card is not None:

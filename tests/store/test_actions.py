@@ -18,6 +18,7 @@ from tests.store.tools import (
     charged,
     counted,
     end,
+    lane,
     message,
     refused,
     see,
@@ -274,3 +275,20 @@ def test_unreported_messages_keep_their_grace(store: Store) -> None:
         send(tx)
         assert actions.close_unreported(tx, after(7199)) == 0
         assert actions.close_unreported(tx, after(7201)) == 1
+
+
+def test_what_a_sims_refusal_put_off_goes_when_the_sim_sends_again(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        see(tx, OTHER)
+        mine, others = add(tx), add(tx, to="+8613800138001")
+        for number, card in ((mine, SIM), (others, OTHER)):
+            part = next(one for one in queue.heads(tx, "", NOW, 9) if one.message_id == number)
+            attempt = queue.claim(tx, part, lane(card), NOW)
+            assert attempt is not None
+            tx.run("UPDATE attempts SET outcome = 'refused' WHERE id = :id", id=attempt)
+            queue.give_back(tx, part.part_id, attempt, NOW, reason="network", due_at=after(600))
+        assert actions.sim_resume(tx, SIM, after(5))
+        assert labels.release_due(tx, after(5)) == 1
+        assert (message(tx, mine)["state"], message(tx, others)["state"]) == ("queued", "held")
+        assert [part.message_id for part in queue.heads(tx, "", after(5), 9)] == [mine]

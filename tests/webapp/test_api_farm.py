@@ -183,3 +183,19 @@ def test_metrics_carry_their_published_names(farm: Sample) -> None:
     assert "# TYPE modemfarm_modem_resets_total counter" in text
     assert client.get("/metrics", environ_base={"REMOTE_ADDR": "192.168.1.5"}).status_code == 401
     assert client.get("/metrics", headers={"X-Forwarded-For": "8.8.8.8"}).status_code == 401
+
+
+def test_a_sims_number_and_day_are_checked_and_no_name_is_doubled(farm: Sample) -> None:
+    farm.modem(1)
+    farm.modem(2)
+    client = farm.api()
+    path, other = (f"/v1/sims/{ICCID.format(place)}" for place in (1, 2))
+    assert client.patch(path, json={"number": "abc"}).status_code == 422
+    assert client.patch(path, json={"number": ""}).status_code == 422
+    assert client.patch(path, json={"expires": "2027-02-30"}).status_code == 422
+    given = {"number": "+8613800138000", "label": "front", "expires": "2027-12-31"}
+    for _ in range(2):  # its own words again are none of another SIM
+        assert client.patch(path, json=given).status_code == 200
+    for double in ({"number": "+8613800138000"}, {"label": "front"}, {"label": ICCID.format(1)}):
+        refused = client.patch(other, json=double)
+        assert (refused.status_code, refused.get_json()["code"]) == (422, "doubled"), double

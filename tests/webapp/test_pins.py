@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from modemfarm.store import pins, sims
+from modemfarm.store import pins, remembered, sims
+from modemfarm.store.remembered import Place
 from tests.webapp.sample import ICCID, IMEI, NOW, Sample
 
 PIN = "73105968"
@@ -146,3 +147,17 @@ def test_no_answer_event_or_octet_of_the_database_shows_it(
     assert PIN not in caplog.text
     for file in tmp_path.rglob("*"):
         assert not file.is_file() or PIN.encode() not in file.read_bytes(), file
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_card_that_waits_for_its_pin_has_one_tile(farm: Sample, told: bool) -> None:
+    """Many modems tell no ICCID of a locked card: the card last seen there is meant."""
+    locked(farm, iccid=CARD if told else None)  # type: ignore[arg-type]  # as such a modem reports
+    with farm.store.write() as tx:
+        sims.seen(tx, CARD, NOW, imsi=None, number=None, smsc=None, path="/dev/ttyV1", host="cellar")
+        row = tx.one("SELECT host, path, usb_path FROM modems")
+        assert row is not None
+        remembered.card(tx, MODEM, Place(row["host"], row["path"], row["usb_path"]), CARD, NOW)
+    page = farm.person().get("/").get_data(as_text=True)
+    assert "The SIM wants its PIN" in page
+    assert "This SIM is in no modem" not in page
