@@ -142,6 +142,7 @@ class Daemon:
             errors=errors,
             country=config.intake.country,
             exempt=exempt,
+            brand=config.file.policy.brand,
             services=tuple(plan.balance.to for plan in config.plans.values() if plan.balance and plan.balance.to),
         )
         self._offload = Offload(store)

@@ -15,7 +15,7 @@ from modemfarm.farm.encoding import encode
 from modemfarm.farm.lanes import SimFacts
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.model import ClaimedPart
-from modemfarm.store import actions, counters, gates, labels, messages, queue, steps
+from modemfarm.store import actions, counters, gates, labels, messages, queue, steps, suppress
 from modemfarm.store.engine import Tx
 from modemfarm.store.offload import Offload
 from modemfarm.store.queue import Candidate, Lane
@@ -306,9 +306,12 @@ class Dispatcher:
             plan=facts.plan,
             ceiling=self._settings.ceiling,
             policy=self._settings.policy,
+            transactional_after_opt_out=self._settings.transactional_after_opt_out,
         )
         attempt_id = queue.claim(tx, part, lane, now, kept(given, blocked))
         if attempt_id is None:
+            exempt = (*suppress.EXEMPT, "transactional") if lane.transactional_after_opt_out else suppress.EXEMPT
+            suppress.take_back(tx, part.recipient, now, exempt)
             return None
         ref = 0
         if part.parts_total > 1:

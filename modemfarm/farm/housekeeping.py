@@ -125,7 +125,7 @@ class Housekeeping:
             actions.close_unreported(tx, now)
         tick.moved += actions.resend_unknown(tx, now)
         for inbound_id in inbox.to_judge(tx, now):
-            judge(tx, inbound_id, self._inbound, now)
+            tick.moved += judge(tx, inbound_id, self._inbound, now).moved
         tick.judged = self._journal.registrations.judge(tx, self._journal.here(), now)
         for iccid, how in presence.items():
             if how in (Presence.PARKED, Presence.AWAY):

@@ -289,6 +289,8 @@ class FarmJournal:
         understood: Understood = await self._until_stored(receive, received, self._inbound, self._now())
         if understood.opted_out:
             log.info("opt-out of %s", mask(understood.opted_out))
+        if understood.moved:
+            self.dispatcher.wake()
 
     async def called(self, call: MissedCall) -> None:
         """Commit one missed call."""

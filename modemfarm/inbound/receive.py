@@ -9,10 +9,11 @@ from modemfarm.at.errors_table import ErrorTable
 from modemfarm.errors import PduDecodeError
 from modemfarm.gsm.tpdu import SmsDeliver, SmsStatusReport, decode_pdu
 from modemfarm.gsm.userdata import join
-from modemfarm.model import Received, digits_key, same_number
+from modemfarm.inbound.acting import Acted, Acting, act
+from modemfarm.model import Received, same_number
 from modemfarm.policy.home import home_country
 from modemfarm.policy.numbers import originator
-from modemfarm.policy.optout import Keywords, verdict
+from modemfarm.policy.optout import Keywords, Verdict
 from modemfarm.store import inbox, reports, sims, suppress
 from modemfarm.store.engine import Tx, from_us
 from modemfarm.store.events import record
@@ -21,6 +22,7 @@ from modemfarm.store.inbox import Raw
 JUDGE_AFTER = timedelta(minutes=10)  # the rest of a long message comes within seconds or not at all
 CLOCK_SLACK = timedelta(days=1)  # SMS centres and modems disagree about zones, not about days
 WIDE = 1 << 16  # equal references of 8 and of 16 bits are two messages
+PLATFORMS = ("106", "100", "95")  # of Chinese platforms, operators and services
 SHORTEST_LINE = 7  # digits of a telephone line's number; shorter ones are services
 EARLIEST_SCTS = datetime.fromisoformat("2015-01-01T00:00:00+00:00")
 
@@ -33,6 +35,8 @@ class InboundSettings:
         country: of numbers that a SIM sees in national form.
         exempt: classes that an opt-out does not stop.
         services: numbers of operators that the farm itself asks; what they write is a service's, however long they are.
+        profile: country of the rules in force, where it is another.
+        brand: the sender's name in front of automatic answers.
     """
 
     keywords: Keywords
@@ -40,6 +44,13 @@ class InboundSettings:
     country: str | None = None
     exempt: tuple[str, ...] = suppress.EXEMPT
     services: tuple[str, ...] = ()
+    profile: str | None = None
+    brand: str | None = None
+
+    @property
+    def acting(self) -> Acting:
+        """What acting on a reply needs of it."""
+        return Acting(self.keywords, self.profile or self.country, self.brand, self.exempt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +61,13 @@ class Understood:
         kind: ``deliver status_report undecodable duplicate``.
         inbound_id: the message that is complete by it, if any.
         opted_out: the number that an opt-out in it suppressed.
+        moved: by it something waits to be sent, or no longer.
     """
 
     kind: str
     inbound_id: int | None = None
     opted_out: str | None = None
+    moved: bool = False
 
 
 def receive(tx: Tx, received: Received, settings: InboundSettings, now: datetime) -> Understood:
@@ -177,7 +190,8 @@ def _deliver(
         return Understood("deliver")
     if raw.concat_ref is not None and tpdu.data is None:
         inbox.write_text(tx, inbound_id, _storable(_joined(inbox.pdus(tx, inbound_id))))
-    return Understood("deliver", inbound_id, judge(tx, inbound_id, settings, now))
+    acted = judge(tx, inbound_id, settings, now)
+    return Understood("deliver", inbound_id, acted.opted_out, acted.moved)
 
 
 def _joined(pdus: list[bytes]) -> str:
@@ -196,38 +210,23 @@ def _is_person(number: str) -> bool:
     digits = number.removeprefix("+")
     if not digits.isdecimal() or len(digits) < SHORTEST_LINE:
         return False
-    return number.startswith("+") or not digits.startswith(("106", "100", "95"))
+    if number.startswith("+86"):
+        return not digits.removeprefix("86").startswith(PLATFORMS)
+    return number.startswith("+") or not digits.startswith(PLATFORMS)
 
 
-def judge(tx: Tx, inbound_id: int, settings: InboundSettings, now: datetime) -> str | None:
-    """Take a complete (or given up) inbound message for what it is; an opt-out acts here and now.
-
-    Returns:
-        The number that it suppressed, or None.
-    """
+def judge(tx: Tx, inbound_id: int, settings: InboundSettings, now: datetime) -> Acted:
+    """Take a complete (or given up) inbound message for what it is, and do here and now what it asks for."""
     row = inbox.one(tx, inbound_id)
     if row is None:
-        return None
+        return Acted(Verdict("none"))
     number = row["originator"]
     is_person = _is_person(number) and not any(same_number(number, service) for service in settings.services)
-    found = verdict(row["text"], settings.keywords)
     kind = "message" if is_person else "service"  # adverts of platforms end in an opt-out word themselves
     reply_to = inbox.last_sent_to(tx, number) if is_person else None
-    inbox.write_verdict(tx, inbound_id, kind, found.tier if is_person else "none", found.keyword, reply_to)
+    acted = act(tx, row, reply_to, settings.acting, now) if is_person else Acted(Verdict("none"))
+    inbox.write_verdict(tx, inbound_id, kind, acted.verdict.tier, acted.verdict.keyword, reply_to)
     record(tx, "message.received", now, subject=number, inbound_id=inbound_id, message_kind=kind)
-    if not is_person:
-        return None
-    inbox.wrote(tx, number, row["iccid"], now)
-    if found.tier != "exact":
-        return None
-    suppress.add(
-        tx,
-        number,
-        digits_key(number),
-        "reply",
-        now,
-        keyword=found.keyword,
-        inbound_id=inbound_id,
-        exempt=settings.exempt,
-    )
-    return str(number)
+    if is_person:
+        inbox.wrote(tx, number, row["iccid"], now)
+    return acted

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Literal
 
 from modemfarm.errors import ConfigError
+from modemfarm.policy.answering import Answers
 from modemfarm.policy.folding import normalise, squeeze
+from modemfarm.policy.offering import Offers
 from modemfarm.policy.phrases import Phrases, of_language
 from modemfarm.policy.slips import Slips
 
@@ -21,7 +23,10 @@ Tier = Literal["exact", "probable", "advertised_only", "opt_in", "help", "none"]
 
 _LONGEST_EXACT = 64  # characters without spaces; more is a text, not a keyword
 _STEPS = 6  # polite words taken off one message
-_KNOWN = {"checked_on", "opt_out", "opt_in", "help", "advertised", "polite", "mistyped", "typos", "refusal"}
+_KNOWN = {
+    "checked_on", "opt_out", "opt_in", "help", "advertised", "polite", "mistyped", "typos", "refusal", "opt_in_offered",
+    "offer", "answers", "languages",
+}  # fmt: skip
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 
 
@@ -35,11 +40,13 @@ class Verdict:
             ``advertised``, ``token``, ``typo`` or ``layout`` (keys of another keyboard layout) inside a longer text,
             ``mistyped`` (a known slip as the whole message), ``phrase`` (own words, which are the keyword then);
             None with tier ``none``.
+        language: of the list or pattern that it was found in, where that tells.
     """
 
     tier: Tier
     keyword: str | None = None
     rule: str | None = None
+    language: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,10 @@ class Keywords:
     after: tuple[str, ...]
     slips: Slips
     refusals: tuple[Phrases, ...]
+    languages: Mapping[str, str]
+    only_offered: frozenset[str]
+    offers: Offers
+    answers: Answers
 
     @classmethod
     def from_mapping(cls, data: Mapping[str, Any], file: str = "optout.toml") -> Keywords:
@@ -87,6 +98,15 @@ class Keywords:
             refusals=tuple(
                 of_language(file, language, table) for language, table in _table(file, data, "refusal").items()
             ),
+            languages={
+                squeeze(word): language
+                for tier in ("opt_out", "opt_in", "help", "mistyped")
+                for language, words in data[tier].items()
+                for word in words
+            },
+            only_offered=frozenset(_words(file, "opt_in_offered.words", _inner(file, data, "opt_in_offered", "words"))),
+            offers=Offers.from_mapping(_table(file, data, "offer"), file),
+            answers=Answers.from_mapping(data, file),
         )
 
 
@@ -142,7 +162,13 @@ def verdict(text: str, keywords: Keywords, *, country: str | None = None, advert
         country: ISO 3166 code of the jurisdiction profile.
         advertised: the tokens that the last marketing text to this person offered, as written there.
     """
-    words = normalise(text)
+    found = _found(normalise(text), keywords, country, advertised)
+    if found.keyword is None or found.language is not None:
+        return found
+    return replace(found, language=keywords.languages.get(squeeze(found.keyword)))
+
+
+def _found(words: str, keywords: Keywords, country: str | None, advertised: Collection[str]) -> Verdict:
     tiers: tuple[tuple[Tier, Mapping[str, str]], ...] = (
         ("exact", keywords.opt_out),
         ("opt_in", keywords.opt_in),
@@ -225,5 +251,12 @@ def _probable(words: str, keywords: Keywords) -> Verdict:
             return Verdict("probable", *slipped)
     for language in keywords.refusals:
         if (found := language.find(words)) is not None:
-            return Verdict("probable", found, "phrase")
+            return Verdict("probable", found, "phrase", language.language)
     return Verdict("none")
+
+
+def offered(text: str, keywords: Keywords, country: str | None = None) -> frozenset[str]:
+    """The words of a text of ours that it tells people to answer with, of those that count only then."""
+    single = {*keywords.advertised.values(), *keywords.advertised_in.get((country or "").upper(), {}).values()}
+    plain = normalise(text)
+    return frozenset(word for word in (*single, *keywords.only_offered) if keywords.offers.told(plain, normalise(word)))

@@ -266,6 +266,13 @@ def last_sent_to(tx: Tx, number: str) -> int | None:
     return None if found is None else int(found)
 
 
+def wrote_lately(tx: Tx, message_id: int | None, since: datetime) -> bool:
+    """Whether a message of ours was made since then."""
+    return message_id is not None and bool(
+        tx.value("SELECT 1 FROM messages WHERE id = :id AND created_at >= :since", id=message_id, since=to_us(since))
+    )
+
+
 def known_as(tx: Tx, number: str) -> str:
     """A sender's number as we wrote to it, where its own spelling lacks the country; else as it came."""
     digits = digits_key(number)

@@ -20,6 +20,7 @@ class NewMessage:
 
     Attributes:
         open: claimable although it is held: a farm-wide pause stops claiming as a whole and hides no part.
+        automatic: nobody typed it; ``opted_out`` is the one message that an opt-out does not stop.
     """
 
     recipient: str
@@ -48,6 +49,7 @@ class NewMessage:
     price: float | None = None
     currency: str | None = None
     open: bool = False
+    automatic: str | None = None
 
 
 def _us(moment: datetime | None) -> int | None:
@@ -57,10 +59,10 @@ def _us(moment: datetime | None) -> int | None:
 _INSERT = (
     "INSERT INTO messages (recipient, text, class, purpose, state, reason, reason_params, next_at, encoding,"
     " parts_total, iccid, pinned, rank, created_at, send_at, final_at, valid_until, reference, batch_id, batch_row,"
-    " retry_of, resend_unknown, report, flash, tags, metadata, price, currency)"
+    " retry_of, resend_unknown, report, flash, tags, metadata, price, currency, automatic)"
     " VALUES (:recipient, :text, :class, :purpose, :state, :reason, :params, :next_at, :encoding, :parts, :iccid,"
     " :pinned, :rank, :now, :send_at, :final_at, :valid_until, :reference, :batch_id, :batch_row, :retry_of,"
-    " :resend_unknown, :report, :flash, :tags, :metadata, :price, :currency)"
+    " :resend_unknown, :report, :flash, :tags, :metadata, :price, :currency, :automatic)"
     " ON CONFLICT (batch_id, batch_row) DO NOTHING"
 )
 _INSERT_PARTS = (  # of messages that wait, are not held and may leave by any SIM
@@ -105,6 +107,7 @@ def _columns(new: NewMessage, at: int, batch_id: int | None, batch_row: int | No
         "metadata": json.dumps(dict(new.metadata), ensure_ascii=False) if new.metadata else None,
         "price": new.price,
         "currency": new.currency,
+        "automatic": new.automatic,
     }
 
 

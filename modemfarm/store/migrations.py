@@ -87,6 +87,8 @@ def _fourth(tx: Tx) -> None:
     if "pins" in inspect(tx.connection).get_table_names():  # one PIN a card: an older one was forgotten
         tx.run("INSERT INTO pin_tries (card, digest, state, at) SELECT card, digest, state, at FROM pins")
         tx.run("DROP TABLE pins")
+    _add_column(tx, "messages", "automatic", "TEXT")
+    meta.create_all(tx.connection, tables=[meta.tables["reviews"]])
     _rules(tx)
 
 

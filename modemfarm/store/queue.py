@@ -171,6 +171,7 @@ class Lane:
     plan: Plan = UNLIMITED
     ceiling: Ceiling = NO_CEILING
     policy: Configured = field(default_factory=Configured)
+    transactional_after_opt_out: bool = False
 
 
 def claim(tx: Tx, part: Candidate, lane: Lane, now: datetime, why: str | None = None) -> int | None:
@@ -224,10 +225,14 @@ def _claim(tx: Tx, part: Candidate, lane: Lane, now: datetime, why: str | None) 
     )
     moved = tx.run(
         "UPDATE parts SET state = 'claimed', attempt_id = :attempt, iccid = :iccid, bound_iccid = :iccid"
-        " WHERE id = :id AND state = 'waiting' AND gate = 0",
+        " WHERE id = :id AND state = 'waiting' AND gate = 0"
+        " AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.number = parts.recipient AND s.removed_at IS NULL"
+        "  AND parts.class NOT IN ('conversation', 'emergency') AND NOT (:exempt = 1 AND parts.class = 'transactional')"
+        "  AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = parts.message_id AND m.automatic = 'opted_out'))",
         attempt=attempt_id,
         iccid=lane.iccid,
         id=part.part_id,
+        exempt=int(lane.transactional_after_opt_out),
     )
     if not moved:
         tx.run("DELETE FROM attempts WHERE id = :id", id=attempt_id)

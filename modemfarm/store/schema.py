@@ -124,6 +124,7 @@ messages = Table(
     Column("price", Float),
     _text("currency"),
     _text("avoid"),  # ICCIDs that a refusal told it to leave, with commas
+    _text("automatic"),  # an answer that nobody typed: opted_out ask help
     UniqueConstraint("batch_id", "batch_row", name="messages_batch_row"),
     Index("messages_by_state", "state", "id"),
     Index("messages_by_recipient", "recipient", "id"),
@@ -325,6 +326,21 @@ suppressions = Table(
     Column("inbound_id", BigInteger),
     _us("removed_at"),
     Index("suppressions_by_digits", "digits"),
+)
+
+reviews = Table(
+    "reviews",  # replies that may have been refusals, until a person or a further reply decides
+    meta,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("number", Text, nullable=False),
+    Column("inbound_id", BigInteger),
+    _text("keyword"),
+    _us("since", null=False),
+    _us("decided_at"),
+    _text("decision"),  # opted_out dismissed
+    _text("who"),
+    Index("reviews_by_number", "number", "decided_at"),
+    sqlite_autoincrement=True,
 )
 
 concat_refs = Table(

@@ -8,7 +8,7 @@ from typing import Any
 
 from modemfarm.model import digits_key
 from modemfarm.store.charging import refund
-from modemfarm.store.engine import Row, Tx, to_us
+from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
 from modemfarm.store.messages import refresh
 
@@ -69,7 +69,7 @@ def add(
     Returns:
         How many messages were cancelled.
     """
-    tx.run(
+    new = tx.run(
         "INSERT INTO suppressions (number, digits, since, source, keyword, inbound_id, removed_at)"
         " VALUES (:number, :digits, :now, :source, :keyword, :inbound, NULL)"
         " ON CONFLICT (number) DO UPDATE SET since = excluded.since, source = excluded.source,"
@@ -82,12 +82,25 @@ def add(
         keyword=keyword,
         inbound=inbound_id,
     )
+    canceled = _cancel(tx, number, digits, now, exempt)
+    if new:
+        record(tx, "contact.opted_out", now, subject=number, source=source, keyword=keyword, canceled=canceled)
+    return canceled
+
+
+def take_back(tx: Tx, number: str, now: datetime, exempt: tuple[str, ...] = EXEMPT) -> int:
+    """Cancel what waits for a number whose opt-out stands; how many messages."""
+    return _cancel(tx, number, digits_key(number), now, exempt) if is_suppressed(tx, number) else 0
+
+
+def _cancel(tx: Tx, number: str, digits: str, now: datetime, exempt: tuple[str, ...]) -> int:
     first, second, third = (*exempt, "", "", "")[:3]
     same_line = "m.recipient = :number" if number.startswith("+") else "m.recipient LIKE :tail"
     waiting = tx.all(
         "SELECT p.id, p.message_id FROM parts p JOIN messages m ON m.id = p.message_id"  # noqa: S608 # our own words
         f" WHERE {same_line} AND m.final_at IS NULL AND p.state IN ('waiting', 'claimed')"
-        " AND p.class NOT IN (:first, :second, :third) ORDER BY p.message_id",
+        " AND p.class NOT IN (:first, :second, :third) AND coalesce(m.automatic, '') <> 'opted_out'"
+        " ORDER BY p.message_id",
         number=number,
         tail=f"%{digits}",
         first=first,
@@ -101,20 +114,24 @@ def add(
     for message_id in sorted(messages):
         refresh(tx, message_id, now, reason="opted_out")
         record(tx, "message.canceled", now, message_id=message_id, reason="opted_out")
-    record(tx, "contact.opted_out", now, subject=number, source=source, keyword=keyword, canceled=len(messages))
     return len(messages)
 
 
-def remove(tx: Tx, number: str, now: datetime) -> bool:
+def remove(tx: Tx, number: str, now: datetime, *, own: bool = False) -> bool:
     """Lift an opt-out; its row stays as history.
+
+    Args:
+        own: the person asked for it in a reply; an imported list is not lifted by that.
 
     Returns:
         False when none stood.
     """
     lifted = tx.run(
-        "UPDATE suppressions SET removed_at = :now WHERE number = :number AND removed_at IS NULL",
+        "UPDATE suppressions SET removed_at = :now WHERE number = :number AND removed_at IS NULL"
+        " AND (:own = 0 OR source <> 'import')",
         now=to_us(now),
         number=number,
+        own=int(own),
     )
     if lifted:
         record(tx, "contact.opted_in", now, subject=number)
@@ -130,3 +147,12 @@ def listed(tx: Tx, after: str = "", limit: int = 1000) -> list[Row]:
         limit=limit,
     )
     return rows
+
+
+def opted_in_at(tx: Tx, number: str, since: datetime) -> datetime:
+    """When an opt-out of this number was last lifted; `since` when it was not, or before that."""
+    found = tx.value(
+        "SELECT max(at) FROM events WHERE kind = 'contact.opted_in' AND subject = :number AND message_id IS NULL",
+        number=number,
+    )
+    return since if found is None else max(from_us(found), since)

@@ -1,0 +1,153 @@
+"""Does what a person's reply asks for, in the transaction that stores it, and answers it once at most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from modemfarm.gsm.splitting import measure
+from modemfarm.model import MessageClass, MessageState, Reason, digits_key
+from modemfarm.policy.answering import Kind
+from modemfarm.policy.folding import squeeze
+from modemfarm.policy.optout import Keywords, Verdict, offered, verdict
+from modemfarm.store import actions, answers, inbox, messages, queue, reviews, suppress
+from modemfarm.store.engine import Tx
+from modemfarm.store.events import record
+
+CONFIRM_AGAIN = timedelta(days=30)  # a repeated TD within it is not confirmed again
+ASK_AGAIN = timedelta(days=30)
+ASK_ABOUT = timedelta(days=30)  # whom we wrote nothing for so long is not asked what he thinks of it
+HELP_AGAIN = timedelta(days=1)
+ANSWERS_A_DAY = 3  # to one number, of all kinds: two farms fall silent
+ANSWER_WITHIN = timedelta(hours=24)  # later it would only startle
+FIRST_RANK = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """What acting on a reply needs to know.
+
+    Attributes:
+        country: of the profile in force.
+        brand: the sender's name in front of answers.
+        exempt: classes that an opt-out does not stop.
+    """
+
+    keywords: Keywords
+    country: str | None
+    brand: str | None
+    exempt: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """What came of a reply.
+
+    Attributes:
+        opted_out: the number that it suppressed.
+        moved: something waits to be sent, or no longer.
+    """
+
+    verdict: Verdict
+    opted_out: str | None = None
+    moved: bool = False
+
+
+def read(tx: Tx, text: str, reply_to: int | None, acting: Acting) -> Verdict:
+    """How a person's reply is meant, with the last text to this person in view; an automatic answer means nothing."""
+    keywords = acting.keywords
+    if keywords.answers.is_one(text):
+        return Verdict("none")
+    told = offered(answers.text_of(tx, reply_to), keywords, acting.country)
+    found = verdict(text, keywords, country=acting.country, advertised=told)
+    if found.tier == "opt_in" and found.keyword is not None:
+        word = squeeze(found.keyword)
+        if word in keywords.only_offered and word not in told:
+            return Verdict("none")
+    return found
+
+
+def act(tx: Tx, row: dict[str, Any], reply_to: int | None, acting: Acting, now: datetime) -> Acted:
+    """Do what a complete reply of a person asks for.
+
+    Args:
+        row: of `inbound`.
+        reply_to: our last message to this person.
+    """
+    found = read(tx, row["text"], reply_to, acting)
+    number = str(row["originator"])
+    match found.tier:
+        case "exact":
+            suppress.add(
+                tx,
+                number,
+                digits_key(number),
+                "reply",
+                now,
+                keyword=found.keyword,
+                inbound_id=row["id"],
+                exempt=acting.exempt,
+            )
+            reviews.decide(tx, number, "opted_out", now, who="reply")
+            _answer(tx, "opted_out", row, reply_to, found, acting, CONFIRM_AGAIN, now)
+            return Acted(found, number, moved=True)
+        case "probable":
+            reviews.add(tx, number, row["id"], found.keyword, now)
+            if not suppress.is_suppressed(tx, number) and inbox.wrote_lately(tx, reply_to, now - ASK_ABOUT):
+                _answer(tx, "ask", row, reply_to, found, acting, ASK_AGAIN, now)
+        case "opt_in":
+            reviews.decide(tx, number, "dismissed", now, who="reply")
+            suppress.remove(tx, number, now, own=True)
+        case "help":
+            _answer(tx, "help", row, reply_to, found, acting, HELP_AGAIN, now)
+        case _:
+            return Acted(found)
+    return Acted(found, moved=True)
+
+
+def _answer(
+    tx: Tx,
+    kind: Kind,
+    row: dict[str, Any],
+    reply_to: int | None,
+    found: Verdict,
+    acting: Acting,
+    again: timedelta,
+    now: datetime,
+) -> None:
+    """Answer from the SIM that the reply came to, unless such an answer went out lately or nobody waits for one."""
+    number = str(row["originator"])
+    if row["old"] or row["iccid"] is None or answers.is_own(tx, number):
+        return
+    since = now - again if kind != "opted_out" else max(now - again, suppress.opted_in_at(tx, number, now - again))
+    if answers.answered(tx, number, kind, since):
+        return
+    if answers.answered(tx, number, None, now - timedelta(days=1)) >= ANSWERS_A_DAY:
+        return
+    speaking = acting.keywords.answers
+    language = speaking.language(found.language, answers.text_of(tx, reply_to), acting.country)
+    text = speaking.text(kind, language, acting.brand)
+    layout = measure(text)
+    paused = actions.is_paused(tx, MessageClass.TRANSACTIONAL, None)
+    waits = paused or actions.is_farm_paused(tx)
+    message_id = messages.insert(
+        tx,
+        messages.NewMessage(
+            recipient=number,
+            text=text,
+            message_class=MessageClass.TRANSACTIONAL.value,
+            state=MessageState.HELD if waits else MessageState.QUEUED,
+            reason=Reason("paused") if waits else None,
+            open=not paused,
+            encoding=layout.encoding.value,
+            parts_total=layout.parts,
+            rank=FIRST_RANK,
+            pinned=row["iccid"],
+            bound_iccid=queue.home(tx, row["iccid"]),
+            valid_until=now + ANSWER_WITHIN,
+            automatic=kind,
+        ),
+        now,
+    )
+    record(tx, "message.accepted", now, message_id=message_id, automatic=kind, inbound_id=row["id"])

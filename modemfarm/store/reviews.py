@@ -1,0 +1,102 @@
+"""Replies that may have been refusals: what is held for them, until a person or a further reply decides."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from modemfarm.store.engine import Row, Tx, to_us
+from modemfarm.store.events import record
+
+HELD = "opt_out_review"  # the reason that a held message shows
+Decision = Literal["opted_out", "dismissed"]
+
+
+def is_open(tx: Tx, number: str) -> bool:
+    """Whether offers to this number wait for a decision."""
+    return bool(tx.value("SELECT 1 FROM reviews WHERE number = :number AND decided_at IS NULL LIMIT 1", number=number))
+
+
+def add(tx: Tx, number: str, inbound_id: int, keyword: str | None, now: datetime) -> bool:
+    """Put a reply on the list, and hold every offer that waits for its sender.
+
+    Returns:
+        False when a reply of this sender stood there already.
+    """
+    new = not is_open(tx, number)
+    if new:
+        tx.run(
+            "INSERT INTO reviews (number, inbound_id, keyword, since) VALUES (:number, :inbound, :keyword, :now)",
+            number=number,
+            inbound=inbound_id,
+            keyword=keyword,
+            now=to_us(now),
+        )
+        record(tx, "contact.review", now, subject=number, inbound_id=inbound_id, keyword=keyword)
+    hold(tx, number)
+    return new
+
+
+def hold(tx: Tx, number: str) -> None:
+    """Hide offers from every claim; those that a SIM has already are stopped by step 3."""
+    mine = "recipient = :number AND class = 'marketing'"
+    tx.run(
+        "UPDATE messages SET state = 'held', reason = :held, reason_params = NULL, next_at = NULL"  # noqa: S608 # our own words
+        f" WHERE {mine} AND state IN ('queued', 'scheduled', 'held')",
+        number=number,
+        held=HELD,
+    )
+    tx.run(f"UPDATE parts SET gate = 1 WHERE {mine} AND state = 'waiting' AND gate = 0", number=number)  # noqa: S608 # our own words
+
+
+def decide(tx: Tx, number: str, decision: Decision, now: datetime, *, who: str = "") -> bool:
+    """Take a number off the list; when it is dismissed, its offers wait for their turn again.
+
+    Returns:
+        False when nothing of this number stood there.
+    """
+    decided = tx.run(
+        "UPDATE reviews SET decided_at = :now, decision = :decision, who = :who"
+        " WHERE number = :number AND decided_at IS NULL",
+        now=to_us(now),
+        decision=decision,
+        who=who,
+        number=number,
+    )
+    if not decided:
+        return False
+    record(tx, "contact.reviewed", now, subject=number, decision=decision, who=who)
+    if decision == "dismissed":
+        _release(tx, number, now)
+    return True
+
+
+def _release(tx: Tx, number: str, now: datetime) -> None:
+    paused = (
+        "EXISTS (SELECT 1 FROM pauses x WHERE (x.scope = 'class' AND x.value = 'marketing')"
+        " OR (x.scope = 'batch' AND x.value = CAST(messages.batch_id AS TEXT)))"
+    )
+    held = "recipient = :number AND state = 'held' AND reason = :held"
+    tx.run(
+        "UPDATE parts SET gate = 0 WHERE state = 'waiting' AND gate = 1 AND message_id IN"  # noqa: S608 # our own words
+        f" (SELECT id FROM messages WHERE {held} AND NOT {paused})",
+        number=number,
+        held=HELD,
+    )
+    tx.run(
+        f"UPDATE messages SET state = CASE WHEN {paused} THEN 'held' WHEN send_at > :now THEN 'scheduled'"  # noqa: S608 # our own words
+        f" ELSE 'queued' END, reason = CASE WHEN {paused} THEN 'paused' ELSE NULL END,"
+        f" next_at = CASE WHEN {paused} THEN NULL WHEN send_at > :now THEN send_at ELSE NULL END WHERE {held}",
+        number=number,
+        held=HELD,
+        now=to_us(now),
+    )
+
+
+def listed(tx: Tx, most: int = 1000) -> list[Row]:
+    """What waits for a decision, oldest first: number, since, keyword, inbound_id, text."""
+    return tx.all(
+        "SELECT r.number, r.since, r.keyword, r.inbound_id, i.text FROM reviews r"
+        " LEFT JOIN inbound i ON i.id = r.inbound_id WHERE r.decided_at IS NULL ORDER BY r.id LIMIT :n",
+        n=most,
+    )
