@@ -7,26 +7,17 @@ import click
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import NotThereError
 from modemfarm.cli.output import emit, json_option, local, say, table
+from modemfarm.cli.suppress_lists import all_suppressed, export, import_, number_of, review
 from modemfarm.cli.suppress_test import test
 from modemfarm.model import digits_key
-from modemfarm.policy.numbers import parse_recipient
 from modemfarm.store import suppress as store_suppress
-from modemfarm.store import views
 
 _COLUMNS = (("number", "NUMBER"), ("since", "SINCE"), ("source", "SOURCE"), ("keyword", "KEYWORD"))
-_PAGE = 1000
 
 
 @click.group()
 def suppress() -> None:
     """Keep the list of people who want no more messages."""
-
-
-def _number(farm: Farm, raw: str) -> str:
-    intake = farm.config.intake
-    return parse_recipient(
-        raw, country=intake.country, allow_countries="all", short_codes=intake.short_codes, allow_fixed=True
-    ).number
 
 
 @suppress.command()
@@ -44,7 +35,7 @@ def _number(farm: Farm, raw: str) -> str:
 @pass_farm
 def add(farm: Farm, numbers: tuple[str, ...], source: str, as_json: bool) -> None:
     """Send nothing more to these numbers, and cancel what waits for them."""
-    wanted = [_number(farm, raw) for raw in numbers]
+    wanted = [number_of(farm, raw) for raw in numbers]
     store = farm.store(create=True)
     done = []
     for number in wanted:
@@ -64,7 +55,7 @@ def add(farm: Farm, numbers: tuple[str, ...], source: str, as_json: bool) -> Non
 @pass_farm
 def remove(farm: Farm, number: str, as_json: bool) -> None:
     """Lift an opt-out: only when the person asked for it."""
-    wanted = _number(farm, number)
+    wanted = number_of(farm, number)
     if not farm.store().run(store_suppress.remove, wanted, now()):
         raise NotThereError(f"{wanted} is not on the list")
     if as_json:
@@ -78,19 +69,12 @@ def remove(farm: Farm, number: str, as_json: bool) -> None:
 @pass_farm
 def list_(farm: Farm, as_json: bool) -> None:
     """List the numbers that get nothing more."""
-    store = farm.store()
-    found: list[dict[str, object]] = []
-    cursor: str | None = None
-    while True:
-        page = store.look(lambda tx, after: views.suppressed(tx, cursor=after, limit=_PAGE), cursor)
-        found.extend(page["data"])
-        cursor = page["next"]
-        if cursor is None:
-            break
+    found = list(all_suppressed(farm.store()))
     if as_json:
         emit({"data": found, "next": None})
         return
     table(_COLUMNS, [{**item, "since": local(str(item["since"]))} for item in found])
 
 
-suppress.add_command(test)
+for _command in (test, import_, export, review):
+    suppress.add_command(_command)

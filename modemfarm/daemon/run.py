@@ -18,6 +18,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from modemfarm.at.errors_table import ErrorTable
+from modemfarm.config.keywords import keywords
 from modemfarm.config.load import Config
 from modemfarm.daemon.alarm import build_alarm
 from modemfarm.daemon.control import ControlServer
@@ -50,7 +51,6 @@ from modemfarm.modem.scout import Scout
 from modemfarm.modem.settings import SystemClock
 from modemfarm.modem.supervisor import Supervisor
 from modemfarm.modem.usb_ids import UsbIds
-from modemfarm.policy.optout import Keywords
 from modemfarm.resources import shipped
 from modemfarm.store import epoch, hosts, migrations, sims, wake
 from modemfarm.store.engine import Store, from_us
@@ -138,7 +138,7 @@ class Daemon:
         errors = ErrorTable.from_mapping(_toml(shipped("drivers") / "errors.toml"))
         exempt = (*EXEMPT, "transactional") if config.intake.transactional_after_opt_out else EXEMPT
         self._inbound = InboundSettings(
-            keywords=Keywords.from_mapping(_toml(Path(__file__).parent.parent / "policy" / "optout.toml")),
+            keywords=keywords(config.state_dir),
             errors=errors,
             country=config.intake.country,
             exempt=exempt,

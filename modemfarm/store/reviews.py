@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from modemfarm.model import digits_key
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.events import record
+from modemfarm.store.suppress import EXEMPT
+from modemfarm.store.suppress import add as add_suppression
 
 HELD = "opt_out_review"  # the reason that a held message shows
 Decision = Literal["opted_out", "dismissed"]
@@ -100,3 +103,28 @@ def listed(tx: Tx, most: int = 1000) -> list[Row]:
         " LEFT JOIN inbound i ON i.id = r.inbound_id WHERE r.decided_at IS NULL ORDER BY r.id LIMIT :n",
         n=most,
     )
+
+
+def settle(tx: Tx, number: str, decision: Decision, now: datetime, who: str, exempt: tuple[str, ...] = EXEMPT) -> bool:
+    """A person's word on a listed reply: an opt-out with all that follows, or nothing.
+
+    Returns:
+        False when nothing of this number stood on the list.
+    """
+    row = tx.one(
+        "SELECT keyword, inbound_id FROM reviews WHERE number = :number AND decided_at IS NULL LIMIT 1", number=number
+    )
+    if row is None:
+        return False
+    if decision == "opted_out":
+        add_suppression(
+            tx,
+            number,
+            digits_key(number),
+            "reply",
+            now,
+            keyword=row["keyword"],
+            inbound_id=row["inbound_id"],
+            exempt=exempt,
+        )
+    return decide(tx, number, decision, now, who=who)

@@ -15,8 +15,10 @@ from modemfarm.intake.accept import accept, preview
 from modemfarm.intake.again import retry
 from modemfarm.intake.draft import Draft
 from modemfarm.model import MessageState
-from modemfarm.store import actions, idempotency, labels, selecting, story, unread, views
+from modemfarm.store import actions, idempotency, labels, reviews, selecting, story, unread, views
 from modemfarm.store.engine import Tx
+from modemfarm.store.shapes import rfc3339
+from modemfarm.store.suppress import EXEMPT
 from modemfarm.webapp import asking, forecast
 from modemfarm.webapp.access import deps
 from modemfarm.webapp.api_many import act
@@ -125,10 +127,22 @@ def inbox() -> Response:
     with deps().store.read() as tx:
         found = views.inbound_list(tx, cursor=asking.cursor(), limit=_SHOWN)
         newest = unread.newest(tx)
-    response = show("inbox.html", mark="", found=found, **_frame())
+        doubted = (
+            [] if asking.cursor() else [{**row, "since": rfc3339(row["since"])} for row in reviews.listed(tx, _SHOWN)]
+        )
+    response = show("inbox.html", mark="", found=found, doubted=doubted, **_frame())
     if newest and asking.cursor() is None:
         write(unread.mark_read, newest, deps().clock.now())
     return response
+
+
+@routes.post("/inbox/review/<number>/<any(opted_out, dismissed):decision>")
+@person
+def review(number: str, decision: reviews.Decision) -> Response:
+    farm = deps()
+    exempt = (*EXEMPT, "transactional") if farm.intake.transactional_after_opt_out else EXEMPT
+    write(reviews.settle, number, decision, farm.clock.now(), "page", exempt)
+    return back()
 
 
 @routes.get("/send")

@@ -15,6 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modemfarm.cli.suppress_test import test as suppress_test
+from modemfarm.config.keywords import keywords
 from modemfarm.errors import ConfigError
 from modemfarm.policy import optout
 from modemfarm.policy.folding import normalise
@@ -201,6 +202,52 @@ def test_wrong_keywords_name_key_and_reason(table: str, key: str, value: object,
 def test_an_unknown_table_is_refused() -> None:
     with pytest.raises(ConfigError, match="colour"):
         Keywords.from_mapping({**DATA, "colour": {}})
+
+
+class TestOwnWords:
+    def test_an_owners_file_adds_words_patterns_and_answers_and_drops_words(self, tmp_path: Path) -> None:
+        (tmp_path / "optout.toml").write_text(
+            """[opt_out]
+            en = ["ENOUGH"]
+            nl = ["AFMELDEN"]
+            [refusal.en]
+            patterns = ["bye forever"]
+            [refusal.nl]
+            patterns = ["geen <things> meer"]
+            groups.things = ["berichten"]
+            [answers.en]
+            help = "Call 12345."
+            [drop]
+            words = ["end"]
+            """,
+            encoding="utf-8",
+        )
+        own = keywords(tmp_path)
+        assert [verdict(text, own).tier for text in ("Enough!", "afmelden", "STOP", "END", "the end")] == [
+            "exact", "exact", "exact", "none", "none",
+        ]  # fmt: skip
+        assert verdict("ok bye forever", own).tier == "probable"
+        assert verdict("graag geen berichten meer", own).language == "nl"
+        assert own.answers.text("help", "en", None) == "Call 12345."
+
+    def test_without_a_file_the_shipped_words_stand(self, tmp_path: Path) -> None:
+        assert verdict("END", keywords(tmp_path)) == verdict("END", KEYWORDS)
+
+    @pytest.mark.parametrize(
+        ("written", "key"),
+        [
+            ("opt_out = ['X']", "opt_out"),
+            ("[drop]\nwords = 'END'", "drop.words"),
+            ("[opt_out]\nen = ['START']", "opt_in"),
+            ("[colour]\nred = 1", "colour"),
+            ("[[[", ""),
+        ],
+    )
+    def test_a_wrong_file_is_named_with_its_key(self, tmp_path: Path, written: str, key: str) -> None:
+        (tmp_path / "optout.toml").write_text(written, encoding="utf-8")
+        with pytest.raises(ConfigError) as caught:
+            keywords(tmp_path)
+        assert (caught.value.file, caught.value.key) == (str(tmp_path / "optout.toml"), key)
 
 
 class TestCommand:

@@ -1,0 +1,188 @@
+"""`modemfarm suppress import|export|review`: whole lists of people, and replies that somebody must decide on."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from modemfarm.cli.context import Farm, now, pass_farm
+from modemfarm.cli.outcome import NotThereError
+from modemfarm.cli.output import emit, json_option, local, say, table
+from modemfarm.errors import BadRecipientError, ModemfarmError
+from modemfarm.intake.columns import column_of
+from modemfarm.intake.encodings import decode_rows
+from modemfarm.model import digits_key
+from modemfarm.policy.numbers import parse_recipient
+from modemfarm.store import reviews, suppress, views
+from modemfarm.store.engine import Store, Tx
+from modemfarm.store.shapes import rfc3339
+from modemfarm.store.suppress import EXEMPT
+
+_CHUNK = 500  # numbers a transaction
+_PAGE = 1000
+_FIELDS = ("number", "since", "source", "keyword")
+_COLUMNS = (("number", "NUMBER"), ("since", "SINCE"), ("keyword", "KEYWORD"), ("text", "TEXT"))
+
+
+def number_of(farm: Farm, raw: str) -> str:
+    """A number as messages have it.
+
+    Raises:
+        BadRecipientError
+    """
+    intake = farm.config.intake
+    return parse_recipient(
+        raw, country=intake.country, allow_countries="all", short_codes=intake.short_codes, allow_fixed=True
+    ).number
+
+
+def all_suppressed(store: Store) -> Iterator[dict[str, object]]:
+    """Every standing opt-out, by number."""
+    cursor: str | None = None
+    while True:
+        page = store.look(lambda tx, after: views.suppressed(tx, cursor=after, limit=_PAGE), cursor)
+        yield from page["data"]
+        cursor = page["next"]
+        if cursor is None:
+            return
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
+@click.option("--encoding", metavar="NAME", help="Of the file; found out when not given.")
+@json_option
+@pass_farm
+def import_(farm: Farm, file: Path, encoding: str | None, as_json: bool) -> None:
+    """Add the numbers of a list; none is ever lifted by it.
+
+    FILE has a number a line, or CSV with a column of them; "-" is standard input.
+    """
+    octets = sys.stdin.buffer.read() if str(file) == "-" else _octets(file)
+    numbers: list[str] = []
+    rejected = []
+    for row, raw in _numbers(octets, encoding):
+        try:
+            numbers.append(number_of(farm, raw))
+        except BadRecipientError as error:
+            rejected.append({"row": row, "code": error.code, "detail": str(error)})
+    store = farm.store(create=True)
+    wanted = list(dict.fromkeys(numbers))
+    added = canceled = 0
+    for start in range(0, len(wanted), _CHUNK):
+        new, taken_back = store.run(_add, wanted[start : start + _CHUNK])
+        added, canceled = added + new, canceled + taken_back
+    farm.committed(store)
+    done = {"added": added, "known": len(wanted) - added, "canceled": canceled, "rejected": rejected}
+    if as_json:
+        emit(done)
+    else:
+        say(f"{added} added, {done['known']} known already, {canceled} waiting canceled, {len(rejected)} rejected")
+        for fault in rejected:
+            say(f"row {fault['row']}: {fault['detail']}")
+    if rejected:
+        raise click.exceptions.Exit(2)
+
+
+def _octets(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise click.BadParameter(f"{file}: {error.strerror}") from None
+
+
+def _add(tx: Tx, numbers: list[str]) -> tuple[int, int]:
+    known = suppress.suppressed_among(tx, numbers)
+    canceled = 0
+    for number in numbers:
+        if number not in known:
+            canceled += suppress.add(tx, number, digits_key(number), "import", now())
+    return len(numbers) - len(known), canceled
+
+
+def _numbers(octets: bytes, encoding: str | None) -> Iterator[tuple[int, str]]:
+    """Row and text of each number: of the column that a header names, else the first."""
+    try:
+        text = decode_rows(octets, encoding, ("number", "phone", "手机号", "телефон"))
+    except (LookupError, UnicodeError, ModemfarmError) as error:
+        raise click.BadParameter(str(error)) from None
+    lines = text.splitlines()
+    separator = next((sign for sign in ("\t", ";", ",") if lines and sign in lines[0]), ",")
+    at = 0
+    for row, cells in enumerate(csv.reader(lines, delimiter=separator), 1):
+        if row == 1:
+            named = [place for place, cell in enumerate(cells) if column_of(cell) == "to" or cell.strip() == "number"]
+            if named:
+                at = named[0]
+                continue
+        if len(cells) > at and cells[at].strip():
+            yield row, cells[at]
+
+
+@click.command()
+@json_option
+@pass_farm
+def export(farm: Farm, as_json: bool) -> None:
+    """Write the numbers that get nothing more, as CSV; `suppress import` reads it.
+
+    --json prints a JSON document a line instead.
+    """
+    found = all_suppressed(farm.store())
+    if as_json:
+        for item in found:
+            emit(item)
+        return
+    writer = csv.DictWriter(sys.stdout, _FIELDS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(found)
+
+
+@click.group()
+def review() -> None:
+    """Decide on replies that may have been refusals."""
+
+
+@review.command("list")
+@json_option
+@pass_farm
+def list_(farm: Farm, as_json: bool) -> None:
+    """List the people whose replies wait for a decision, oldest first."""
+    rows = [{**row, "since": rfc3339(row["since"])} for row in farm.store().look(reviews.listed)]
+    if as_json:
+        emit({"data": rows, "next": None})
+        return
+    table(_COLUMNS, [{**row, "since": local(str(row["since"]))} for row in rows])
+
+
+@review.command()
+@click.argument("number")
+@json_option
+@pass_farm
+def confirm(farm: Farm, number: str, as_json: bool) -> None:
+    """It was a refusal: nothing more goes to this number."""
+    _decide(farm, number, "opted_out", as_json=as_json)
+
+
+@review.command()
+@click.argument("number")
+@json_option
+@pass_farm
+def dismiss(farm: Farm, number: str, as_json: bool) -> None:
+    """It was none: what was held for this number goes on."""
+    _decide(farm, number, "dismissed", as_json=as_json)
+
+
+def _decide(farm: Farm, raw: str, decision: reviews.Decision, *, as_json: bool) -> None:
+    number = number_of(farm, raw)
+    store = farm.store()
+    exempt = (*EXEMPT, "transactional") if farm.config.intake.transactional_after_opt_out else EXEMPT
+    if not store.run(reviews.settle, number, decision, now(), "cli", exempt):
+        raise NotThereError(f"no reply of {number} waits for a decision")
+    farm.committed(store)
+    if as_json:
+        emit({"number": number, "decision": decision})
+    else:
+        say(f"{number}: " + ("gets nothing more" if decision == "opted_out" else "goes on as before"))
