@@ -288,7 +288,8 @@ class FarmJournal:
             received = replace(received, iccid=self._alias[received.iccid])
         understood: Understood = await self._until_stored(receive, received, self._inbound, self._now())
         if understood.opted_out:
-            log.info("opt-out of %s", mask(understood.opted_out))
+            waited = (self._now() - received.at).total_seconds() * 1000
+            log.info("opt-out of %s, durable %.0f ms after its last octet", mask(understood.opted_out), waited)
         if understood.moved:
             self.dispatcher.wake()
 
