@@ -25,7 +25,7 @@ from modemfarm.store.events import record
 from modemfarm.store.messages import NewMessage, insert
 from modemfarm.store.offers import waits
 from modemfarm.store.queue import home
-from modemfarm.store.reviews import HELD, is_open
+from modemfarm.store.reviews import is_open
 from modemfarm.store.rules import in_force
 from modemfarm.store.suppress import EXEMPT, is_suppressed
 from modemfarm.store.waiting import coming
@@ -208,7 +208,7 @@ def accept(
 def starting(tx: Tx, message: NewMessage, batch_id: int | None, settings: IntakeSettings, now: datetime) -> NewMessage:
     """The same message, held where a pause, a likely refusal, the hours or the number of offers stand against it."""
     if message.message_class == MessageClass.MARKETING and is_open(tx, message.recipient):
-        return replace(message, state=MessageState.HELD, reason=Reason(HELD))
+        return replace(message, state=MessageState.HELD, reason=Reason("opt_out_review"))
     if is_paused(tx, message.message_class, batch_id):
         return replace(message, state=MessageState.HELD, reason=Reason("paused"))
     if message.state is MessageState.QUEUED and is_farm_paused(tx):
