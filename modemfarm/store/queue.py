@@ -14,6 +14,7 @@ from modemfarm.store.events import record
 from modemfarm.store.messages import NAMED, refresh
 from modemfarm.store.offers import may_leave
 from modemfarm.store.sims import pinned_to
+from modemfarm.store.suppress import OPTED_OUT
 
 STARTED_RANK = -1  # the other parts of a message whose first part went out: before everything else
 
@@ -224,15 +225,13 @@ def _claim(tx: Tx, part: Candidate, lane: Lane, now: datetime, why: str | None) 
         why=why,
     )
     moved = tx.run(
-        "UPDATE parts SET state = 'claimed', attempt_id = :attempt, iccid = :iccid, bound_iccid = :iccid"
+        "UPDATE parts SET state = 'claimed', attempt_id = :attempt, iccid = :iccid, bound_iccid = :iccid"  # noqa: S608 # our own words
         " WHERE id = :id AND state = 'waiting' AND gate = 0"
-        " AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.number = parts.recipient AND s.removed_at IS NULL"
-        "  AND parts.class NOT IN ('conversation', 'emergency') AND NOT (:exempt = 1 AND parts.class = 'transactional')"
-        "  AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = parts.message_id AND m.automatic = 'opted_out'))",
+        f" AND NOT {OPTED_OUT}",
         attempt=attempt_id,
         iccid=lane.iccid,
         id=part.part_id,
-        exempt=int(lane.transactional_after_opt_out),
+        exempt=int(lane.transactional_after_opt_out and part.message_class == "transactional"),
     )
     if not moved:
         tx.run("DELETE FROM attempts WHERE id = :id", id=attempt_id)

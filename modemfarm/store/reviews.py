@@ -12,12 +12,22 @@ from modemfarm.store.suppress import EXEMPT
 from modemfarm.store.suppress import add as add_suppression
 
 HELD = "opt_out_review"  # the reason that a held message shows
+DOUBTED = (  # of an offer in `parts`: its recipient's reply waits for a decision
+    "(parts.class = 'marketing' AND EXISTS (SELECT 1 FROM reviews r WHERE r.number = parts.recipient"
+    " AND r.decided_at IS NULL))"
+)
 Decision = Literal["opted_out", "dismissed"]
 
 
 def is_open(tx: Tx, number: str) -> bool:
     """Whether offers to this number wait for a decision."""
     return bool(tx.value("SELECT 1 FROM reviews WHERE number = :number AND decided_at IS NULL LIMIT 1", number=number))
+
+
+def in_doubt(tx: Tx, part_id: int) -> str | None:
+    """The recipient of an offer that waits for a decision; None: nothing of that kind."""
+    found = tx.value(f"SELECT recipient FROM parts WHERE id = :id AND {DOUBTED}", id=part_id)  # noqa: S608 # our own words
+    return None if found is None else str(found)
 
 
 def add(tx: Tx, number: str, inbound_id: int, keyword: str | None, now: datetime) -> bool:

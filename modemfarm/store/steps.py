@@ -13,14 +13,11 @@ from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
 from modemfarm.store.messages import refresh
 from modemfarm.store.queue import give_back
+from modemfarm.store.suppress import OPTED_OUT
 
 # What may have changed since the claim, read in the transaction of step 3. An opt-out stops started messages too.
 _STANDS = (
-    " NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.number = parts.recipient AND s.removed_at IS NULL"
-    "  AND parts.class NOT IN ('conversation', 'emergency') AND :exempt = 0"
-    "  AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = parts.message_id AND m.automatic = 'opted_out'))"
-    " AND NOT (parts.class = 'marketing' AND EXISTS (SELECT 1 FROM reviews r WHERE r.number = parts.recipient"
-    "  AND r.decided_at IS NULL))"
+    f" NOT {OPTED_OUT} AND NOT {reviews.DOUBTED}"  # noqa: S608 # our own words
     " AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = 'all' OR (scope = 'class' AND value = parts.class)"
     "  OR (scope = 'batch' AND value = CAST(parts.batch_id AS TEXT)))"
     " AND NOT EXISTS (SELECT 1 FROM sims WHERE sims.iccid = parts.iccid AND sims.state IN ('paused', 'parked'))"
@@ -156,18 +153,10 @@ def _stop(tx: Tx, permit: Permit, now: datetime, exempt: int) -> str:
         attempt=permit.attempt_id,
     ):
         return _lost(tx, permit)
-    out = tx.value(
-        "SELECT 1 FROM parts p JOIN suppressions s ON s.number = p.recipient AND s.removed_at IS NULL"
-        " WHERE p.id = :id AND p.class NOT IN ('conversation', 'emergency') AND :exempt = 0"
-        " AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = p.message_id AND m.automatic = 'opted_out')",
-        id=permit.part_id,
-        exempt=exempt,
-    )
-    if out:
+    if tx.value(f"SELECT 1 FROM parts WHERE id = :id AND {OPTED_OUT}", id=permit.part_id, exempt=exempt):  # noqa: S608
         _end_unsent(tx, permit, "canceled", now, reason="opted_out")
         return "opted_out"
-    doubted = tx.value("SELECT recipient FROM parts WHERE id = :id AND class = 'marketing'", id=permit.part_id)
-    if doubted and reviews.is_open(tx, doubted):
+    if doubted := reviews.in_doubt(tx, permit.part_id):
         give_back(tx, permit.part_id, permit.attempt_id, now)
         reviews.hold(tx, doubted)
         return reviews.HELD

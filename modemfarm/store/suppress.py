@@ -14,6 +14,13 @@ from modemfarm.store.messages import refresh
 
 EXEMPT = ("conversation", "emergency")  # classes that an opt-out does not stop
 
+# Of a row of `parts`: its recipient opted out, and neither its class nor what it is goes out all the same.
+OPTED_OUT = (
+    "EXISTS (SELECT 1 FROM suppressions s WHERE s.number = parts.recipient AND s.removed_at IS NULL"
+    " AND parts.class NOT IN ('conversation', 'emergency') AND :exempt = 0"
+    " AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = parts.message_id AND m.automatic = 'opted_out'))"
+)
+
 
 def is_suppressed(tx: Tx, number: str) -> bool:
     """Whether an opt-out of this number stands, or one that came in another spelling of its line."""
