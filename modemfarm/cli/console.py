@@ -17,7 +17,7 @@ from modemfarm.cli.output import emit, json_option, say
 from modemfarm.cli.send import span
 from modemfarm.daemon.line import Line, LineError
 from modemfarm.modem.console import judge
-from modemfarm.modem.masking import mask_command
+from modemfarm.modem.masking import has_secret, mask_command
 from modemfarm.modem.recordings import encode
 from modemfarm.store import views
 
@@ -75,7 +75,7 @@ def record_(farm: Farm, modem: str, last: timedelta | None, file: Path | None) -
 @click.command()
 @click.argument("modem")
 @click.argument("command", required=False)
-@click.option("--force", is_flag=True, help="Also what changes settings, enters PINs, dials or deletes.")
+@click.option("--force", is_flag=True, help="Also what changes settings, dials or deletes.")
 @click.option("--timeout", metavar="SPAN", callback=span, default="30s", show_default=True, help="Wait for an answer.")
 @json_option
 @pass_farm
@@ -83,11 +83,15 @@ def console(farm: Farm, modem: str, command: str | None, force: bool, timeout: t
     """Put AT commands to a modem while the daemon goes on using it.
 
     COMMAND is one line like "AT+CSQ"; without it, lines are read until Ctrl-D. Queries are always allowed; what may
-    change something needs --force; sending a message and writing an IMEI are always refused. Everything is written
-    down: who, the command without PINs and numbers, and how it ended.
+    change something needs --force; sending a message, trying a PIN and writing an IMEI are always refused. Everything
+    is written down: who, the command without PINs and numbers, and how it ended.
     """
-    if command is not None and judge(command).kind == "pin":
-        raise CliError("a PIN on the command line is seen by others: start the console and type it there", Exit.USAGE)
+    if command is not None and _shows_secret(command):
+        raise CliError(
+            "a PIN or another code on the command line is seen by others: start the console and type it there;"
+            " a SIM's PIN is tried by `modemfarm sims set SIM --pin` only",
+            Exit.USAGE,
+        )
     found = _modem(farm, modem)
     codes = []
     with _line(farm) as line:
@@ -96,6 +100,13 @@ def console(farm: Farm, modem: str, command: str | None, force: bool, timeout: t
             if codes[-1] == Exit.UNREACHABLE:
                 break
     return highest(codes)
+
+
+def _shows_secret(command: str) -> bool:
+    judged = judge(command)
+    return judged.kind == "pin" or (
+        judged.verdict != "free" and has_secret(command.replace(" ", "").encode("utf-8", "replace"))
+    )
 
 
 def _put(line: Line, modem: dict[str, Any], command: str, within_s: float, *, force: bool, as_json: bool) -> Exit:

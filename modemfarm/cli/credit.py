@@ -52,6 +52,9 @@ def ussd(farm: Farm, sim: str, code: str, answers: tuple[str, ...], as_json: boo
     else:
         for item in told["dialogue"]:
             say(item["text"] or f"({item['status']})")
+        if told["unused"]:
+            left = "1 answer was" if told["unused"] == 1 else f"{told['unused']} answers were"
+            say(f"({left} not used: the network wanted no more)")
     return Exit.DONE if told["status"] in {"done", "menu"} else Exit.FAILED
 
 

@@ -32,10 +32,10 @@ ANSWER_WITHIN_S = 600.0  # no command of a modem takes longer; +COPS=? comes nea
 
 _REFUSED = {
     "sends": "messages go through the queue only",
+    "pin": "a PIN's tries are counted: `modemfarm sims set SIM --pin` tries one; a PUK, or another PIN, is for a phone",
     "imei": "an IMEI is not changed, and memory that may hold it is not written",
 }
 _FORCE = {
-    "pin": "enters or changes a PIN: a wrong one costs a try",
     "lock": "locks, unlocks or writes to the card",
     "dial": "dials, or speaks to the network at the card's cost",
     "wipe": "deletes or overwrites what is stored",

@@ -15,32 +15,15 @@ from modemfarm.errors import StoreError
 from modemfarm.farm.alarm import Alarm
 from modemfarm.farm.balances import Balances, Credit
 from modemfarm.farm.ussd import UssdDesk
-from modemfarm.modem.ussd import Dialogue, UssdError
-
-_WORDS = {
-    "bad_code": "{what} is wanted",
-    "not_found": "there is no SIM {what}",
-    "not_here": "SIM {what} is in no modem of this host",
-    "not_configured": "the plan of SIM {what} names no way to ask: set plans.*.balance in config.yaml",
-    "busy": "the modem had no hand free in time; nothing was asked",
-    "stopping": "the daemon is stopping; nothing was asked",
-    "held": "nothing was asked: {what}",
-    "refused": "the modem refuses it: {what}",
-    "no_reply": "the network did not answer in time",
-    "restarted": "the modem restarted before the answer came",
-    "lost": "the port was lost before the answer came",
-}
+from modemfarm.modem.ussd import Dialogue, UssdError, worded
 
 
-def worded(error: UssdError) -> str:
-    """A sentence for a person."""
-    return _WORDS[error.slug].format(what=error.what)
-
-
-def shown(iccid: str, dialogue: Dialogue) -> dict[str, Any]:
-    """A dialogue as the API and the CLI print it."""
+def shown(iccid: str, dialogue: Dialogue, steps: int) -> dict[str, Any]:
+    """A dialogue as the API and the CLI print it; of so many steps wanted, those after its end were not used."""
     told = [{"status": item.status, "text": item.text} for item in dialogue.told]
-    return {"iccid": iccid, "status": told[-1]["status"], "text": told[-1]["text"], "dialogue": told}
+    last = dialogue.told[-1]
+    unused = steps - len(told)
+    return {"iccid": iccid, "status": last.status, "text": last.text, "dialogue": told, "unused": unused}
 
 
 def _credit(iccid: str, credit: Credit) -> dict[str, Any]:
@@ -69,7 +52,7 @@ class Errands:
             raise LineError(error.slug, worded(error)) from error
         except StoreError as error:
             raise LineError("store", f"the database cannot write down who asks what: {error}") from error
-        return shown(iccid, dialogue)
+        return shown(iccid, dialogue, len(asked["steps"]))
 
     async def balance(self, asked: Mapping[str, Any], who: str) -> object:
         """`balance` of control.sock: ``iccid``."""
@@ -125,6 +108,6 @@ class Errands:
         """
         try:
             asked = asyncio.run_coroutine_threadsafe(self._desk.ask(iccid, steps, who), loop)
-            return shown(iccid, asked.result())
+            return shown(iccid, asked.result(), len(steps))
         except (Canceled, RuntimeError) as error:
             raise UssdError("stopping") from error

@@ -41,7 +41,10 @@ class UssdDesk:
             StoreError: it cannot be written down, and was not asked.
         """
         if not steps or len(steps) > MOST_STEPS or not is_code(steps[0]) or not all(map(is_answer, steps[1:])):
-            what = f"a code of * # and digits that changes no PIN and no call, then at most {MOST_STEPS - 1} answers"
+            what = (
+                "it begins with * or #, ends with # and has digits between, like *100#, and changes no PIN and no call;"
+                f" at most {MOST_STEPS - 1} answers follow"
+            )
             raise UssdError("bad_code", what)
         supervisor = await self.holder(iccid)
         shown = steps[0] if len(steps[0]) <= _SHOWN + 1 else steps[0][:_SHOWN] + "…"

@@ -15,14 +15,27 @@ _BASIC = re.compile(r"(&?[A-Z])(\d*)")
 _REGISTER = re.compile(r"S\d+(\?|=\d*)")
 
 # Never: a message beside the queue is neither counted nor asked for consent, and an identifier is not ours to change.
-_SENDS = re.compile(r"[+^*$#%!_][A-Z]*(?:CMG[SWC]|CMSS|QMGS|QMGW|UCMGS)\b")
-_IMEI = re.compile(
-    r"[+^*$#%!_]EGMR|[+^*$#%!_][A-Z0-9]*(?:IMEI|MEID)[A-Z]*|\^PHYNUM|\+KGSN|\+CGSN=|\^NVWR\w*|\^NVM\w*|\+QNV\w*|\+NVW\w*|\$QCNV\w*|!NV\w*"
+# Suffixes count too: vendors have +CMGSEX, +CMGSO and the like.
+_SENDS = re.compile(
+    r"[+^*$#%!_][A-Z0-9]*(?:CMG[SWC]|CMSS|QMG[SW]|SCM[SW]|MMS?SEND|SMSS?END|SENDSMS|EMAILSEND)|[+^*$#%!_]Z?SMS="
 )
-_IMEI_READ = re.compile(r"\+EGMR=0,\d+|[+^*$#%!_][A-Z0-9]*(?:IMEI[A-Z]*|PHYNUM|GSN)(?:\?|=\?)?")
+_IMEI = re.compile(
+    r"[+^*$#%!_][A-Z0-9]*(?:EGMR|IMEI|MEID)[A-Z]*|\*MRD_|\^PHYNUM|[+^*$#%!_][A-Z0-9]*(?:SN|GMR)=(?!\?)|\+KGSN|\+LCTSN"
+    r"|[+^*$#%!_][A-Z]{0,3}NV(?!RD\b)[A-Z0-9]*="
+    r"|\^NVWR\w*|\^NVM\w*|\+QNV\w*|\+NVW\w*|\$QCNV\w*|!NV\w*"
+)
+_IMEI_READ = re.compile(r"\+(?:EGMR|GTSN|LCTSN)=0,\d+|[+^*$#%!_][A-Z0-9]*(?:IMEI[A-Z]*|PHYNUM|GSN|LCTSN)(?:\?|=\?)?")
+
+# Never too: a try that the PIN ledger does not count may block the card.
+_PIN = re.compile(
+    r"[+^*$#%!_][A-Z]*(?:PIN|PUK|PWD|PASS)\d?=(?!\?)"
+    r"|[+^*$#%!_][A-Z]*CLCK=\"?(?:SC|FD|P2)\"?,[01]|\*\*0[45]2?\*"
+    r"|\+CRSM=(?!\?|(?:176|178|192|214|220|242)(?:,|$))"
+    r"|[+^*$#%!_][A-Z]*(?:CSIM|CGLA)=(?!\?|(?:\d+,)?\d+,\"?[0-9A-F]{2}(?!2[0468C])[0-9A-F]{2}[0-9A-F]*\"?$)",
+    re.IGNORECASE,
+)
 
 # With --force, and why.
-_PIN = re.compile(r"[+^*$#%!_][A-Z]*(?:PIN|PUK|PWD|PASS)\d?=")
 _LOCK = re.compile(r"[+^*$#%!_][A-Z]*(?:LCK|LOCK|NCK)[A-Z]*=|[+^*$#%!_][A-Z]*(?:CSIM|CRSM|CGLA|CCHO)=")
 _DIAL = re.compile(r"(?:D.*|[AO]\d*|\+CGDATA\b.*|\+CUSD=.*|\^DIAL.*|\+CKPD=.*|\+CTFR.*|\+CCFC=.*|\+CHLD=.*)")
 _WIPE = re.compile(r"[+^*$#%!_](?:CMGD|CMGDA|QMGDA|CPBW|QFDEL|FSDEL|QFFORMAT|ERASE|GODLOAD|QDOWNLOAD|QFASTBOOT)\b")
@@ -40,10 +53,24 @@ _TELLING = (
 )
 _TELLS = frozenset(_TELLING.split())
 _READS = re.compile(
-    r"\+CPINR=.*|\+CMG[LR]=.*|\+CPB[RF]=.*|\+CLCK=\"[A-Za-z0-9]{2}\",2(?:,,?\d*)?|\+EGMR=0,\d+"
-    r"|\+QENG=\"[A-Za-z]+\"|\+QTEMP=.*|\+QCFG=\"[A-Za-z0-9/_]+\""
+    r"\+(?:CPINR|CMG[LR]|CPB[RF]|QTEMP)=(?:[\d,-]|\"[^\"]*\")*|\+CLCK=\"[A-Za-z0-9]{2}\",2(?:,,?\d*)?"
+    r"|\+(?:EGMR|GTSN|LCTSN)=0,\d+|\+CRSM=(?:176|178|192|242)(?:,(?:\d*|\"[0-9A-Fa-f]*\"))*"
+    r"|\+QENG=\"[A-Za-z]+\"|\+QCFG=\"[A-Za-z0-9/_]+\""
 )
 _BASIC_TELLS = re.compile(r"I\d*|[EV]1?|Q0?|&V\d*")
+
+# What a driver profile may send beside those: settings that last until a restart, restarts, and what only tells.
+_SETTING = (
+    "+CFUN +CSCS +CMEE +CREG +CGREG +CEREG +CMGF +CSMS +CNMI +CPMS +CMMS +CTZU +CTZR +CLIP +CRC +CSDH +CSCB +CSSN"
+    " +CGSMS +CVHU +CSCLK +CIURC +EXUNSOL +QURCCFG +QIURC +QSCLK +QINDCFG +WIND +ZOPRT +UTEMP +MTSM +RST +CRESET"
+    " +XPINCNT +UPINCNT +QTRPIN ^CURC ^PORTSEL ^RESET ^SSTN ^SPIC ^SBV ^SCTM #NOPT #QSS #REBOOT #PCT #TEMPSENS #CBC"
+    " $MYCCID !ENTERCND !RESET *CNTI"
+)
+_KNOWN = re.compile(
+    rf"(?:{'|'.join(map(re.escape, _SETTING.split()))})"
+    r"(?:=(?:-?\d*|\"[A-Za-z0-9/_. -]*\")(?:,(?:-?\d*|\"[A-Za-z0-9/_. -]*\"))*)?"
+    r"|&[CDK]\d?|E[01]?|X\d?|S0=0"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +116,17 @@ def judge(line: str) -> Judged:
     if found.verdict == "free" and _IMEI.search(bare) and not all(map(_harmless_to_imei, commands)):
         return Judged("never", "imei")
     return found
+
+
+def may_stand(text: str) -> bool:
+    """Whether a driver profile may send this line, which stands without its AT.
+
+    Each command of it must be what `judge` lets pass unforced, or a setting that is known.
+    """
+    if judge(f"AT{text}").verdict in {"never", "unreadable"}:
+        return False
+    commands = _commands(_upper(text) or "") or []
+    return all(_KNOWN.fullmatch(command) or _one(command)[0] == "free" for command in commands)
 
 
 def _harmless_to_imei(command: str) -> bool:
@@ -140,8 +178,10 @@ def _end(text: str, at: int) -> int:
 def _one(command: str) -> tuple[str, str]:
     if not _harmless_to_imei(command):
         return "never", "imei"
-    query = command.endswith(("?", "=?")) and "=" not in command.removesuffix("=?")
-    if _DIAL.fullmatch(command) and not query:
+    if _PIN.search(command) and not _READS.fullmatch(command):
+        return "never", "pin"
+    query = command.endswith("?") and "=" not in command.removesuffix("=?")
+    if command[0] == "D" or (_DIAL.fullmatch(command) and not query):  # ATD112? dials
         return "force", "dial"
     if command[0].isalpha() or command[0] == "&":
         if _BASIC_TELLS.fullmatch(command) or command.endswith("?"):
@@ -149,7 +189,7 @@ def _one(command: str) -> tuple[str, str]:
         return "force", "persistent" if _PERSISTENT.match(command) else "setting"
     if query or command in _TELLS or _READS.fullmatch(command):
         return "free", "query"
-    for kind, pattern in (("pin", _PIN), ("lock", _LOCK), ("wipe", _WIPE), ("persistent", _PERSISTENT)):
+    for kind, pattern in (("lock", _LOCK), ("wipe", _WIPE), ("persistent", _PERSISTENT)):
         if pattern.match(command):
             return "force", kind
     return "force", "setting"

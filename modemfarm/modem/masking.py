@@ -74,7 +74,9 @@ def ends_command(line: bytes) -> bool:
 
 def mask_command(text: str) -> str:
     """One command line as logs and events may show it."""
-    return mask_stream(hide_secrets(text.encode("ascii", "replace"))).decode("latin-1")
+    data = text.encode("ascii", "replace")
+    packed = data.replace(b" ", b"")  # modems pass over blanks: AT+C PIN=1234
+    return mask_stream(hide_secrets(packed if has_secret(packed) else data)).decode("latin-1")
 
 
 def mask_stream(data: bytes, *, cut: bool = False) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modemfarm.errors import ConfigError
+from modemfarm.modem.console import may_stand
 from modemfarm.modem.family import (
     MODES,
     ROLES,
@@ -33,12 +34,7 @@ _OWN = frozenset({"match", "examples", "devices", "usb", "sources", "remarks", "
 _USB_ID = r"[0-9a-f]{4}:[0-9a-f]{4}"
 _CNMI = r"\d(?:,\d){1,4}"
 _MEMORIES = r"SM|ME|MT|SR|BM"
-# No profile may change an identifier, send, call, delete, touch a PIN or write to the modem's own memory by itself.
-_FORBIDDEN = re.compile(
-    r"\+EGMR|\+CMG[SWD]|\+CMSS|\+C?QMG[SD]|\+UCMGS|\+CPIN=|\+CLCK|\+CPWD|\^U2DIAG|\^SETPORT|\^GETPORTMODE|&[FW]|^D[\d*#+]"
-    r"|\+CGSN=|\+ZSNT=|\^SYSCFG",
-    re.IGNORECASE,
-)
+_CHARSET = r"[A-Za-z0-9-]{1,16}"
 
 
 def load_profiles(*folders: Path) -> Profiles:
@@ -170,8 +166,11 @@ def _checked(table: Table, key: str, text: str) -> str:
         raise table.fail(key, f"a command is printable ASCII: {text!r}")
     if text[:2].upper() == "AT":
         raise table.fail(key, f"a command stands without its AT: {text!r}")
-    if _FORBIDDEN.search(text.partition('"')[0]):
-        raise table.fail(key, f"no profile may send {text!r}")
+    # No profile may change an identifier, send, call, delete, touch a PIN or write to the modem's memory by itself.
+    if not may_stand(text):
+        raise table.fail(
+            key, f"no profile may send {text!r}: only queries and the settings that are known to be harmless"
+        )
     return text
 
 
@@ -254,6 +253,8 @@ def _ussd(table: Table) -> Ussd:
         inner.some_of("encodings", "plain", "packed", "ucs2"), inner.text("charset"), inner.number("dcs", 0, 255)
     )
     inner.done()
+    if not re.fullmatch(_CHARSET, ussd.charset):
+        raise table.fail("ussd.charset", f"expected a plain word like GSM, found {ussd.charset!r}")
     return ussd
 
 

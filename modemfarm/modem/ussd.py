@@ -24,9 +24,23 @@ _OTHER = {"plain": "packed", "packed": "plain", "ucs2": "plain"}
 _STATUS = {0: "done", 1: "menu", 2: "ended", 3: "elsewhere", 4: "not_supported", 5: "timeout"}
 _CR = b"\x0d"
 _NOT_THE_CODING = frozenset({10, 11, 12, 13, 14, 15, 16, 17, 18, 30, 31, 32})  # SIM and network (TS 27.007 §9.2)
-_CODE = re.compile(r"[*#0-9+]+")
+_CODE = re.compile(r"[*#]+[0-9][0-9*#]*#")  # TS 22.030 §6.5.2: whatever else is dialled may be a call
 # What a modem may take for itself (TS 22.030 §6.6.2, annex B): PIN, PUK, password, forwarding and barring of calls.
 _OURS = re.compile(r"\*\*0|(?:\*\*|\*|##|#)(?:21|6[127]|00[24]|03|33[0-3]?|35[13]?)[*#]")
+
+_WORDS = {
+    "bad_code": "this is no USSD code: {what}",
+    "not_found": "there is no SIM {what}",
+    "not_here": "SIM {what} is in no modem of this host",
+    "not_configured": "the plan of SIM {what} names no way to ask: set plans.*.balance in config.yaml",
+    "busy": "the modem had no hand free in time; nothing was asked",
+    "stopping": "the daemon is stopping; nothing was asked",
+    "held": "nothing was asked: {what}",
+    "refused": "the modem refuses it: {what}",
+    "no_reply": "the network did not answer in time",
+    "restarted": "the modem restarted before the answer came",
+    "lost": "the port was lost before the answer came",
+}
 
 
 class UssdError(ModemError):
@@ -39,6 +53,11 @@ class UssdError(ModemError):
     def __init__(self, slug: str, what: str = "") -> None:
         super().__init__(f"USSD {slug}: {what}" if what else f"USSD {slug}")
         self.slug, self.what = slug, what
+
+
+def worded(error: UssdError) -> str:
+    """A sentence for a person."""
+    return _WORDS[error.slug].format(what=error.what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +82,7 @@ class Dialogue:
 
 
 def is_code(text: str) -> bool:
-    """Whether a dialogue may begin so: a code of ``*``, ``#`` and digits that changes neither PINs nor calls."""
+    """Whether a dialogue may begin so: from ``*`` or ``#`` to ``#``, and it changes neither PINs nor calls."""
     return len(text) <= LONGEST and _CODE.fullmatch(text) is not None and _OURS.match(text) is None
 
 

@@ -9,7 +9,7 @@ from werkzeug.routing import BaseConverter
 
 from modemfarm.intake.accept import accept
 from modemfarm.model import normal_iccid
-from modemfarm.modem.ussd import UssdError
+from modemfarm.modem.ussd import UssdError, worded
 from modemfarm.store import actions, devices, epoch, sim_facts, sims, suppress, views
 from modemfarm.store.engine import Tx
 from modemfarm.store.pins import Card
@@ -238,9 +238,9 @@ def sim_ussd(iccid: str) -> Response:
         return reply(200, farm.ussd(found, (wanted.code, *wanted.answers), f"key {g.key.id}"))
     except UssdError as error:
         if error.slug == "bad_code":
-            fault = {"pointer": "/code", "code": "bad_code", "detail": error.what}
-            raise Problem(422, "validation", str(error), code="bad_code", errors=[fault]) from error
-        raise Problem(409, "conflict", f"{error}.", code=f"ussd_{error.slug}") from error
+            fault = {"pointer": "/code", "code": "bad_code", "detail": worded(error)}
+            raise Problem(422, "validation", f"{worded(error)}.", code="bad_code", errors=[fault]) from error
+        raise Problem(409, "conflict", f"{worded(error)}.", code=f"ussd_{error.slug}") from error
 
 
 @routes.post("/sims/<iccid>/test")

@@ -134,29 +134,41 @@ async def test_a_setting_needs_force_and_has_the_modem_set_up_again(farm: FarmAt
                 await asyncio.sleep(0.01)
 
 
-async def test_a_pin_is_typed_not_given_as_an_argument_and_stays_nowhere(
-    farm: FarmAt, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "command",
+    [f'AT+CPIN="{PIN}"', f'AT+CLCK="SC",0,"{PIN}"', f"ATD**04*{PIN}*1111*1111#", f"AT+CMGD=1;+C PIN = {PIN}"],
+)
+async def test_a_pin_is_tried_by_no_console_and_stays_nowhere(
+    farm: FarmAt, caplog: pytest.LogCaptureFixture, command: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    port = ScriptedPort({"AT+CMGF=0": "AT+CMGF=0|OK", f'AT+CPIN="{PIN}"': f'AT+CPIN="{PIN}"|+CME ERROR: 16'})  # echoes
-    async with running(farm, port, ScriptedPort()) as on:
-        refused = await on.cli("modems", "console", IMEI, f'AT+CPIN="{PIN}"', "--force")
-        assert refused.code == 2
+    async with running(farm, ScriptedPort()) as on:
+        refused = await on.cli("modems", "console", IMEI, command, "--force")
+        assert (refused.code, "sims set" in refused.err) == (2, True)
         assert on.events() == []
 
         def put() -> str:
             with Line(farm.folder / "farm") as line:
-                told = line.ask("ask", path="script", command=f'AT+CPIN="{PIN}"', force=True, within_s=5)
-                return json.dumps(told) + json.dumps(line.ask("record", path="script"))
+                with pytest.raises(LineError, match="sims set SIM --pin") as caught:
+                    line.ask("ask", path="script", command=command, force=True, within_s=5)
+                assert caught.value.code == "refused"
+                return json.dumps(line.ask("record", path="script"))
 
         said = await asyncio.to_thread(put)
-        shown = await on.cli("modems", "record", IMEI)
-        assert "+CME ERROR: 16" in said
-        assert "****" in shown.out
+        assert not any(PIN in line for line in on.port.heard)
+        assert on.events()[-1]["verdict"] == "refused"
         files = [path.read_text() for path in (farm.folder / "farm").glob("recordings/*")]
-        for text in (said, shown.out, caplog.text, json.dumps(on.events()), refused.err, *files):
+        for text in (said, caplog.text, json.dumps(on.events()), refused.err, *files):
             assert PIN not in text
-        assert b"58392017" not in (farm.folder / "farm" / "modemfarm.db").read_bytes()
+        assert PIN.encode() not in (farm.folder / "farm" / "modemfarm.db").read_bytes()
+
+
+async def test_a_code_is_not_given_as_an_argument_but_a_query_is(farm: FarmAt) -> None:
+    async with running(farm, ScriptedPort({'AT+CLCK="SC",2': "+CLCK: 0|OK"})) as on:
+        code = await on.cli("modems", "console", IMEI, 'AT+CLCK="AO",1,"4711"', "--force")
+        assert (code.code, "seen by others" in code.err) == (2, True)
+        assert on.events() == []
+        assert (await on.cli("modems", "console", IMEI, 'AT+CLCK="SC",2')).code == 0
 
 
 async def test_a_silent_modem_is_exit_code_6(farm: FarmAt) -> None:

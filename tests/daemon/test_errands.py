@@ -75,10 +75,15 @@ async def test_a_code_goes_to_the_network_and_its_answer_is_printed(farm: FarmAt
         done = await asyncio.to_thread(farm, "sims", "ussd", CARD, "*111#", "1", "--json")
         assert done.code == 0
         assert (done.json["status"], done.json["text"], len(done.json["dialogue"])) == ("done", "Balance 12.34 CNY", 2)
+        assert done.json["unused"] == 0
+        more = await asyncio.to_thread(farm, "sims", "ussd", CARD, "*111#", "1", "5", "6")
+        assert more.out.splitlines()[-1] == "(2 answers were not used: the network wanted no more)"
         silent = await asyncio.to_thread(farm, "sims", "ussd", CARD, "*555#")
         assert (silent.code, silent.err) == (6, "modemfarm: the network did not answer in time\n")
         wrong = await asyncio.to_thread(farm, "sims", "ussd", CARD, "**04*1111*2222*2222#")
         assert wrong.code == 2
+        call = await asyncio.to_thread(farm, "sims", "ussd", CARD, "*31#112")
+        assert (call.code, "ends with #" in call.err) == (2, True)
 
 
 async def test_a_balance_is_asked_printed_and_kept(farm: FarmAt) -> None:
@@ -99,6 +104,7 @@ async def test_threads_of_the_api_get_the_same(farm: FarmAt) -> None:
             "status": "menu",
             "text": "1 Balance\n0 End",
             "dialogue": [{"status": "menu", "text": "1 Balance\n0 End"}],
+            "unused": 0,
         }
 
 

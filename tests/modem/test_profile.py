@@ -56,7 +56,7 @@ def test_what_a_family_does_not_say_is_generic() -> None:
         ),
         pytest.param('iccid = [{ command = "+CCID", prefix = "" }]', "iccid[0].parser", "is missing", id="no-parser"),
         pytest.param(
-            'signal = { command = "+X", prefix = "", parser = "csq", field = 99 }',
+            'signal = { command = "+CSQ", prefix = "", parser = "csq", field = 99 }',
             "signal.field",
             "0 to 19",
             id="field",
@@ -69,6 +69,24 @@ def test_what_a_family_does_not_say_is_generic() -> None:
         pytest.param('init = ["+CMGS=10"]', "init[0]", "no profile may send", id="sends"),
         pytest.param('init = ["D*100#"]', "init[0]", "no profile may send", id="dials"),
         pytest.param('radio_off = "+CPIN=1234"', "radio_off", "no profile may send", id="pin"),
+        pytest.param(
+            'init = ["+CSCS=\\"GSM\\";+CMGD=1,4"]', "init[0]", "no profile may send", id="deletes-behind-a-quote"
+        ),
+        pytest.param('init = ["+CPIN =\\"1234\\""]', "init[0]", "no profile may send", id="pin-with-a-blank"),
+        pytest.param('init = ["E0;D112;"]', "init[0]", "no profile may send", id="dials-behind"),
+        pytest.param(
+            'init = ["+CSCS=\\"GSM\\";+CMGS=10"]', "init[0]", "no profile may send", id="sends-behind-a-quote"
+        ),
+        pytest.param('init = ["+ CMGS=1"]', "init[0]", "no profile may send", id="sends-with-a-blank"),
+        pytest.param('init = ["*IMEI"]', "init[0]", "no profile may send", id="imei-of-a-vendor"),
+        pytest.param('init = ["^NVWREX=1"]', "init[0]", "no profile may send", id="nv"),
+        pytest.param('init = ["+CUSD=1,\\"*100#\\",15"]', "init[0]", "no profile may send", id="ussd"),
+        pytest.param('init = ["+CPBW=1"]', "init[0]", "no profile may send", id="phone-book"),
+        pytest.param('init = ["+UNHEARDOF=1"]', "init[0]", "no profile may send", id="unknown"),
+        pytest.param('init = ["+CFUN=1+CMGD=1,4"]', "init[0]", "no profile may send", id="glued"),
+        pytest.param(
+            """ussd = { charset = 'GSM";+CMGD=1,4;+CSCS="GSM' }""", "ussd.charset", "a plain word", id="charset"
+        ),
         pytest.param('reset = ["+CFUN=1\\r+CMGF=1"]', "reset", "printable ASCII", id="two-commands"),
         pytest.param('usb = [{ ids = ["12D1:1001"] }]', "usb[0].ids", "ids like 12d1:1001", id="usb-id"),
         pytest.param(
@@ -79,7 +97,10 @@ def test_what_a_family_does_not_say_is_generic() -> None:
         pytest.param('examples = [["A"]]', "examples", "pairs", id="examples"),
         pytest.param("ussd = { dcs = 256 }", "ussd.dcs", "0 to 255", id="ussd"),
         pytest.param(
-            'ready = { command = "+Q", prefix = "", parser = "number" }', "ready.at_least", "is missing", id="ready"
+            'ready = { command = "+QINISTAT", prefix = "", parser = "number" }',
+            "ready.at_least",
+            "is missing",
+            id="ready",
         ),
         pytest.param("model = 7", "model", "expected text", id="model"),
     ],

@@ -97,8 +97,10 @@ def test_a_reply_is_read_by_its_dcs_and_by_how_the_question_went(
 
 
 def test_codes_that_change_pins_or_calls_are_none() -> None:
-    assert all(map(is_code, ("*100#", "*#100#", "*101*1#", "111", "*123*4567#", "*#21#")))
+    assert all(map(is_code, ("*100#", "*#100#", "*101*1#", "##100#", "*123*4567#", "*#21#")))
     assert not any(map(is_code, ("", "**04*1*2*2#", "**05*1*2*2#", "*21*123#", "##002#", '*1"', "*33*0000#", "AT")))
+    dialled = ("112", "110", "1", "13800138000", "+8613800138000", "+", "#", "*#", "*31#112", "#31#13800138000", "*100")
+    assert not any(map(is_code, dialled))
     assert is_answer("1")
     assert not is_answer('"')
     assert not is_answer("")

@@ -44,7 +44,10 @@ def test_what_went_wrong_has_its_code(farm: Sample, slug: str, status: int) -> N
     _with(farm, UssdError(slug))
     answer = farm.api().post(f"/v1/sims/{iccid}/ussd", json={"code": "*100#"})
     assert answer.status_code == status
-    assert answer.get_json()["code"] in {slug, f"ussd_{slug}"}
+    told = answer.get_json()
+    assert told["code"] in {slug, f"ussd_{slug}"}
+    assert slug not in told["detail"].split()
+    assert len(told["detail"].split()) > 3
 
 
 def test_an_unknown_sim_and_a_farm_without_modems_are_told(farm: Sample) -> None:
