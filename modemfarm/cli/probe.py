@@ -39,7 +39,7 @@ def probe(port: str, output: Path | None) -> int:
         raise CliError(str(error), Exit.UNREACHABLE) from error
     except ModemError as error:
         raise CliError(f"{port}: {error}") from error
-    text = as_toml(found)
+    text = as_toml(found, on_hardware=not Path(port).resolve().is_relative_to("/dev/pts"))
     if output is None:
         say(text.rstrip("\n"))
     else:

@@ -33,7 +33,9 @@ def replay(file: Path, folder: Path | None, as_json: bool) -> int:
     try:
         with click.open_file(str(file), encoding="utf-8") as lines:
             head, pieces = read(lines.read(), file.name)
-    except (RecordingError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise CliError(f"{file.name} is no recording of modemfarm", Exit.USAGE) from error
+    except RecordingError as error:
         raise CliError(str(error), Exit.USAGE) from error
     profiles = load_profiles(shipped("drivers"), *([folder] if folder else []))
     profile = profile_of(head, profiles)

@@ -189,6 +189,8 @@ async def _opening_failed(path: str, error: OSError) -> PortBusyError | LinkLost
     if error.errno in (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK):
         others = await asyncio.get_running_loop().run_in_executor(None, holders, path)
         return PortBusyError(f"{path}: held by {', '.join(others) or 'another program'}")
+    if error.errno == errno.ENOTTY:
+        return LinkLostError(f"{path}: this is no serial port")
     return LinkLostError(f"{path}: {error.strerror or error}")
 
 

@@ -160,8 +160,12 @@ def _fits(value: str, offered: tuple[tuple[str, ...], ...]) -> bool:
     return all(not allowed or item in allowed for item, allowed in zip(value.split(","), offered, strict=False))
 
 
-def as_toml(found: Found) -> str:
-    """A profile that `modemfarm drivers check` takes; a person should read it and say more."""
+def as_toml(found: Found, *, on_hardware: bool) -> str:
+    """A profile that `modemfarm drivers check` takes; a person should read it and say more.
+
+    Args:
+        on_hardware: it was no pseudo-terminal that answered.
+    """
     who = found.identity
     name = " ".join(word for word in (who.manufacturer, who.model) if word) or "Unknown modem"
     ds = [reports_of(value) for value in found.cnmi]
@@ -178,7 +182,7 @@ def as_toml(found: Found) -> str:
         "",
         f"model = {_text(name)}",
         f"family = {_text(found.profile.family)}",
-        "seen_on_hardware = true",
+        f"seen_on_hardware = {str(on_hardware).lower()}",
         f"sources = [{_text('modemfarm drivers probe, firmware ' + (who.firmware or 'unknown'))}]",
         f"match = {{ cgmi = {_text(_exactly(who.manufacturer))}, cgmm = {_text(_exactly(who.model))} }}",
         f"examples = [[{_text(who.manufacturer)}, {_text(who.model)}]]",

@@ -32,7 +32,8 @@ _NOT_PROFILES = frozenset({"errors"})  # drivers/errors.toml belongs to the erro
 _MERGED = frozenset({"timeouts_s", "urcs", "ussd"})  # tables laid over generic's key by key; all else is replaced
 _OWN = frozenset({"match", "examples", "devices", "usb", "sources", "remarks", "buy", "seen_on_hardware"})
 _USB_ID = r"[0-9a-f]{4}:[0-9a-f]{4}"
-_CNMI = r"\d(?:,\d){1,4}"
+_CNMI = r"[0-3],[0-3](?:,[0-3](?:,[0-2](?:,[01])?)?)?"
+_RESULTS = ("OK", "ERROR", "+CME ERROR: 1", "+CMS ERROR: 1", "+CMGS: 1", "> ")  # no URC may look like one
 _MEMORIES = r"SM|ME|MT|SR|BM"
 _CHARSET = r"[A-Za-z0-9-]{1,16}"
 
@@ -60,10 +61,14 @@ def faults_of(*folders: Path) -> list[ConfigError]:
     found: list[ConfigError] = []
     try:
         files = _files(folders)
-        base = _read(files[GENERIC])
-        generic = _build(files[GENERIC], base)
+        base, generic = _generic(files[GENERIC])
     except ConfigError as error:
-        return [error]
+        found.append(error)
+        try:  # what is wrong with the others is told too, laid over the generic.toml that comes with modemfarm
+            files = _files(folders)
+            base, generic = _generic(folders[0] / f"{GENERIC}.toml")
+        except ConfigError:
+            return found
     families = []
     for name, path in files.items():
         try:
@@ -79,6 +84,11 @@ def faults_of(*folders: Path) -> list[ConfigError]:
             if chosen != profile.name and (of_the_same or chosen == GENERIC):
                 found.append(ConfigError(str(files[profile.name]), "examples", f"{maker} {model} chooses {chosen}"))
     return found
+
+
+def _generic(path: Path) -> tuple[dict[str, Any], Profile]:
+    base = _read(path)
+    return base, _build(path, base)
 
 
 def _files(folders: tuple[Path, ...]) -> dict[str, Path]:
@@ -129,9 +139,9 @@ def _build(path: Path, values: Mapping[str, Any]) -> Profile:
         examples=_examples(table),
         usb=tuple(_usb(table)),
         init=_commands(table, "init"),
-        memories=table.texts("memories", pattern=_MEMORIES, wanted="memories like SM and ME"),
+        memories=table.texts("memories", pattern=_MEMORIES, wanted="memories like SM and ME", some=True),
         cpms_form=table.one_of("cpms_form", 3, 2, 1),
-        cnmi=table.texts("cnmi", pattern=_CNMI, wanted="values like 2,1,0,1,0"),
+        cnmi=table.texts("cnmi", pattern=_CNMI, wanted="values like 2,1,0,1,0", some=True),
         csms=table.one_of("csms", 0, 1, 128),
         cnma=table.one_of("cnma", "none", "plain", "one", "zero"),
         reports=table.some_of("reports", "cds", "cdsi", "stored"),
@@ -203,8 +213,8 @@ def _usb(table: Table) -> Iterator[Usb]:
         yield Usb(
             ids=inner.texts("ids", pattern=_USB_ID, wanted="ids like 12d1:1001"),
             mode=inner.one_of("mode", *sorted(MODES), default="serial"),
-            interfaces=inner.pairs("interfaces", r"[0-9a-f]{2}", ROLES),
-            protocols=inner.pairs("protocols", r"[0-9a-f]{2}/[0-9a-f]{2}", ROLES),
+            interfaces=inner.pairs("interfaces", r"[0-9a-f]{2}", 'an interface\'s number like "02"', ROLES),
+            protocols=inner.pairs("protocols", r"[0-9a-f]{2}/[0-9a-f]{2}", 'subclass and protocol like "06/10"', ROLES),
         )
         inner.done()
 
@@ -226,6 +236,8 @@ def _queries(table: Table, key: str) -> tuple[Query, ...]:
     found = []
     for inner in table.each(key, []):
         found.append(_query(inner, key))
+        if key == "iccid" and not found[-1].prefix:
+            raise inner.fail("prefix", "expected what the answer's line begins with")
         inner.done()
     return tuple(found)
 
@@ -261,6 +273,12 @@ def _ussd(table: Table) -> Ussd:
 def _urcs(table: Table) -> Urcs:
     inner = table.inner("urcs")
     urcs = Urcs(**{name: inner.texts(name) for name in Urcs.__dataclass_fields__})
+    for name in Urcs.__dataclass_fields__:
+        for text in getattr(urcs, name):
+            if not text.strip():
+                raise inner.fail(name, "an empty text is how every line begins")
+            if any(result.startswith(text) for result in _RESULTS):
+                raise inner.fail(name, f"{text!r} is how a command's result begins")
     inner.done()
     return urcs
 

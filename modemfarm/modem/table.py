@@ -41,15 +41,33 @@ class Table:
     def text(self, key: str, default: object = ...) -> Any:
         return self.take(key, lambda value: isinstance(value, str), "text", default)
 
-    def texts(self, key: str, default: object = ..., *, pattern: str = "", wanted: str = "a list of texts") -> Any:
-        """A list of texts, each of them matching `pattern` as a whole."""
+    def texts(
+        self,
+        key: str,
+        default: object = ...,
+        *,
+        pattern: str = "",
+        wanted: str = "a list of texts",
+        some: bool = False,
+    ) -> Any:
+        """A list of texts, each of them matching `pattern` as a whole; with `some` at least one, and none twice."""
 
         def check(value: object) -> bool:
             return isinstance(value, list) and all(
                 isinstance(item, str) and (not pattern or re.fullmatch(pattern, item)) for item in value
             )
 
-        return tuple(self.take(key, check, wanted, default))
+        found = tuple(self.take(key, check, wanted, default))
+        if some:
+            self._some(key, found)
+        return found
+
+    def _some(self, key: str, found: tuple[str, ...]) -> None:
+        if not found:
+            raise self.fail(key, "expected one at least")
+        for item in found:
+            if found.count(item) > 1:
+                raise self.fail(key, f"{item!r} stands there twice")
 
     def flag(self, key: str, default: object = ...) -> bool:
         return bool(self.take(key, lambda value: isinstance(value, bool), "true or false", default))
@@ -64,9 +82,11 @@ class Table:
 
     def some_of(self, key: str, *allowed: str) -> tuple[str, ...]:
         wanted = "a list of " + ", ".join(map(repr, allowed))
-        return tuple(
+        found = tuple(
             self.take(key, lambda value: isinstance(value, list) and all(item in allowed for item in value), wanted)
         )
+        self._some(key, found)
+        return found
 
     def number(self, key: str, low: int, high: int, default: object = ...) -> int:
         def check(value: object) -> bool:
@@ -76,9 +96,9 @@ class Table:
 
     def seconds(self, key: str) -> float:
         def check(value: object) -> bool:
-            return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 600
+            return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 600
 
-        return float(self.take(key, check, "seconds, 0 to 600"))
+        return float(self.take(key, check, "seconds, more than 0 and at most 600"))
 
     def pattern(self, key: str) -> str | None:
         """A regular expression, or None."""
@@ -102,14 +122,14 @@ class Table:
         for index, item in enumerate(value):
             yield Table(self.file, item, f"{self.name(key)}[{index}]")
 
-    def pairs(self, key: str, pattern: str, allowed: frozenset[str]) -> dict[str, str]:
+    def pairs(self, key: str, pattern: str, wanted: str, allowed: frozenset[str]) -> dict[str, str]:
         """A table of names that match `pattern`, each with one of the `allowed` words."""
         found: dict[str, str] = {}
         inner = self.inner(key, {})
         for name, value in inner._left.items():  # noqa: SLF001  # the same class
             if not re.fullmatch(pattern, name):
-                raise ConfigError(self.file, f"{self.name(key)}.{name}", f"expected a name like {pattern}")
-            if value not in allowed:
+                raise ConfigError(self.file, f"{self.name(key)}.{name}", f"expected {wanted}, found {name!r}")
+            if not isinstance(value, str) or value not in allowed:
                 what = f"expected {' or '.join(sorted(allowed))}, found {value!r}"
                 raise ConfigError(self.file, f"{self.name(key)}.{name}", what)
             found[name] = value

@@ -80,7 +80,7 @@ def test_probe_writes_a_profile_that_check_takes(bare: FarmAt, family: str) -> N
     assert shown.out.strip() == (own / "mine.toml").read_text().strip()
     assert ("no profile knows it" in ran.err) is (family == "generic")
     assert faults_of(shipped("drivers"), own) == []
-    assert load_profiles(shipped("drivers"), own).families[0].seen_on_hardware
+    assert not load_profiles(shipped("drivers"), own).families[0].seen_on_hardware  # it was a pseudo-terminal
 
 
 def test_probe_never_writes_over_a_file(bare: FarmAt) -> None:
@@ -98,3 +98,24 @@ def test_docs_prints_every_table(bare: FarmAt) -> None:
     assert ran.code == 0
     assert "Quectel 4G" in ran.out
     assert "`12d1:14db`" in ran.out
+
+
+def test_what_is_no_port_and_what_is_no_recording_is_said(bare: FarmAt) -> None:
+    ran = bare("drivers", "probe", "/dev/null")
+    assert (ran.code, "/dev/null: this is no serial port" in ran.err) == (5, True)
+    (bare.folder / "rubbish.jsonl").write_bytes(bytes(range(256)))
+    ran = bare("drivers", "replay", "rubbish.jsonl")
+    assert (ran.code, "rubbish.jsonl is no recording" in ran.err) == (2, True)
+
+
+def test_a_faulty_generic_profile_hides_no_other_fault(bare: FarmAt) -> None:
+    own = bare.folder / "own"
+    own.mkdir()
+    generic = (shipped("drivers") / "generic.toml").read_text()
+    (own / "generic.toml").write_text("colour = 1\n" + generic)
+    (own / "mine.toml").write_text('model = "Mine"\nfamily = "mine"\ncsms = 7\n')
+    faults = bare("drivers", "check", str(own), "--json").json["faults"]
+    assert [(Path(fault["file"]).name, fault["key"]) for fault in faults] == [
+        ("generic.toml", "colour"),
+        ("mine.toml", "csms"),
+    ]

@@ -58,12 +58,12 @@ def test_what_probing_writes_is_a_profile_that_works(tmp_path: Path, family: str
     found, _ = probed(family)
     own = tmp_path / "own"
     own.mkdir()
-    (own / "mine.toml").write_text(as_toml(found), encoding="utf-8")
+    (own / "mine.toml").write_text(as_toml(found, on_hardware=True), encoding="utf-8")
     faults = [fault for fault in faults_of(DRIVERS, own) if fault.file.endswith("mine.toml")]
     assert faults == []
     loaded = load_profiles(DRIVERS, own)
     mine = loaded.choose(found.identity.manufacturer, found.identity.model)
-    assert mine.name == "mine"
+    assert (mine.name, mine.seen_on_hardware) == ("mine", True)
     assert found.iccid in mine.iccid
     assert found.pin_counter is None or mine.pin_counter == (found.pin_counter,)
     did, iccid = live(tmp_path, family, Profiles(loaded.generic, (mine,)))
@@ -105,7 +105,7 @@ def test_where_the_modem_stands_is_not_written_down() -> None:
     port = ScriptedPort({"AT+CREG?": '+CREG: 2,1,"1A2B","0C3D4E5F",7|OK'})
 
     async def main() -> str:
-        return as_toml(await examine(port, profiles()))  # type: ignore[arg-type]
+        return as_toml(await examine(port, profiles()), on_hardware=True)  # type: ignore[arg-type]
 
     text = run(main())
     assert "+CREG: 2,1" in text

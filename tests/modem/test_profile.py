@@ -50,6 +50,17 @@ def test_what_a_family_does_not_say_is_generic() -> None:
         pytest.param('cnmi = ["2;1"]', "cnmi", "expected values like 2,1,0,1,0", id="cnmi"),
         pytest.param('memories = ["SIM"]', "memories", "expected memories like SM", id="memory"),
         pytest.param('reports = ["sms"]', "reports", "expected a list of 'cds'", id="report-style"),
+        pytest.param("cnmi = []", "cnmi", "one at least", id="no-cnmi"),
+        pytest.param('cnmi = ["9,9,9,9,9"]', "cnmi", "expected values like", id="cnmi-out-of-range"),
+        pytest.param("memories = []", "memories", "one at least", id="no-memory"),
+        pytest.param('memories = ["SM", "SM"]', "memories", "twice", id="a-memory-twice"),
+        pytest.param("reports = []", "reports", "one at least", id="no-report-style"),
+        pytest.param("timeouts_s = { cmgs = 0 }", "timeouts_s.cmgs", "more than 0", id="no-time"),
+        pytest.param('urcs = { extra = [""] }', "urcs.extra", "every line", id="empty-urc"),
+        pytest.param('urcs = { reboot = ["OK"] }', "urcs.reboot", "a command's result", id="urc-like-a-result"),
+        pytest.param(
+            'iccid = { command = "+CCID", prefix = "", parser = "digits" }', "iccid.prefix", "begins with", id="prefix"
+        ),
         pytest.param("csms = true", "csms", "expected 0 or 1 or 128", id="true-is-no-number"),
         pytest.param(
             'iccid = { command = "+CCID", prefix = "", parser = "guess" }', "iccid.parser", "'digits'", id="parser"
@@ -90,7 +101,10 @@ def test_what_a_family_does_not_say_is_generic() -> None:
         pytest.param('reset = ["+CFUN=1\\r+CMGF=1"]', "reset", "printable ASCII", id="two-commands"),
         pytest.param('usb = [{ ids = ["12D1:1001"] }]', "usb[0].ids", "ids like 12d1:1001", id="usb-id"),
         pytest.param(
-            '[[usb]]\nids = []\ninterfaces = { "2" = "at" }', "usb[0].interfaces.2", "expected a name", id="interface"
+            '[[usb]]\nids = []\ninterfaces = { "2" = "at" }',
+            "usb[0].interfaces.2",
+            'an interface\'s number like "02"',
+            id="interface",
         ),
         pytest.param('[[usb]]\nids = []\ninterfaces = { "02" = "data" }', "usb[0].interfaces.02", "'data'", id="role"),
         pytest.param('[[usb]]\nids = []\nmode = "router"', "usb[0].mode", "'hilink'", id="mode"),
