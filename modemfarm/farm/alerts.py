@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -158,10 +159,14 @@ def worded(notice: Notice, farm: str, lang: str) -> str:
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 
+_FIRST = re.compile(r"(?<=[.。])\s*(?=\S)")
+
+
 def _said(slug: str, params: Mapping[str, Any], lang: str) -> str:
     spoken = dict(params)
     if "sentence" in params:
-        spoken["what"] = wording.say(f"modem.{params['sentence']}", wording.spoken(params["of"], lang), lang)
+        what = wording.say(f"modem.{params['sentence']}", wording.spoken(params["of"], lang), lang)
+        spoken["what"] = _FIRST.split(what, 1)[0]  # what will be tried next stands on the page
     if "reason" in params:
         spoken["why"] = wording.say(f"sim.{params['reason']}", wording.spoken(params["of"], lang), lang)
     return wording.say(f"alert.{slug}", spoken, lang)

@@ -19,6 +19,7 @@ from modemfarm.store.steps import Attempt
 
 RESEND_AFTER = timedelta(minutes=2)
 MOST_RESENDS = 2
+LATE_AFTER = timedelta(seconds=55)  # every profile waits longer than this; `modems.result_within` may be shorter
 PARK_AFTER_UNCERTAIN = 2  # in a row, after an error or a time-out
 NOT_THE_SIMS = frozenset({"port_lost", "killed", "stop"})  # how a fate was lost without the SIM's doing
 LANE_RESTS_S = (5, 30, 120, 600)  # after the n-th refusal in a row
@@ -91,8 +92,10 @@ def _uncertain(tx: Tx, inbound: InboundSettings, one: Attempt, outcome: Outcome,
     if not moved or outcome.text in NOT_THE_SIMS:
         return Settled(Resync(), worked=True)
     if sims.uncertain_again(tx, one.iccid) < PARK_AFTER_UNCERTAIN:
-        # Silence may be the modem's own fault: it is restarted, so that the next silence is the SIM's.
-        return Settled(Repair("no_result") if outcome.text == "timeout" else Resync(), worked=False)
+        # Silence may be the modem's own fault: it is restarted, so that the next silence is the SIM's. A restart
+        # loses a result that is only late, so one that was not waited for long is given its time.
+        waited = outcome.ctrl_z_at is not None and outcome.at - outcome.ctrl_z_at >= LATE_AFTER
+        return Settled(Repair("no_result") if outcome.text == "timeout" and waited else Resync(), worked=False)
     params = {"kind": outcome.kind, "code": outcome.code if outcome.code is not None else outcome.text}
     sims.set_state(tx, one.iccid, SimState.PARKED, now, reason="sim_uncertain", params=params)
     return Settled(Parked("sim_uncertain"), worked=False, sim_changed=True)

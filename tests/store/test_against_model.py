@@ -138,6 +138,7 @@ class Against(RuleBasedStateMachine):
         with self.store.write() as tx:
             for _ in range(1 + twice):
                 end(tx, attempt, outcome, now)
+            actions.sim_resume(tx, sim, now)  # two without a result park it; a person has looked
 
     @rule(sim=st.sampled_from(SIMS), how=st.sampled_from(HOW), draw=st.randoms(use_true_random=False))
     def goes_all_the_way(self, sim: str, how: str, draw: Random) -> None:
