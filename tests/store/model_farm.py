@@ -172,6 +172,7 @@ class ModelFarm:
             for part in message.parts:
                 if (part.sim, part.mr, message.to, part.state) == (sim, mr, to, "sent"):
                     part.state = "delivered" if arrived else "undelivered"
+                    message.resend_at = None  # evidence came: what is unknown beside it waits for its own
 
     def cancel(self, number: int) -> None:
         message = self.messages.get(number)
