@@ -17,6 +17,7 @@ from tests.e2e.judging import Tail
 ANSWER = "回复TD"
 MODEMS = 8
 WAITING = 5000
+READS_S = 0.15  # from the first part to the answer
 LONG = "您好,这是一条很长的通知,请您仔细阅读。" * 9  # three parts
 Row = dict[str, Any]
 
@@ -51,7 +52,7 @@ class Seen:
 def opt_out(folder: Path, replies: int) -> Seen:
     """Run a farm of eight modems with 5,000 waiting messages, have `replies` people answer, and judge it."""
     people = [f"+86137{number:08d}" for number in range(replies + 50)]  # none is a number of the simulator's SIMs
-    with RealFarm(folder, modems=MODEMS, airtime_ms=150, report_ms=50).start() as farm:
+    with RealFarm(folder, modems=MODEMS, airtime_ms=600, report_ms=50).start() as farm:
         texts = [(people[number % len(people)], f"{number} {LONG}") for number in range(WAITING)]
         farm.submit(texts, key="all", report=False)
         wanted = _answer(farm, replies)
@@ -65,19 +66,25 @@ def opt_out(folder: Path, replies: int) -> Seen:
 
 
 def _answer(farm: RealFarm, replies: int) -> set[str]:
-    """Have people answer the moment that the first part of a message reached them."""
-    done: set[str] = set()
+    """Have people answer while the second part of a message is on its way to them."""
+    done: dict[str, tuple[float, int]] = {}  # when to answer, by which modem
     tail = Tail(farm.log_path)
+    tail.new("submit")  # while the batch was taken in, the first messages came to their end
     end = time.monotonic() + 60 + 3 * replies
-    while len(done) < replies:
-        assert time.monotonic() < end, f"only {len(done)} of {replies} people got a message in time"
+    answered: set[str] = set()
+    while len(answered) < replies:
+        now = time.monotonic()
+        assert now < end, f"only {len(done)} of {replies} people got a message in time"
         for line in tail.new("submit"):
             first = (line["concat"] or {}).get("number") == 1
             if first and line["to"] not in done and len(done) < replies:
-                done.add(line["to"])
-                farm.ctl("deliver", line["modem"], line["to"], ANSWER)
+                done[line["to"]] = now + READS_S, line["modem"]
+        for number, (due, modem) in done.items():
+            if due <= now and number not in answered:
+                answered.add(number)
+                farm.ctl("deliver", modem, number, ANSWER)
         time.sleep(0.01)
-    return done
+    return answered
 
 
 def _rows(database: Path, sql: str) -> list[Row]:
