@@ -109,8 +109,8 @@ def test_db_upgrade_makes_a_database_and_check_wants_one(bare: FarmAt) -> None:
 
 
 def test_a_damaged_database_is_told_apart(farm: FarmAt) -> None:
-    for path in (farm.folder / "farm").glob("modemfarm.db-*"):
-        path.unlink()
+    for path in (farm.folder / "farm").glob("modemfarm.db*"):
+        path.unlink()  # the database too: a new file is none that this process still has open
     (farm.folder / "farm" / "modemfarm.db").write_bytes(b"this is no database" * 100)
     ran = farm("messages", "list")
     assert ran.code == 5

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from modemfarm.model import CAUTIOUS, Evidence, Outcome, Plan, SimState
-from modemfarm.modem.journal import GoOn, Parked, Repair, Resync
+from modemfarm.modem.journal import After, GoOn, Parked, Repair, Resync
 from modemfarm.store import actions, counters, hosts, queue, sims, steps, suppress, views
 from modemfarm.store.engine import Store, Tx
 from tests.store.tools import (
@@ -414,23 +414,25 @@ def test_the_same_error_later_than_thirty_seconds_says_nothing(store: Store) -> 
 
 
 @pytest.mark.parametrize(
-    "outcome",
+    "case",
     [
-        pytest.param(uncertain("timeout"), id="timeout"),
-        pytest.param(uncertain("port_lost"), id="port-lost"),
-        pytest.param(uncertain("ok_without_cmgs"), id="ok-without-cmgs"),
-        pytest.param(uncertain("ERROR", kind="error"), id="bare-error"),
-        pytest.param(refused(197), id="duplicate"),
-        pytest.param(refused(512), id="not-marked"),
+        pytest.param((uncertain("timeout", after(55), ctrl_z_at=NOW), Repair("no_result")), id="timeout"),
+        pytest.param((uncertain("timeout", after(54), ctrl_z_at=NOW), Resync()), id="short-timeout"),
+        pytest.param((uncertain("port_lost"), Resync()), id="port-lost"),
+        pytest.param((uncertain("ok_without_cmgs"), Resync()), id="ok-without-cmgs"),
+        pytest.param((uncertain("ERROR", kind="error"), Resync()), id="bare-error"),
+        pytest.param((refused(197), Resync()), id="duplicate"),
+        pytest.param((refused(512), Resync()), id="not-marked"),
     ],
 )
-def test_everything_else_after_ctrl_z_is_unknown_and_stays_charged(store: Store, outcome: Outcome) -> None:
+def test_everything_else_after_ctrl_z_is_unknown_and_stays_charged(store: Store, case: tuple[Outcome, After]) -> None:
+    outcome, then = case
     with store.write() as tx:
         see(tx)
         number = add(tx)
         _, attempt = submit(tx)
         settled = end(tx, attempt, outcome)
-        assert settled.after == (Repair("no_result") if outcome.text == "timeout" else Resync())
+        assert settled.after == then
         assert states(tx, number) == ["unknown"]
         assert message(tx, number)["state"] == "unknown"
         assert counted(tx) == {SIM: 1}
@@ -447,7 +449,7 @@ def test_two_uncertain_in_a_row_park_the_sim(store: Store) -> None:
         results = []
         for _ in range(2):
             _, attempt = submit(tx)
-            results.append(end(tx, attempt, uncertain("timeout")).after)
+            results.append(end(tx, attempt, uncertain("timeout", after(55), ctrl_z_at=NOW)).after)
         assert results == [Repair("no_result"), Parked("sim_uncertain")]
         row = tx.one("SELECT state, reason FROM sims")
         assert row == {"state": "parked", "reason": "sim_uncertain"}
