@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "alerts": ("alerts", "alerts", "Test who is told when something needs a person."),
     "install": ("install", "install", "Make it a service of this machine: user, udev rules, systemd unit."),
     "drivers": ("drivers", "drivers", "List or check driver profiles."),
+    "completion": ("completion", "completion", "Print what makes a shell complete commands at the Tab key."),
     "config": ("config_show", "config", "Show the settings and where each came from."),
 }
 

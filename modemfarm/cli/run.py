@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import click
@@ -20,12 +19,11 @@ from modemfarm.store import keys
 @pass_farm
 def run(farm: Farm, simulate: int | None, demo: Path | None, *, debug: bool) -> int:
     """Run the daemon; SIGTERM or Ctrl-C ends it in order."""
+    from modemfarm.daemon import logs  # noqa: PLC0415 # see below
     from modemfarm.daemon.run import run as run_daemon  # noqa: PLC0415 # all rooms; `login` needs none of them
 
     tighten(farm.config.state_dir, farm.config.state_dir / "modemfarm.db")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    if debug:
-        logging.getLogger("modemfarm").setLevel(logging.DEBUG)  # nobody else's: theirs may hold texts
+    logs.start(farm.config.file.log.format, "debug" if debug else farm.config.file.log.level)
     return run_daemon(farm.config, simulate=simulate, demo=demo)
 
 

@@ -174,6 +174,13 @@ class Alerts(_Section):
     language: Literal["en", "zh", "ru"] | None = None
 
 
+class Log(_Section):
+    """`log`"""
+
+    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
 class Webhook(_Section):
     """One item of `webhooks`"""
 
@@ -197,4 +204,5 @@ class File(_Section):
     policy: Policy = Policy()
     spool: Spool = Spool()
     alerts: Alerts = Alerts()
+    log: Log = Log()
     webhooks: list[Webhook] = []

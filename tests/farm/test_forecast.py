@@ -61,7 +61,8 @@ def test_a_forecast_over_the_reset_of_a_plan_comes_true(tmp_path: Path) -> None:
             await there.add(130, draft)  # 80 before noon, 50 after it
             asked = there.clock.now()
             said = await asyncio.to_thread(Outlook(there.store, settings, there.clock.now).fresh)
-            assert (said.messages, said.late, said.stuck) == (130, 0, 0)
+            assert 120 <= said.messages <= 130  # the first ones may have left while it was asked
+            assert (said.late, said.stuck) == (0, 0)
             found = await finished(there)
             assert found > STARTS.replace(hour=12)
             assert near(said.finish_at, found, asked), (said.finish_at, found)

@@ -1,0 +1,51 @@
+"""The log's two shapes."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import datetime, timedelta
+
+import pytest
+
+from modemfarm.daemon import logs
+
+
+def begin(monkeypatch: pytest.MonkeyPatch, shape: logs.Format, level: logs.Level) -> None:
+    """As in a process of its own: without the handlers of the test's runner."""
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    monkeypatch.setattr(logging.getLogger(), "level", logging.WARNING)
+    monkeypatch.setattr(logging.getLogger("modemfarm"), "level", logging.NOTSET)
+    logs.start(shape, level)
+
+
+def test_json_is_one_object_a_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    begin(monkeypatch, "json", "info")
+    log = logging.getLogger("modemfarm.farm.lanes")
+    log.info("SIM %s rests\nfor a while", "…1234")
+    try:
+        int("x")
+    except ValueError:
+        log.exception("cannot go on")
+    first, second = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    assert datetime.fromisoformat(first.pop("t")).utcoffset() == timedelta(0)
+    assert first == {"level": "info", "room": "farm.lanes", "message": "SIM …1234 rests\nfor a while"}
+    assert (second["level"], "ValueError" in second["error"]) == ("error", True)
+
+
+def test_the_level_is_for_our_own_rooms(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    begin(monkeypatch, "text", "debug")
+    logging.getLogger("modemfarm.modem").debug("ours")
+    logging.getLogger("another").debug("theirs")
+    assert "DEBUG modemfarm.modem: ours" in (said := capsys.readouterr().err)
+    assert "theirs" not in said
+
+
+def test_a_higher_level_leaves_out_what_is_well(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begin(monkeypatch, "text", "warning")
+    logging.getLogger("modemfarm.modem").info("well")
+    logging.getLogger("modemfarm.modem").warning("sick")
+    assert "sick" in (said := capsys.readouterr().err)
+    assert "well" not in said
