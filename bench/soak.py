@@ -16,12 +16,13 @@ from bench.crowd import crowd
 from bench.plugging import plugging
 from tests.e2e.farm import RealFarm
 from tests.e2e.kills import MOMENTS, Ledger, Part, check, kill_once
-from tests.e2e.opting_out import opt_out
+from tests.e2e.opting_out import ANSWER, MODEMS, WAITING, opt_out
 
 REPORT = Path(__file__).parent / "soak-report.md"
 FUZZER = Path(__file__).parents[1] / "tests" / "fuzz" / "fuzz_gsm.py"
 PLUGGING = "## Modems pulled out and put in again"
 CROWD = "## Everything at once"
+OPT_OUTS = "## Refusals in the middle of sending"
 LIMITED = 14  # SIMs of the crowd whose plan binds
 NTH_MOST = 12  # a kill comes at the 1st to 12th such moment
 
@@ -107,7 +108,7 @@ def share(part: int, whole: int) -> str:
     return f"{part} of {whole} ({100 * part / whole:.0f} %)" if whole else "none"
 
 
-def page(found: dict[Setting, Fates], fuzzed: str, refusals: str) -> str:
+def page(found: dict[Setting, Fates], fuzzed: str) -> str:
     """The report."""
     kills: Counter[str] = Counter()
     for fates in found.values():
@@ -122,7 +123,6 @@ def page(found: dict[Setting, Fates], fuzzed: str, refusals: str) -> str:
         "- lost 0, doubled 0; each inbound message and each row of a broken-off intake is there once",
         f"- delivered messages: {sum(fates.delivered for fates in found.values())}",
         f"- fuzzer: {fuzzed}",
-        f"- refusals in the middle of sending: {refusals}",
         "",
         "In doubt: parts with step 3 committed and no result at a kill; every unknown part is one of them. Taken:",
         "those that the network got. For what it never got there is no evidence; it stays unknown. No report: messages",
@@ -141,16 +141,25 @@ def page(found: dict[Setting, Fates], fuzzed: str, refusals: str) -> str:
 
 
 def refused(people: int) -> str:
-    """Have people answer 回复TD while they are written to; what was seen, in a line.
+    """Have people answer 回复TD while they are written to; the report's section.
 
     Raises:
         AssertionError: something left that had no step 3 before, or a confirmation is missing or doubled.
     """
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         seen = opt_out(Path(folder), people)
+    print(seen.told(), file=sys.stderr)
     assert not seen.wrong, seen.wrong
+    assert seen.people == people
     assert seen.caught >= people / 4, seen.told()
-    return seen.told()
+    words = [
+        "",
+        f"`tests/e2e/opting_out.py`: {MODEMS} modems, {WAITING:,} waiting messages of 3 parts; people answer {ANSWER}.",
+        "",
+        f"- {seen.told()}",
+        "- parts to them after the opt-out without a step 3 before it: 0; confirmations: one each",
+    ]
+    return "\n".join([OPT_OUTS, *words]) + "\n"
 
 
 def plugged(modems: int, seconds: float, seed: int) -> str:
@@ -211,17 +220,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Kill modemfarm many times, fuzz its codec, pull its modems out.")
     parser.add_argument("--rounds", type=int, default=2, help="kills at each moment in each of the four farms")
     parser.add_argument("--fuzz-seconds", type=int, default=300)
-    parser.add_argument("--opt-outs", type=int, default=200, help="people who answer TD; 0: none")
+    parser.add_argument("--opt-outs", type=int, default=200, help="people who answer TD")
     parser.add_argument("--plug-modems", type=int, default=64)
     parser.add_argument("--plug-seconds", type=float, default=600)
     parser.add_argument("--crowd-modems", type=int, default=64)
     parser.add_argument("--crowd-messages", type=int, default=10_000)
     parser.add_argument("--crowd-kills", type=int, default=60)
-    parser.add_argument("--only", choices=["plugging", "crowd"], help="run and rewrite this part of the report alone")
+    parser.add_argument("--only", choices=["opt-outs", "plugging", "crowd"], help="rewrite this section alone")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=REPORT)
     asked = parser.parse_args(arguments)
     parts = {
+        "opt-outs": lambda: refused(asked.opt_outs),
         "crowd": lambda: crowded(asked.crowd_modems, asked.crowd_messages, asked.crowd_kills, asked.seed),
         "plugging": lambda: plugged(asked.plug_modems, asked.plug_seconds, asked.seed),
     }
@@ -234,8 +244,7 @@ def main(arguments: list[str] | None = None) -> int:
         with tempfile.TemporaryDirectory(prefix="soak-") as folder:
             found[setting] = soak(setting, asked.rounds, Path(folder), asked.seed + number)
         print(f"{setting.title}: {found[setting].seconds:.0f} s", file=sys.stderr)
-    refusals = refused(asked.opt_outs) if asked.opt_outs else "not run"
-    text = page(found, fuzz(asked.fuzz_seconds) if asked.fuzz_seconds else "not run", refusals)
+    text = page(found, fuzz(asked.fuzz_seconds) if asked.fuzz_seconds else "not run")
     for part in parts.values():
         text = with_section(text, part())
     asked.out.write_text(text, "utf-8")

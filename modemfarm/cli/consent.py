@@ -12,9 +12,9 @@ from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit
 from modemfarm.cli.output import emit, json_option, record, say
 from modemfarm.cli.policy import user
-from modemfarm.policy.consent import GENERAL, METHODS, faults
+from modemfarm.policy.consent import GENERAL, METHODS, faults, head_of
 from modemfarm.policy.numbers import parse_recipient
-from modemfarm.store import consents
+from modemfarm.store import consents, withdrawing
 
 _purpose = click.option("--purpose", "purposes", multiple=True, help="What for; all offers when none is named.")
 
@@ -73,7 +73,7 @@ def revoke(farm: Farm, number: str, purposes: tuple[str, ...], via: str, as_json
     """Write down that a person takes it back, and cancel the offers that rest on it."""
     wanted = _number(farm, number)
     store = farm.store(create=True)
-    canceled = store.run(lambda tx: consents.revoke(tx, wanted, purposes or (GENERAL,), via, now(), actor=user()))
+    canceled = store.run(lambda tx: withdrawing.revoke(tx, wanted, purposes or (GENERAL,), via, now(), actor=user()))
     if as_json:
         emit({"number": wanted, "canceled": canceled})
     else:
@@ -105,10 +105,14 @@ def export(farm: Farm) -> None:
 
 @consent.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--head", metavar="SEQ:CHAIN", help="What an earlier look printed: nothing up to it may be missing.")
 @json_option
 @pass_farm
-def verify(farm: Farm, file: Path | None, as_json: bool) -> None:
-    """Check that no row of an exported FILE, or of the database, was changed, left out or put in."""
+def verify(farm: Farm, file: Path | None, head: str | None, as_json: bool) -> None:
+    """Check that no row of an exported FILE, or of the database, was changed, left out or put in.
+
+    Note the head that it prints elsewhere: only with it shows that the last rows were cut off, or all written anew.
+    """
     if file is None:
         rows = farm.store().look(lambda tx: list(consents.ledger(tx)))
     else:
@@ -116,10 +120,11 @@ def verify(farm: Farm, file: Path | None, as_json: bool) -> None:
             rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
         except ValueError as error:
             raise CliError(f"{file} is no ledger: {error}", Exit.USAGE) from None
-    found = faults(rows)
+    found = faults(rows, head)
+    last = head_of(rows[-1]) if rows else None
     if as_json:
-        emit({"rows": len(rows), "faults": found})
+        emit({"rows": len(rows), "head": last, "faults": found})
     if found:
         raise CliError("; ".join(found[:5]))
     if not as_json:
-        say(f"{len(rows)} rows, whole")
+        say(f"{len(rows)} rows, whole" + (f"; head {last}" if last else ""))

@@ -7,10 +7,12 @@ import click
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import NotThereError
 from modemfarm.cli.output import emit, json_option, local, say, table
+from modemfarm.cli.policy import user
 from modemfarm.cli.suppress_lists import all_suppressed, export, import_, number_of, review
 from modemfarm.cli.suppress_test import test
 from modemfarm.model import digits_key
 from modemfarm.store import suppress as store_suppress
+from modemfarm.store.engine import Tx
 
 _COLUMNS = (("number", "NUMBER"), ("since", "SINCE"), ("source", "SOURCE"), ("keyword", "KEYWORD"))
 
@@ -39,7 +41,7 @@ def add(farm: Farm, numbers: tuple[str, ...], source: str, as_json: bool) -> Non
     store = farm.store(create=True)
     done = []
     for number in wanted:
-        canceled = store.run(store_suppress.add, number, digits_key(number), source, now())
+        canceled = store.run(_added, number, source, farm.config.intake.exempt)
         done.append({"number": number, "canceled": canceled})
     farm.committed(store)
     if as_json:
@@ -49,6 +51,10 @@ def add(farm: Farm, numbers: tuple[str, ...], source: str, as_json: bool) -> Non
         say(f"{item['number']}: gets nothing more; {item['canceled']} waiting canceled")
 
 
+def _added(tx: Tx, number: str, source: str, exempt: tuple[str, ...]) -> int:
+    return store_suppress.add(tx, number, digits_key(number), source, now(), exempt=exempt, actor=user())
+
+
 @suppress.command()
 @click.argument("number")
 @json_option
@@ -56,7 +62,7 @@ def add(farm: Farm, numbers: tuple[str, ...], source: str, as_json: bool) -> Non
 def remove(farm: Farm, number: str, as_json: bool) -> None:
     """Lift an opt-out: only when the person asked for it."""
     wanted = number_of(farm, number)
-    if not farm.store().run(store_suppress.remove, wanted, now()):
+    if not farm.store().run(lambda tx: store_suppress.remove(tx, wanted, now(), actor=user())):
         raise NotThereError(f"{wanted} is not on the list")
     if as_json:
         emit({"number": wanted})

@@ -12,6 +12,7 @@ import click
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import NotThereError
 from modemfarm.cli.output import emit, json_option, local, say, table
+from modemfarm.cli.policy import user
 from modemfarm.errors import BadRecipientError, ModemfarmError
 from modemfarm.intake.columns import column_of
 from modemfarm.intake.encodings import decode_rows
@@ -20,7 +21,6 @@ from modemfarm.policy.numbers import parse_recipient
 from modemfarm.store import reviews, suppress, views
 from modemfarm.store.engine import Store, Tx
 from modemfarm.store.shapes import rfc3339
-from modemfarm.store.suppress import EXEMPT
 
 _CHUNK = 500  # numbers a transaction
 _PAGE = 1000
@@ -73,7 +73,7 @@ def import_(farm: Farm, file: Path, encoding: str | None, as_json: bool) -> None
     wanted = list(dict.fromkeys(numbers))
     added = canceled = 0
     for start in range(0, len(wanted), _CHUNK):
-        new, taken_back = store.run(_add, wanted[start : start + _CHUNK])
+        new, taken_back = store.run(_add, wanted[start : start + _CHUNK], farm.config.intake.exempt)
         added, canceled = added + new, canceled + taken_back
     farm.committed(store)
     done = {"added": added, "known": len(wanted) - added, "canceled": canceled, "rejected": rejected}
@@ -94,12 +94,12 @@ def _octets(file: Path) -> bytes:
         raise click.BadParameter(f"{file}: {error.strerror}") from None
 
 
-def _add(tx: Tx, numbers: list[str]) -> tuple[int, int]:
+def _add(tx: Tx, numbers: list[str], exempt: tuple[str, ...]) -> tuple[int, int]:
     known = suppress.suppressed_among(tx, numbers)
     canceled = 0
     for number in numbers:
         if number not in known:
-            canceled += suppress.add(tx, number, digits_key(number), "import", now())
+            canceled += suppress.add(tx, number, digits_key(number), "import", now(), exempt=exempt, actor=user())
     return len(numbers) - len(known), canceled
 
 
@@ -178,8 +178,7 @@ def dismiss(farm: Farm, number: str, as_json: bool) -> None:
 def _decide(farm: Farm, raw: str, decision: reviews.Decision, *, as_json: bool) -> None:
     number = number_of(farm, raw)
     store = farm.store()
-    exempt = (*EXEMPT, "transactional") if farm.config.intake.transactional_after_opt_out else EXEMPT
-    if not store.run(reviews.settle, number, decision, now(), "cli", exempt):
+    if not store.run(reviews.settle, number, decision, now(), "cli", farm.config.intake.exempt):
         raise NotThereError(f"no reply of {number} waits for a decision")
     farm.committed(store)
     if as_json:

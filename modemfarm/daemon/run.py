@@ -55,7 +55,6 @@ from modemfarm.resources import shipped
 from modemfarm.store import epoch, hosts, migrations, sims, wake
 from modemfarm.store.engine import Store, from_us
 from modemfarm.store.offload import Offload
-from modemfarm.store.suppress import EXEMPT
 from modemfarm.webapp.app import create_app
 from modemfarm.webapp.server import Server, serve
 from modemfarm.webapp.settings import WebDeps, WebSettings
@@ -136,13 +135,12 @@ class Daemon:
         self._instance = instance
         self._settings = farm_settings(config)
         errors = ErrorTable.from_mapping(_toml(shipped("drivers") / "errors.toml"))
-        exempt = (*EXEMPT, "transactional") if config.intake.transactional_after_opt_out else EXEMPT
         self._inbound = InboundSettings(
             keywords=keywords(config.state_dir),
             errors=errors,
             country=config.intake.country,
-            exempt=exempt,
-            brand=config.file.policy.brand,
+            exempt=config.intake.exempt,
+            policy=config.intake.policy,
             services=tuple(plan.balance.to for plan in config.plans.values() if plan.balance and plan.balance.to),
         )
         self._offload = Offload(store)

@@ -310,7 +310,7 @@ class Dispatcher:
         )
         attempt_id = queue.claim(tx, part, lane, now, kept(given, blocked))
         if attempt_id is None:
-            exempt = (*suppress.EXEMPT, "transactional") if lane.transactional_after_opt_out else suppress.EXEMPT
+            exempt = suppress.exempt_classes(transactional=lane.transactional_after_opt_out)
             suppress.take_back(tx, part.recipient, now, exempt)
             return None
         ref = 0

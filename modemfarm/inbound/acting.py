@@ -29,14 +29,15 @@ class Acting:
     """What acting on a reply needs to know.
 
     Attributes:
-        country: of the profile in force.
-        brand: the sender's name in front of answers.
+        country: of the profile in force, else the farm's.
+        brand, signature: the sender in front of answers; the signature goes first where the owner has one.
         exempt: classes that an opt-out does not stop.
     """
 
     keywords: Keywords
     country: str | None
     brand: str | None
+    signature: str | None
     exempt: tuple[str, ...]
 
 
@@ -88,6 +89,7 @@ def act(tx: Tx, row: dict[str, Any], reply_to: int | None, acting: Acting, now: 
                 keyword=found.keyword,
                 inbound_id=row["id"],
                 exempt=acting.exempt,
+                reply=row["text"],
             )
             reviews.decide(tx, number, "opted_out", now, who="reply")
             _answer(tx, "opted_out", row, reply_to, found, acting, CONFIRM_AGAIN, now)
@@ -98,7 +100,7 @@ def act(tx: Tx, row: dict[str, Any], reply_to: int | None, acting: Acting, now: 
                 _answer(tx, "ask", row, reply_to, found, acting, ASK_AGAIN, now)
         case "opt_in":
             reviews.decide(tx, number, "dismissed", now, who="reply")
-            suppress.remove(tx, number, now, own=True)
+            suppress.remove(tx, number, now, own=True, exact_wording=row["text"], inbound_id=row["id"])
         case "help":
             _answer(tx, "help", row, reply_to, found, acting, HELP_AGAIN, now)
         case _:
@@ -127,7 +129,7 @@ def _answer(
         return
     speaking = acting.keywords.answers
     language = speaking.language(found.language, answers.text_of(tx, reply_to), acting.country)
-    text = speaking.text(kind, language, acting.brand)
+    text = speaking.text(kind, language, acting.brand, acting.signature)
     layout = measure(text)
     paused = actions.is_paused(tx, MessageClass.TRANSACTIONAL, None)
     waits = paused or actions.is_farm_paused(tx)

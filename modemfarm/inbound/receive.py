@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from modemfarm.at.errors_table import ErrorTable
@@ -14,10 +14,12 @@ from modemfarm.model import Received, same_number
 from modemfarm.policy.home import home_country
 from modemfarm.policy.numbers import originator
 from modemfarm.policy.optout import Keywords, Verdict
+from modemfarm.policy.profiles import Configured
 from modemfarm.store import inbox, reports, sims, suppress
 from modemfarm.store.engine import Tx, from_us
 from modemfarm.store.events import record
 from modemfarm.store.inbox import Raw
+from modemfarm.store.rules import in_force
 
 JUDGE_AFTER = timedelta(minutes=10)  # the rest of a long message comes within seconds or not at all
 CLOCK_SLACK = timedelta(days=1)  # SMS centres and modems disagree about zones, not about days
@@ -35,8 +37,7 @@ class InboundSettings:
         country: of numbers that a SIM sees in national form.
         exempt: classes that an opt-out does not stop.
         services: numbers of operators that the farm itself asks; what they write is a service's, however long they are.
-        profile: country of the rules in force, where it is another.
-        brand: the sender's name in front of automatic answers.
+        policy: what config.yaml says on the rules in force; where it is silent the database speaks.
     """
 
     keywords: Keywords
@@ -44,13 +45,14 @@ class InboundSettings:
     country: str | None = None
     exempt: tuple[str, ...] = suppress.EXEMPT
     services: tuple[str, ...] = ()
-    profile: str | None = None
-    brand: str | None = None
+    policy: Configured = field(default_factory=Configured)
 
-    @property
-    def acting(self) -> Acting:
-        """What acting on a reply needs of it."""
-        return Acting(self.keywords, self.profile or self.country, self.brand, self.exempt)
+    def acting(self, tx: Tx, now: datetime) -> Acting:
+        """What acting on a reply needs, by the rules in force."""
+        rules = in_force(tx, self.policy, now)
+        countries = rules.profile.countries
+        country = next(iter(countries)) if len(countries) == 1 else self.country
+        return Acting(self.keywords, country, rules.brand, rules.own_signature, self.exempt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +226,7 @@ def judge(tx: Tx, inbound_id: int, settings: InboundSettings, now: datetime) -> 
     is_person = _is_person(number) and not any(same_number(number, service) for service in settings.services)
     kind = "message" if is_person else "service"  # adverts of platforms end in an opt-out word themselves
     reply_to = inbox.last_sent_to(tx, number) if is_person else None
-    acted = act(tx, row, reply_to, settings.acting, now) if is_person else Acted(Verdict("none"))
+    acted = act(tx, row, reply_to, settings.acting(tx, now), now) if is_person else Acted(Verdict("none"))
     inbox.write_verdict(tx, inbound_id, kind, acted.verdict.tier, acted.verdict.keyword, reply_to)
     record(tx, "message.received", now, subject=number, inbound_id=inbound_id, message_kind=kind)
     if is_person:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from modemfarm.model import Ceiling, Encoding, MessageClass, MessageState, Reason
 from modemfarm.policy.profiles import Configured, Rules
 from modemfarm.store.queue import Candidate
+from modemfarm.store.suppress import exempt_classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,11 @@ class IntakeSettings:
     policy: Configured = field(default_factory=Configured)
     rules: Rules | None = None
     quota: Quota | None = None
+
+    @property
+    def exempt(self) -> tuple[str, ...]:
+        """The classes that an opt-out does not stop."""
+        return exempt_classes(transactional=self.transactional_after_opt_out)
 
 
 @dataclass(frozen=True, slots=True)

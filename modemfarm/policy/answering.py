@@ -53,9 +53,11 @@ class Answers:
         known = tuple(normalise(_filled(table, name)) for table in texts.values() for name in _TEXTS)
         return cls(texts, countries, known)
 
-    def text(self, kind: Kind, language: str, brand: str | None) -> str:
-        """One answer, with the sender's name in front where there is one."""
+    def text(self, kind: Kind, language: str, brand: str | None, signature: str | None = None) -> str:
+        """One answer, with the sender in front where there is one: as the owner signs, else the brand."""
         filled = _filled(self.texts.get(language, self.texts["en"]), kind)
+        if signature:
+            return signature + filled
         if not brand:
             return filled
         return f"【{brand}】{filled}" if language == "zh" else f"{brand}: {filled}"

@@ -8,15 +8,23 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from modemfarm.policy.consent import GENERAL, link, record_hash, stands
-from modemfarm.store.actions import cancel
+from modemfarm.policy.consent import GENERAL, Standing, head_of, link, record_hash, standing
 from modemfarm.store.engine import Tx, to_us
 from modemfarm.store.events import record as event
 
 _SALT_OCTETS = 16
 
 
-def _add(tx: Tx, number: str, record: dict[str, Any], now: datetime) -> int:
+def add(tx: Tx, number: str, record: dict[str, Any], now: datetime) -> int:
+    """Add one row to the ledger; its number.
+
+    Args:
+        record: its ``status`` (granted revoked pending lapsed opted_in), ``purpose`` and what proves it.
+    """
+    tx.run(  # of two that add at once, the second waits here and then reads what the first wrote
+        "INSERT INTO farm (key, value) VALUES ('consent_ledger', '1')"
+        " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+    )
     last = tx.one("SELECT seq, chain FROM consent_chain ORDER BY seq DESC LIMIT 1")
     seq, before = (0, "") if last is None else (int(last["seq"]), str(last["chain"]))
     salt = secrets.token_hex(_SALT_OCTETS)
@@ -45,22 +53,24 @@ def grant(tx: Tx, number: str, purposes: tuple[str, ...], proof: dict[str, Any],
     Args:
         proof: method, exact_wording and what else shows it.
     """
-    seq = _add(tx, number, {"status": "granted", "purpose": list(purposes), **proof}, now)
+    seq = add(tx, number, {"status": "granted", "purpose": list(purposes), **proof}, now)
     event(tx, "consent.granted", now, subject=number, seq=seq, purpose=list(purposes))
     return seq
 
 
-def revoke(tx: Tx, number: str, purposes: tuple[str, ...], via: str, now: datetime, *, actor: str) -> int:
-    """Write down that a person takes it back, and cancel the offers that wait and rest on it; how many."""
-    proof = {"withdrawn_at": now.isoformat(), "withdrawn_via": via, "actor": actor}
-    seq = _add(tx, number, {"status": "revoked", "purpose": list(purposes), **proof}, now)
-    event(tx, "consent.revoked", now, subject=number, seq=seq, purpose=list(purposes))
-    waiting = tx.all(
-        "SELECT id, purpose FROM messages WHERE recipient = :number AND class = 'marketing' AND final_at IS NULL",
-        number=number,
-    )
-    ended = [row["id"] for row in waiting if not has_consent(tx, number, row["purpose"], now)]
-    return sum(cancel(tx, one, now, reason="consent_missing") == "canceled" for one in ended)
+def opted_out(tx: Tx, number: str, via: str, now: datetime, **proof: Any) -> int:
+    """Write down that a person wants no more; what stood until then is kept with it."""
+    stood = standing(records(tx, number)).at(now)
+    about = {"withdrawn_at": now.isoformat(), "withdrawn_via": via, "stood": stood, **proof}
+    return add(tx, number, {"status": "revoked", "purpose": [GENERAL], **about}, now)
+
+
+def opted_in(tx: Tx, number: str, via: str, now: datetime, **proof: Any) -> int:
+    """Write down that a person takes a refusal back: what stood before it stands again, and nothing more."""
+    last = next((one for one in reversed(records(tx, number)) if one["status"] != "opted_in"), None)
+    stood = dict(last.get("stood", {})) if last else {}
+    status = "granted" if stood else "opted_in"
+    return add(tx, number, {"status": status, "purpose": [], "method": via, **proof, **stood}, now)
 
 
 def records(tx: Tx, number: str) -> list[dict[str, Any]]:
@@ -71,12 +81,23 @@ def records(tx: Tx, number: str) -> list[dict[str, Any]]:
 
 def has_consent(tx: Tx, number: str, purpose: str | None, now: datetime) -> bool:
     """Whether a person agreed to offers of a purpose; without one, to offers in general."""
-    return stands(records(tx, number), purpose or GENERAL, now)
+    return state(tx, number).covers(purpose, now)
+
+
+def state(tx: Tx, number: str) -> Standing:
+    """What a person's records amount to."""
+    return standing(records(tx, number))
 
 
 def erase(tx: Tx, number: str) -> int:
     """Take a person's records and salts away; their hashes stay in the chain. How many records."""
     return tx.run("DELETE FROM consent_records WHERE number = :number", number=number)
+
+
+def head(tx: Tx) -> str | None:
+    """What to note outside of the database, so that a ledger cut short shows: ``SEQ:CHAIN`` of its last row."""
+    last = tx.one("SELECT seq, chain FROM consent_chain ORDER BY seq DESC LIMIT 1")
+    return None if last is None else head_of(last)
 
 
 def ledger(tx: Tx) -> Iterator[dict[str, Any]]:

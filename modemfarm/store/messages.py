@@ -234,3 +234,14 @@ def write_state(
         final=int(final),
         now=at,
     )
+
+
+def has_started(tx: Tx, part_id: int) -> bool:
+    """Whether another part of this part's message left, or may have."""
+    return bool(
+        tx.value(
+            "SELECT 1 FROM parts WHERE message_id = (SELECT message_id FROM parts WHERE id = :id) AND id <> :id"
+            " AND state IN ('submitting', 'sent', 'delivered', 'undelivered', 'unknown')",
+            id=part_id,
+        )
+    )

@@ -13,10 +13,15 @@ from modemfarm.policy.frequency import MONTH, Sent, free_at
 from modemfarm.policy.profiles import Configured, Rules
 from modemfarm.policy.quiet import closes_at, opens_at
 from modemfarm.policy.zones import zones_of
-from modemfarm.store.engine import Tx, from_us, to_us
+from modemfarm.store.charging import refund
+from modemfarm.store.consents import has_consent
+from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
 from modemfarm.store.labels import Label
+from modemfarm.store.messages import refresh
+from modemfarm.store.reviews import DOUBTED
 from modemfarm.store.rules import in_force
+from modemfarm.store.suppress import OPTED_OUT, is_suppressed
 
 LOOK_AGAIN = timedelta(minutes=5)  # where only a person can open it
 FAR = timedelta(days=14)  # it opens on no day that we looked at
@@ -82,6 +87,12 @@ def may_leave(
     hours, zones = rules.profile.hours, _zones(tx, rules, recipient)
     closes = closes_at(hours, zones, now)
     held: Label | None = None
+    if not started and not has_consent(
+        tx, recipient, tx.value("SELECT purpose FROM messages WHERE id = :id", id=message_id), now
+    ):
+        if not is_suppressed(tx, recipient):  # whoever asked for the claim says so of an opt-out
+            _end(tx, message_id, now)
+        return False
     if not rules.is_open and not started:
         held = Label("profile", now + LOOK_AGAIN)
     elif closes is None or now + MARGIN + PART_TAKES * parts_left >= closes:
@@ -106,6 +117,27 @@ def may_leave(
             now=to_us(now),
         )
     return True
+
+
+def lost_consent(tx: Tx, part_id: int, row: Row, now: datetime) -> bool:
+    """Whether an offer's consent ended since its claim, and nothing else that stops it says more.
+
+    Args:
+        row: its `recipient` and `purpose`.
+    """
+    if has_consent(tx, row["recipient"], row["purpose"], now):
+        return False
+    refused = f"SELECT 1 FROM parts WHERE id = :id AND ({OPTED_OUT} OR {DOUBTED})"  # noqa: S608 # our own words
+    return not tx.value(refused, id=part_id, exempt=0)
+
+
+def _end(tx: Tx, message_id: int, now: datetime) -> None:
+    """Take an offer back whose consent ended while it waited."""
+    for part in tx.all("SELECT id FROM parts WHERE message_id = :id AND state = 'waiting'", id=message_id):
+        refund(tx, part["id"])
+        tx.run("UPDATE parts SET state = 'canceled' WHERE id = :id AND state = 'waiting'", id=part["id"])
+    refresh(tx, message_id, now, reason="consent_missing")
+    record(tx, "message.canceled", now, message_id=message_id, reason="consent_missing")
 
 
 def _hold(tx: Tx, message_id: int, held: Label, now: datetime) -> None:

@@ -136,5 +136,6 @@ def settle(tx: Tx, number: str, decision: Decision, now: datetime, who: str, exe
             keyword=row["keyword"],
             inbound_id=row["inbound_id"],
             exempt=exempt,
+            actor=who,
         )
     return decide(tx, number, decision, now, who=who)

@@ -11,7 +11,8 @@ from modemfarm.store.charging import refund
 from modemfarm.store.counters import FARM, HOUR, minute_free_at, take_turn
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
-from modemfarm.store.messages import refresh
+from modemfarm.store.messages import has_started, refresh
+from modemfarm.store.offers import lost_consent
 from modemfarm.store.queue import give_back
 from modemfarm.store.suppress import OPTED_OUT
 
@@ -56,7 +57,7 @@ def submitting(tx: Tx, permit: Permit, now: datetime) -> str | None:
         already where it belongs (waiting, canceled or expired).
     """
     row = tx.one(
-        "SELECT p.class, p.charged_day, p.farm_day, p.closes_at, m.valid_until"
+        "SELECT p.class, p.charged_day, p.farm_day, p.closes_at, p.recipient, m.purpose, m.valid_until"
         " FROM parts p JOIN messages m ON m.id = p.message_id WHERE p.id = :id"
         " AND p.attempt_id = :attempt AND p.state = 'claimed'",
         id=permit.part_id,
@@ -70,6 +71,13 @@ def submitting(tx: Tx, permit: Permit, now: datetime) -> str | None:
         return "ceiling_parts" if farm else "plan_day"
     if _is_closed(row, now):
         return _give_back_closed(tx, permit, now)
+    if (
+        row["class"] == "marketing"
+        and lost_consent(tx, permit.part_id, row, now)
+        and not has_started(tx, permit.part_id)
+    ):
+        _end_unsent(tx, permit, "canceled", now, reason="consent_missing")
+        return "consent_missing"
     if permit.shared:  # another of its SIMs may ask in this moment
         if row["farm_day"] is not None:
             take_turn(tx, FARM, row["farm_day"])  # before its owner's, as claims do
@@ -85,7 +93,7 @@ def submitting(tx: Tx, permit: Permit, now: datetime) -> str | None:
         give_back(tx, permit.part_id, permit.attempt_id, now, unbind=False)
         return "plan_hour"
     over = row["valid_until"] is not None and row["valid_until"] <= to_us(now)
-    if over and permit.clock_trusted and not _started(tx, permit):
+    if over and permit.clock_trusted and not has_started(tx, permit.part_id):
         _end_unsent(tx, permit, "expired", now)
         return "validity_expired"
     exempt = int(row["class"] == "transactional" and permit.transactional_after_opt_out)
@@ -117,17 +125,6 @@ def _give_back_closed(tx: Tx, permit: Permit, now: datetime) -> str:
 def _is_closed(row: Row, now: datetime) -> bool:
     """Whether an offer was claimed while it was open for it, and no longer is."""
     return row["class"] == "marketing" and row["closes_at"] is not None and row["closes_at"] <= to_us(now)
-
-
-def _started(tx: Tx, permit: Permit) -> bool:
-    """Whether another part of the message left, or may have."""
-    return bool(
-        tx.value(
-            "SELECT 1 FROM parts WHERE message_id = (SELECT message_id FROM parts WHERE id = :id) AND id <> :id"
-            " AND state IN ('submitting', 'sent', 'delivered', 'undelivered', 'unknown')",
-            id=permit.part_id,
-        )
-    )
 
 
 def recheck(tx: Tx, permit: Permit, now: datetime) -> str | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from modemfarm.model import digits_key
+from modemfarm.store import consents
 from modemfarm.store.charging import refund
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
@@ -14,9 +15,20 @@ from modemfarm.store.messages import refresh
 
 EXEMPT = ("conversation", "emergency")  # classes that an opt-out does not stop
 
+
+def exempt_classes(*, transactional: bool) -> tuple[str, ...]:
+    """The classes that an opt-out does not stop, by the owner's setting for transactional ones."""
+    return (*EXEMPT, "transactional") if transactional else EXEMPT
+
+
+# An opt-out whose number came without its country (s) is of every number (parts.recipient) that ends like it.
+_SAME_LINE = (
+    "(s.number = parts.recipient OR (length(s.digits) = 9 AND s.number NOT LIKE '+%' AND s.digits ="
+    " CASE WHEN length(parts.recipient) > 9 THEN substr(parts.recipient, length(parts.recipient) - 8) END))"
+)
 # Of a row of `parts`: its recipient opted out, and neither its class nor what it is goes out all the same.
 OPTED_OUT = (
-    "EXISTS (SELECT 1 FROM suppressions s WHERE s.number = parts.recipient AND s.removed_at IS NULL"
+    f"EXISTS (SELECT 1 FROM suppressions s WHERE {_SAME_LINE} AND s.removed_at IS NULL"  # noqa: S608 # our own words
     " AND parts.class NOT IN ('conversation', 'emergency') AND :exempt = 0"
     " AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = parts.message_id AND m.automatic = 'opted_out'))"
 )
@@ -65,13 +77,17 @@ def add(
     keyword: str | None = None,
     inbound_id: int | None = None,
     exempt: tuple[str, ...] = EXEMPT,
+    **proof: Any,
 ) -> int:
     """Suppress a number and cancel what waits for it, parts claimed and not yet submitted included.
+
+    The ledger of consents gets its row in the same transaction.
 
     Args:
         number: E.164, as messages have it.
         digits: its last significant digits, by which other spellings of the line are found.
         source: ``reply phone counter web import``.
+        proof: what the ledger keeps with it: the words, who typed it in.
 
     Returns:
         How many messages were cancelled.
@@ -91,6 +107,7 @@ def add(
     )
     canceled = _cancel(tx, number, digits, now, exempt)
     if new:
+        consents.opted_out(tx, number, source, now, keyword=keyword, inbound_id=inbound_id, **proof)
         record(tx, "contact.opted_out", now, subject=number, source=source, keyword=keyword, canceled=canceled)
     return canceled
 
@@ -124,11 +141,12 @@ def _cancel(tx: Tx, number: str, digits: str, now: datetime, exempt: tuple[str, 
     return len(messages)
 
 
-def remove(tx: Tx, number: str, now: datetime, *, own: bool = False) -> bool:
-    """Lift an opt-out; its row stays as history.
+def remove(tx: Tx, number: str, now: datetime, *, own: bool = False, **proof: Any) -> bool:
+    """Lift an opt-out; its row stays as history, and the ledger says that what stood before it stands again.
 
     Args:
         own: the person asked for it in a reply; an imported list is not lifted by that.
+        proof: what the ledger keeps with it.
 
     Returns:
         False when none stood.
@@ -141,6 +159,7 @@ def remove(tx: Tx, number: str, now: datetime, *, own: bool = False) -> bool:
         own=int(own),
     )
     if lifted:
+        consents.opted_in(tx, number, "sms_keyword" if own else "counter", now, **proof)
         record(tx, "contact.opted_in", now, subject=number)
     return bool(lifted)
 

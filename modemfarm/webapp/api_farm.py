@@ -330,9 +330,13 @@ def suppress_number() -> Response:
     wanted = body(SuppressionBody)
     farm = deps()
     number, digits = number_of(wanted.number, farm.intake.country)
+    who = f"key {g.key.id}"
 
     def work(tx: Tx) -> Answer:
-        canceled = suppress.add(tx, number, digits, wanted.source, farm.clock.now(), keyword=wanted.keyword)
+        now, exempt = farm.clock.now(), farm.intake.exempt
+        canceled = suppress.add(
+            tx, number, digits, wanted.source, now, keyword=wanted.keyword, exempt=exempt, actor=who
+        )
         return 201, {"number": number, "canceled": canceled}
 
     return reply(*write(work))
@@ -343,6 +347,7 @@ def suppress_number() -> Response:
 def unsuppress(number: str) -> Response:
     farm = deps()
     exact, _ = number_of(number, farm.intake.country)
-    if not farm.offload_call(suppress.remove, exact, farm.clock.now()):
+    who = f"key {g.key.id}"
+    if not farm.offload_call(lambda tx: suppress.remove(tx, exact, farm.clock.now(), actor=who)):
         raise not_found(f"suppression of {number}")
     return Response(status=204)

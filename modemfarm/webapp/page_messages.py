@@ -18,7 +18,6 @@ from modemfarm.model import MessageState
 from modemfarm.store import actions, idempotency, labels, reviews, selecting, story, unread, views
 from modemfarm.store.engine import Tx
 from modemfarm.store.shapes import rfc3339
-from modemfarm.store.suppress import EXEMPT
 from modemfarm.webapp import asking, forecast
 from modemfarm.webapp.access import deps
 from modemfarm.webapp.api_many import act
@@ -140,8 +139,7 @@ def inbox() -> Response:
 @person
 def review(number: str, decision: reviews.Decision) -> Response:
     farm = deps()
-    exempt = (*EXEMPT, "transactional") if farm.intake.transactional_after_opt_out else EXEMPT
-    write(reviews.settle, number, decision, farm.clock.now(), "page", exempt)
+    write(reviews.settle, number, decision, farm.clock.now(), "page", farm.intake.exempt)
     return back()
 
 

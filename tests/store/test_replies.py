@@ -9,7 +9,9 @@ import pytest
 
 from modemfarm.inbound.receive import Understood, receive
 from modemfarm.model import Received
-from modemfarm.store import actions, queue, reviews, steps, suppress
+from modemfarm.policy.consent import faults
+from modemfarm.policy.profiles import Configured
+from modemfarm.store import actions, consents, queue, reviews, rules, steps, suppress, withdrawing
 from modemfarm.store.engine import Row, Store, Tx
 from tests.store.tools import (
     INBOUND,
@@ -21,6 +23,7 @@ from tests.store.tools import (
     accepted,
     add,
     after,
+    as_offer,
     claim,
     deliver_pdu,
     end,
@@ -35,7 +38,7 @@ from tests.store.tools import (
 )
 
 DAY = 86400.0
-BRANDED = replace(INBOUND, brand="小店")
+BRANDED = replace(INBOUND, policy=Configured(brand="小店"))
 
 
 def _get(tx: Tx, text: str, *, at: float = 60, number: str = TO, iccid: str = SIM, **facts: Any) -> Understood:
@@ -47,13 +50,6 @@ def _get(tx: Tx, text: str, *, at: float = 60, number: str = TO, iccid: str = SI
 def _answers(tx: Tx, kind: str | None = None) -> list[Row]:
     rows = tx.all("SELECT * FROM messages WHERE automatic IS NOT NULL ORDER BY id")
     return [row for row in rows if kind in (None, row["automatic"])]
-
-
-def _as_offer(tx: Tx, message_id: int) -> int:
-    """Make it an offer past the intake, whose rules are other tests' business."""
-    tx.run("UPDATE messages SET class = 'marketing' WHERE id = :id", id=message_id)
-    tx.run("UPDATE parts SET class = 'marketing' WHERE message_id = :id", id=message_id)
-    return message_id
 
 
 def _last_text(tx: Tx, text: str, at: float = 0) -> None:
@@ -127,7 +123,7 @@ def test_the_confirmation_speaks_the_language_of_the_reply_or_of_our_last_text(
         see(tx)
         _last_text(tx, last)
         plain = begins.startswith("You")
-        _get(tx, reply, settings=replace(BRANDED, country="US", brand=None if plain else "小店"))
+        _get(tx, reply, settings=replace(BRANDED, country="US", policy=Configured(brand=None if plain else "小店")))
         assert _answers(tx)[0]["text"].startswith(begins)
 
 
@@ -135,7 +131,7 @@ def test_a_probable_refusal_holds_offers_lists_the_person_and_asks_once(store: S
     with store.write() as tx:
         see(tx)
         _last_text(tx, "您好")
-        offer, order = _as_offer(tx, add(tx, at=after(1))), add(tx, at=after(2))
+        offer, order = as_offer(tx, add(tx, at=after(1))), add(tx, at=after(2))
         _get(tx, "别发了")
         assert (message(tx, offer)["state"], message(tx, offer)["reason"]) == ("held", "opt_out_review")
         assert message(tx, order)["state"] == "queued"
@@ -154,7 +150,7 @@ def test_a_probable_refusal_holds_offers_lists_the_person_and_asks_once(store: S
 def test_dismissing_a_review_lets_its_offers_go(store: Store) -> None:
     with store.write() as tx:
         see(tx)
-        now, later = _as_offer(tx, add(tx)), _as_offer(tx, add(tx, send_at=after(DAY)))
+        now, later = as_offer(tx, add(tx)), as_offer(tx, add(tx, send_at=after(DAY)))
         _get(tx, "别发了")
         actions.pause(tx, "class", "marketing", after(70))
         assert reviews.decide(tx, TO, "dismissed", after(80))
@@ -171,7 +167,7 @@ def test_an_offer_that_a_sim_has_already_is_stopped_by_step_three(store: Store) 
         offer = add(tx)
         claimed = claim(tx)
         assert claimed is not None
-        _as_offer(tx, offer)
+        as_offer(tx, offer)
         _get(tx, "please leave me alone")
         assert steps.submitting(tx, permit(claimed[0].part_id, claimed[1]), after(61)) == "opt_out_review"
         assert (states(tx, offer), message(tx, offer)["reason"]) == (["waiting"], "opt_out_review")
@@ -192,6 +188,30 @@ def test_a_claim_takes_nothing_for_a_person_who_opted_out(store: Store) -> None:
         assert message(tx, stray)["state"] == "sending"
 
 
+@pytest.mark.parametrize("number", ["13800138000", "013800138000"])
+def test_a_refusal_without_its_country_stops_claim_and_step_three_too(store: Store, number: str) -> None:
+    with store.write() as tx:
+        see(tx)
+        first, second = add(tx), add(tx)
+        part, attempt = claim(tx) or pytest.fail("nothing to claim")
+        tx.run(
+            "INSERT INTO suppressions (number, digits, since, source) VALUES (:n, :d, 1, 'reply')", n=number, d=TO[-9:]
+        )
+        assert suppress.is_suppressed(tx, TO)
+        assert steps.submitting(tx, permit(part.part_id, attempt), NOW) == "opted_out"
+        (head,) = queue.heads(tx, "", NOW, 1)
+        assert queue.claim(tx, head, lane(), NOW) is None
+        assert (part.message_id, head.message_id) == (first, second)
+
+
+def test_a_short_code_on_the_list_stops_no_line_that_ends_in_it(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        tx.run("INSERT INTO suppressions (number, digits, since, source) VALUES ('38000', '38000', 1, 'counter')")
+        add(tx)
+        submit(tx)
+
+
 def test_whom_we_never_wrote_to_is_listed_but_not_asked(store: Store) -> None:
     with store.write() as tx:
         see(tx)
@@ -204,7 +224,7 @@ def test_help_is_answered_once_a_day(store: Store) -> None:
     with store.write() as tx:
         see(tx)
         for at in (60.0, 70.0, DAY + 100):
-            _get(tx, "HELP", at=at, settings=replace(BRANDED, brand="Shop", country=None))
+            _get(tx, "HELP", at=at, settings=replace(BRANDED, policy=Configured(brand="Shop"), country=None))
         assert [row["text"] for row in _answers(tx)] == ["Shop: To get no more messages from us, reply STOP."] * 2
 
 
@@ -226,6 +246,53 @@ def test_a_service_never_opts_out_and_is_never_answered(store: Store, number: st
         rows = tx.all("SELECT kind, verdict FROM inbound")
         assert [dict(row) for row in rows] == [{"kind": "service", "verdict": "none"}] * 4
         assert (suppress.listed(tx), reviews.listed(tx), _answers(tx)) == ([], [], [])
+
+
+def test_answers_carry_what_policy_set_says(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        for key, value in (("brand", "Lemon"), ("profile", "RU")):
+            rules.change(tx, "unknown", key, value, NOW, who="li")
+        plain = replace(INBOUND, country=None)
+        _get(tx, "HELP", settings=plain)
+        rules.change(tx, "RU", "signature", "Лимон! ", NOW, who="li")
+        _get(tx, "STOP", at=70, settings=plain)
+        texts = [row["text"] for row in _answers(tx)]
+        assert [text.partition(" ")[0] for text in texts] == ["Lemon:", "Лимон!"]
+        assert "СТОП" in texts[0]
+
+
+def test_a_refusal_and_its_end_are_rows_of_the_consent_ledger(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        ends = after(90 * DAY).isoformat()
+        consents.grant(tx, TO, ("marketing",), {"method": "paper", "expires_at": ends}, NOW)
+        withdrawing.revoke(tx, TO, ("news",), "phone", NOW, actor="li")
+        _get(tx, "TD")
+        last = consents.records(tx, TO)[-1]
+        assert (last["status"], last["withdrawn_via"], last["keyword"], last["reply"]) == (
+            "revoked",
+            "reply",
+            "TD",
+            "TD",
+        )
+        assert not consents.has_consent(tx, TO, None, after(61))
+        _get(tx, "START", at=70)
+        last = consents.records(tx, TO)[-1]
+        assert (last["status"], last["method"], last["exact_wording"]) == ("granted", "sms_keyword", "START")
+        assert consents.has_consent(tx, TO, "sales", after(71))
+        assert not consents.has_consent(tx, TO, "news", after(71))
+        assert not consents.has_consent(tx, TO, None, after(91 * DAY))
+        assert faults(list(consents.ledger(tx))) == []
+
+
+def test_whoever_never_agreed_has_not_agreed_by_taking_a_refusal_back(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        _get(tx, "TD")
+        _get(tx, "START", at=70)
+        assert [one["status"] for one in consents.records(tx, TO)] == ["revoked", "opted_in"]
+        assert not consents.has_consent(tx, TO, None, after(71))
 
 
 def test_two_farms_fall_silent_at_once(store: Store) -> None:
