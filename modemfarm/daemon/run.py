@@ -31,6 +31,7 @@ from modemfarm.daemon.notify import feed_watchdog, notify
 from modemfarm.daemon.settings import farm_settings
 from modemfarm.daemon.signals import Signals
 from modemfarm.daemon.simulated import SimulatorProcess
+from modemfarm.daemon.spool import build_spool
 from modemfarm.errors import ConfigError, StoreError
 from modemfarm.farm.balances import Balances
 from modemfarm.farm.clockguard import ClockGuard
@@ -160,9 +161,11 @@ class Daemon:
             "alerts_test": self._errands.try_alerts,
         }
         self._control = ControlServer(config.state_dir, self._fleet.supervisors, self._offload, now, asked)
+        self._spool = build_spool(config, store, self._offload, errors, now, self._wake_soon)
         self._demo = None if demo is None else SimulatedNetwork(demo / "control.sock", store)
         self._guard: ClockGuard | None = None
         self._stop = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def _make_fleet(self) -> Fleet:
         folders = [shipped("drivers")]
@@ -187,6 +190,7 @@ class Daemon:
     async def run(self) -> None:
         """Start, serve until a signal, drain."""
         loop = asyncio.get_running_loop()
+        self._loop = loop
         # ports open and close off the loop, and a stuck one may take its time
         loop.set_default_executor(ThreadPoolExecutor(PORT_THREADS, thread_name_prefix="port"))
         Signals(loop, self._stop.set).install()
@@ -209,6 +213,8 @@ class Daemon:
         loop.add_reader(waker, self._woken, waker)
         server = self._serve()
         await self._control.start()
+        if self._spool is not None:
+            self._spool.start()
         devices = Devices(self._scout, self._store, self._offload, self._settings.host, self._now)
         try:
             async with asyncio.TaskGroup() as group:
@@ -235,6 +241,8 @@ class Daemon:
                     task.cancel()
         finally:
             self._control.stop()
+            if self._spool is not None:
+                await asyncio.to_thread(self._spool.stop)
             self._recordings.flush()
             server.stop()
             loop.remove_reader(waker)
@@ -273,6 +281,11 @@ class Daemon:
         self._offload.stop()
         self._store.close()
 
+    def _wake_soon(self) -> None:
+        """Wake the dispatcher from another thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._journal.dispatcher.wake)
+
     def _trouble(self) -> str | None:
         if self._journal.store_down_since is not None:
             return "store"
@@ -310,7 +323,7 @@ class Daemon:
             intake=self._config.intake,
             clock=SystemClock(),
             state_dir=self._config.state_dir,
-            wake=lambda: loop.call_soon_threadsafe(self._journal.dispatcher.wake),
+            wake=self._wake_soon,
             demo=self._demo,
             farm_name=self._config.file.policy.brand or self._config.host,
             settings=settings,

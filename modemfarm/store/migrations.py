@@ -90,6 +90,14 @@ def _fourth(tx: Tx) -> None:
     _add_column(tx, "messages", "automatic", "TEXT")
     meta.create_all(tx.connection, tables=[meta.tables["reviews"]])
     _rules(tx)
+    _doors(tx)
+
+
+def _doors(tx: Tx) -> None:
+    """Tables of the spool directory."""
+    _add_column(tx, "inbound", "filed_by", "TEXT")
+    tx.run("CREATE INDEX IF NOT EXISTS inbound_unfiled ON inbound (received_at) WHERE filed_by IS NULL")
+    meta.create_all(tx.connection, tables=[meta.tables["spool_files"]])
 
 
 def _rules(tx: Tx) -> None:

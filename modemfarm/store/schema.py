@@ -423,7 +423,14 @@ inbound = Table(
     Column("in_reply_to", BigInteger),
     _flag("old"),
     _us("read_at"),
+    _text("filed_by"),  # the host that wrote its file into the spool directory
     Index("inbound_by_originator", "originator", "id"),
+    Index(
+        "inbound_unfiled",
+        "received_at",
+        postgresql_where=text("filed_by IS NULL"),
+        sqlite_where=text("filed_by IS NULL"),
+    ),
     Index(
         "inbound_incomplete",
         "iccid",
@@ -433,6 +440,30 @@ inbound = Table(
         sqlite_where=text("complete = 0"),
     ),
     sqlite_autoincrement=True,
+)
+
+spool_files = Table(
+    "spool_files",  # files of the spool directory that became messages, until all was told of them
+    meta,
+    Column("message_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("host", Text, nullable=False),
+    Column("identity", Text, nullable=False),  # of device, inode, mtime, size and content
+    Column("name", Text, nullable=False),
+    Column("kept_as", Text, nullable=False),  # in checked/
+    Column("content", Text, nullable=False),  # base64
+    Column("stage", Text, nullable=False),  # checked sent done
+    _flag("present"),  # it may still lie in outgoing/
+    _text("reported", ""),  # part numbers, with commas
+    _us("taken_at", null=False),
+    Index(
+        "spool_files_present",
+        "host",
+        "identity",
+        unique=True,
+        postgresql_where=text("present = 1"),
+        sqlite_where=text("present = 1"),
+    ),
+    Index("spool_files_by_stage", "host", "stage", "message_id"),
 )
 
 sims = Table(

@@ -11,6 +11,7 @@ from tests.e2e.tracing import Call, is_durable, read_calls, tracer
 
 TEXTS = [f"fsync probe {number}" for number in range(6)]
 REPLIES = ["Reply before deletion one", "Reply before deletion two"]
+FILED = "fsync probe of a file"
 PHONES = [f"+49170123456{number}" for number in range(6)]
 CTRL_Z = b"\x1a"
 STEP_THREE = b"submitting"  # in the part's row the recipient follows its state
@@ -20,7 +21,7 @@ Traced = tuple[list[Call], list[dict[str, Any]]]
 
 @pytest.fixture(scope="module")
 def traced(tmp_path_factory: pytest.TempPathFactory) -> Traced:
-    """The calls of a daemon that sent six messages and received two, and the network's log."""
+    """The calls of a daemon that sent six messages and a file, and received two, and the network's log."""
     folder = tmp_path_factory.mktemp("traced")
     record = folder / "calls"
     with RealFarm(
@@ -28,6 +29,10 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Traced:
     ).start() as farm:
         for phone, text in zip(PHONES, TEXTS, strict=True):
             assert farm.http("POST", "/v1/messages", {"to": phone, "text": text})[0] == 202
+        draft = farm.state_dir / "draft"
+        draft.write_text(f"To: {PHONES[0][1:]}\n\n{FILED}")
+        draft.rename(farm.state_dir / "spool" / "outgoing" / "filed")
+        until((farm.state_dir / "spool" / "sent" / "filed").exists, 20, "the file was sent")
         farm.wait_final()
         for reply in REPLIES:
             farm.ctl("deliver", 0, PHONES[0], reply)
@@ -46,7 +51,7 @@ def written(calls: list[Call], what: bytes) -> list[Call]:
 def test_step_three_is_synced_before_every_ctrl_z(traced: Traced) -> None:
     calls, lines = traced
     bodies = written(calls, CTRL_Z)
-    assert len(bodies) == len(TEXTS) == sum(line["event"] == "submit" for line in lines)
+    assert len(bodies) == len(TEXTS) + 1 == sum(line["event"] == "submit" for line in lines)
     asked = written(calls, b"AT+CMGS=")
     recipients = [line["to"].encode() for line in lines if line["event"] == "submit"]
     for body, recipient in zip(bodies, recipients, strict=True):
@@ -62,6 +67,13 @@ def test_a_message_is_synced_before_every_202(traced: Traced) -> None:
     for text, answer in zip(TEXTS, answers, strict=True):
         assert is_durable(calls, text.encode(), began, answer.begin), text
         began = answer.begin
+
+
+def test_a_file_is_synced_before_it_leaves_outgoing(traced: Traced) -> None:
+    calls, _ = traced
+    left = [call for call in calls if call.name == "renameat" and call.path.endswith("/outgoing")]
+    assert [call.data for call in left] == [b"filed"]
+    assert is_durable(calls, FILED.encode(), 0, left[0].begin)
 
 
 def test_a_received_pdu_is_synced_before_every_deletion(traced: Traced) -> None:

@@ -11,7 +11,19 @@ from pathlib import Path
 
 from tests.needs import missing, require
 
-CALLS = ("read", "write", "writev", "pwrite64", "fsync", "fdatasync", "sendto", "sendmsg", "recvfrom", "unlink")
+CALLS = (
+    "read",
+    "write",
+    "writev",
+    "pwrite64",
+    "fsync",
+    "fdatasync",
+    "sendto",
+    "sendmsg",
+    "recvfrom",
+    "unlink",
+    "renameat",
+)
 _CALL = re.compile(r'^(\d+) +(\w+)\((\d+)<([^>]*)>(?:, (?:\[\{iov_base=)?"((?:[^"\\]|\\.)*)")?')
 _RESUMED = re.compile(r'^(\d+) +<\.\.\. (\w+) resumed>(?:"((?:[^"\\]|\\.)*)")?')
 _FAILED = re.compile(r"= -1 ")
