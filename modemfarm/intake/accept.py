@@ -11,7 +11,7 @@ from typing import Any
 
 from modemfarm.errors import BadFieldError, KeyCeilingError, TextTooLongError
 from modemfarm.gsm.splitting import Layout, measure
-from modemfarm.intake.draft import Accepted, Draft, IntakeSettings, Preview
+from modemfarm.intake.draft import Accepted, Draft, IntakeSettings, Preview, Quota, Quota
 from modemfarm.model import Encoding, MessageClass, MessageState, Reason, millionths
 from modemfarm.policy.lint import warnings
 from modemfarm.policy.numbers import parse_recipient
@@ -238,8 +238,8 @@ def write(
     against = judge(tx, message, settings, now)
     quota = None if against else settings.quota
     share = (message.parts_total, message.parts_total * millionths(message.price))
-    if quota is not None and not spend(tx, quota.owner, quota.ceiling, *share, now):
-        raise KeyCeilingError(math.ceil((day_end(quota.ceiling.days, now) - now).total_seconds()))
+    if quota is not None:
+        spend_of(tx, quota, *share, now)
     if against is None:
         message = starting(tx, message, batch_id, settings, now)
     message = replace(
@@ -269,6 +269,16 @@ def write(
         cost=None if message.price is None else round(message.price * message.parts_total, 6),
         warnings=() if batch_id is not None else _warnings(message, settings),
     )
+
+
+def spend_of(tx: Tx, quota: Quota, parts: int, cost: int, now: datetime) -> None:
+    """Charge a key's day.
+
+    Raises:
+        KeyCeilingError: that is more than it may; nothing is charged.
+    """
+    if not spend(tx, quota.owner, quota.ceiling, parts, cost, now):
+        raise KeyCeilingError(math.ceil((day_end(quota.ceiling.days, now) - now).total_seconds()))
 
 
 def preview(tx: Tx, draft: Draft, settings: IntakeSettings, now: datetime) -> Preview:

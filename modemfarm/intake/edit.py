@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from modemfarm.errors import BadFieldError, RefusedError
-from modemfarm.intake.accept import PRIORITY_MOST, check, judge, ruled, starting
+from modemfarm.intake.accept import PRIORITY_MOST, check, judge, ruled, spend_of, starting
 from modemfarm.intake.draft import Draft, IntakeSettings
+from modemfarm.model import millionths
 from modemfarm.store.editing import Open, rewrite, take_open
 from modemfarm.store.engine import Tx, from_us
 from modemfarm.store.events import record
@@ -40,7 +41,7 @@ def edit(
 
     Raises:
         BadFieldError: with code ``too_late`` when something of it has left or it ended; or a value that cannot be.
-        BadRecipientError, TextTooLongError, RefusedError: as at intake; nothing is changed.
+        BadRecipientError, TextTooLongError, RefusedError, KeyCeilingError: as at intake; nothing is changed.
     """
     found = take_open(tx, message_id, now)
     if found is None:
@@ -51,13 +52,15 @@ def edit(
     if "send_at" in changes and "valid_until" not in changes:
         draft = replace(draft, valid_until=_moved(found, draft, now))
     settings = ruled(tx, draft, settings, now)
-    settings = ruled(tx, draft, settings, now)
     message, _ = check(draft, settings, now)
     if draft.valid_until is None:
         message = replace(message, valid_until=None)
     against = judge(tx, message, settings, now)
     if against is not None:
         raise RefusedError(against.slug, message_id)
+    more = message.parts_total - len(found.parts)
+    if settings.quota is not None and more > 0:
+        spend_of(tx, settings.quota, more, more * millionths(message.price), now)
     message = replace(
         starting(tx, message, found.row["batch_id"], settings, now),
         bound_iccid=home(tx, message.pinned) if message.pinned else "",

@@ -182,6 +182,15 @@ def claim_retry(tx: Tx, message_id: int, states: Sequence[str]) -> bool:
     return again is None and state_of(tx, message_id) in states
 
 
+def settle_doubt(tx: Tx, message_id: int) -> None:
+    """Evidence came about one of its parts: what asked for it is sent again only while another one is unknown."""
+    tx.run(
+        "UPDATE messages SET resend_at = NULL WHERE id = :id AND resend_at IS NOT NULL"
+        " AND NOT EXISTS (SELECT 1 FROM parts WHERE message_id = :id AND state = 'unknown')",
+        id=message_id,
+    )
+
+
 def refresh(
     tx: Tx,
     message_id: int,

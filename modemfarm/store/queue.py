@@ -11,7 +11,7 @@ from modemfarm.store.charging import Charge, refund, reserve
 from modemfarm.store.counters import day_start
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
-from modemfarm.store.messages import NAMED, refresh
+from modemfarm.store.messages import NAMED, refresh, settle_doubt
 from modemfarm.store.offers import may_leave
 from modemfarm.store.sims import pinned_to
 from modemfarm.store.suppress import OPTED_OUT
@@ -357,9 +357,7 @@ def give_back(
     if not moved:
         return False
     if late:
-        tx.run(
-            "UPDATE messages SET resend_at = NULL WHERE id = (SELECT message_id FROM parts WHERE id = :id)", id=part_id
-        )
+        settle_doubt(tx, int(tx.value("SELECT message_id FROM parts WHERE id = :id", id=part_id)))
     message = tx.one(
         "SELECT m.id, m.parts_total, m.pinned, m.rank, m.avoid FROM messages m JOIN parts p ON p.message_id = m.id"
         " WHERE p.id = :id",

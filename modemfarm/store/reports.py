@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from modemfarm.model import digits_key
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
-from modemfarm.store.messages import refresh
+from modemfarm.store.messages import refresh, settle_doubt
 
 RESULT_WITHIN = timedelta(seconds=185)  # the longest a profile waits for +CMGS; for attempts whose end nobody saw
 UNSEEN = ("killed", "port_lost", "stop")  # how an attempt ended without its result being waited for
@@ -132,7 +132,7 @@ def apply(tx: Tx, part_id: int, message_id: int, state: str, report: Report, now
         reported=None if report.verdict == "pending" else to_us(now),
         mr=report.mr,
     )
-    tx.run("UPDATE messages SET resend_at = NULL WHERE id = :id", id=message_id)
+    settle_doubt(tx, message_id)
     reason = report.reason if report.verdict == "undelivered" else None
     after = refresh(tx, message_id, now, reason=reason)
     if report.verdict in ("unconfirmed", "delivered") and after.value == "sent":

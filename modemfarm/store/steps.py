@@ -11,7 +11,7 @@ from modemfarm.store.charging import refund
 from modemfarm.store.counters import FARM, HOUR, minute_free_at, take_turn
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
-from modemfarm.store.messages import has_started, refresh
+from modemfarm.store.messages import has_started, refresh, settle_doubt
 from modemfarm.store.offers import lost_consent
 from modemfarm.store.queue import give_back
 from modemfarm.store.suppress import OPTED_OUT
@@ -312,11 +312,8 @@ def accepted(tx: Tx, one: Attempt, outcome: Outcome, now: datetime) -> bool:
             new=one.uncounted,
         )
     else:
-        tx.run(
-            "UPDATE messages SET resend_at = NULL, attempts = attempts + :new WHERE id = :id",
-            id=one.message_id,
-            new=one.uncounted,
-        )
+        tx.run("UPDATE messages SET attempts = attempts + :new WHERE id = :id", id=one.message_id, new=one.uncounted)
+        settle_doubt(tx, one.message_id)
         refresh(tx, one.message_id, now)
     tx.run(
         "INSERT INTO people (number, digits, iccid, exchange_at) VALUES (:number, :digits, :iccid, :now)"

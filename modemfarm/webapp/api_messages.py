@@ -163,11 +163,12 @@ def _known(tx: Tx, message_id: int) -> dict[str, Any]:
 def change(message_id: int) -> Response:
     changes = body(EditBody).changes()
     farm = deps()
+    settings = intake()
 
     def work(tx: Tx) -> Answer:
         before = _known(tx, _id(message_id))
         try:
-            edit(tx, message_id, changes, farm.intake, farm.clock.now(), who="api")
+            edit(tx, message_id, changes, settings, farm.clock.now(), who="api")
         except BadFieldError as error:
             if error.code != "too_late":
                 raise

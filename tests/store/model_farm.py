@@ -39,6 +39,11 @@ class Message:
     resend_at: float | None = None
     refused: bool = False
 
+    def know(self) -> None:
+        """Evidence came about one part: it is sent again only for the sake of another."""
+        if not any(part.state == "unknown" for part in self.parts):
+            self.resend_at = None
+
     def state(self) -> str:
         """The message's state by the table of States, first rule that fits."""
         if self.refused:
@@ -145,7 +150,8 @@ class ModelFarm:
         found = self.of_attempt(attempt)
         if found is not None and found[1].state in ("submitting", "unknown"):
             message, part = found
-            part.state, part.mr, part.at, message.resend_at = "sent", mr, now, None
+            part.state, part.mr, part.at = "sent", mr, now
+            message.know()
 
     def doubt(self, attempt: int, now: float) -> None:
         """Nobody knows; what asked for it is sent again in two minutes."""
@@ -172,7 +178,7 @@ class ModelFarm:
             for part in message.parts:
                 if (part.sim, part.mr, message.to, part.state) == (sim, mr, to, "sent"):
                     part.state = "delivered" if arrived else "undelivered"
-                    message.resend_at = None  # evidence came: what is unknown beside it waits for its own
+                    message.know()
 
     def cancel(self, number: int) -> None:
         message = self.messages.get(number)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from modemfarm.errors import BadFieldError, RefusedError, TextTooLongError
+from modemfarm.errors import BadFieldError, KeyCeilingError, RefusedError, TextTooLongError
+from modemfarm.intake.draft import Quota
 from modemfarm.intake.edit import edit
-from modemfarm.model import digits_key
-from modemfarm.store import actions, labels, queue, steps
+from modemfarm.model import Ceiling, digits_key
+from modemfarm.store import actions, counters, labels, queue, steps
 from modemfarm.store.engine import Store, Tx, from_us, to_us
 from tests.store.tools import (
     INTAKE,
@@ -169,3 +171,16 @@ def test_it_is_checked_and_judged_as_at_intake(store: Store) -> None:
         with pytest.raises(RefusedError) as raised:
             change(tx, number, text="x")
         assert (raised.value.code, message(tx, number)["text"]) == ("opted_out", "hello")
+
+
+def test_a_longer_text_counts_for_the_keys_ceiling(store: Store) -> None:
+    keyed = replace(INTAKE, quota=Quota("key:1", Ceiling(parts=3)))
+    with store.write() as tx:
+        number = add(tx, settings=keyed)
+        assert edit(tx, number, {"text": LONG}, keyed, NOW)
+        assert counters.used(tx, "key:1", "day", counters.day_start(Ceiling().days, NOW)) == 3
+    with store.write() as tx, pytest.raises(KeyCeilingError):
+        edit(tx, number, {"text": LONG + LONG}, keyed, NOW)
+    with store.read() as tx:
+        assert message(tx, number)["text"] == LONG
+        assert counters.used(tx, "key:1", "day", counters.day_start(Ceiling().days, NOW)) == 3

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from modemfarm.errors import BadFieldError
 from modemfarm.intake import many
-from modemfarm.store import actions, gates, queue, selecting, steps
+from modemfarm.intake.draft import Quota
+from modemfarm.model import Ceiling
+from modemfarm.store import actions, counters, gates, queue, selecting, steps
 from modemfarm.store.engine import Store, Tx
 from modemfarm.store.selecting import Which
 from tests.store.tools import (
@@ -174,6 +177,24 @@ def test_a_retry_that_cannot_be_taken_any_more_says_why(store: Store) -> None:
         tx.run("UPDATE messages SET state = 'failed', text = :text", text="x" * 9000)
     done = _do(store, "retry", many.meant("retry"))
     assert (done.count, done.not_done) == (0, [{"id": number, "state": "failed", "reason": "too_long"}])
+
+
+def test_what_a_keys_ceiling_refuses_is_not_marked_as_sent_again(store: Store) -> None:
+    with store.write() as tx:
+        ids = [add(tx) for _ in range(3)]
+        tx.run("UPDATE parts SET state = 'failed'")
+        tx.run("UPDATE messages SET state = 'failed', reason = 'network', final_at = 1")
+    keyed = replace(INTAKE, quota=Quota("key:1", Ceiling(parts=2, zone="UTC")))
+    which = many.meant("retry")
+    done = many.do(store.look, store.run, many.acting("retry", which.states, keyed), which, lambda: NOW)
+    assert (done.count, done.not_done) == (2, [{"id": ids[2], "state": "failed", "reason": "key_ceiling"}])
+    with store.read() as tx:
+        assert tx.value("SELECT count(*) FROM messages WHERE retry_of IS NOT NULL") == 2
+        assert counters.used(tx, "key:1", "day", NOW.replace(hour=0, minute=0, second=0, microsecond=0)) == 2
+    tomorrow = many.do(
+        store.look, store.run, many.acting("retry", which.states, keyed), which, lambda: NOW + timedelta(days=1)
+    )
+    assert (tomorrow.count, tomorrow.not_done) == (1, [])
 
 
 def test_a_chunk_ends_with_its_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

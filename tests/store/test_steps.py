@@ -645,6 +645,21 @@ def test_nothing_is_resent_unless_its_sender_asked(store: Store) -> None:
         assert states(tx, number) == ["unknown"]
 
 
+def test_evidence_for_one_part_does_not_end_the_resend_of_another(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        number = add(tx, text=LONG, resend_unknown=True)
+        first = submit(tx)[1]
+        end(tx, first, uncertain("port_lost"))
+        second = submit(tx, at=after(2))[1]
+        end(tx, second, uncertain("port_lost", after(3)))
+        send(tx, at=after(4))
+        end(tx, first, accepted(5, after(20), late=True))
+        assert states(tx, number) == ["sent", "unknown", "sent"]
+        assert actions.resend_unknown(tx, after(9999)) == 1
+        assert states(tx, number) == ["sent", "waiting", "sent"]
+
+
 def test_a_resend_after_the_validity_is_no_resend(store: Store) -> None:
     with store.write() as tx:
         see(tx)
