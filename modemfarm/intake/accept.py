@@ -11,7 +11,7 @@ from typing import Any
 
 from modemfarm.errors import BadFieldError, KeyCeilingError, TextTooLongError
 from modemfarm.gsm.splitting import Layout, measure
-from modemfarm.intake.draft import Accepted, Draft, IntakeSettings, Preview, Quota, Quota
+from modemfarm.intake.draft import Accepted, Draft, IntakeSettings, Preview, Quota
 from modemfarm.model import Encoding, MessageClass, MessageState, Reason, millionths
 from modemfarm.policy.lint import warnings
 from modemfarm.policy.numbers import parse_recipient
