@@ -16,10 +16,12 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from modemfarm.cli import batch_away
 from modemfarm.cli.context import Farm, note, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit
 from modemfarm.cli.output import emit, json_option, say
 from modemfarm.cli.send import span
+from modemfarm.config.load import local_zone
 from modemfarm.intake.bulk import Bulk
 from modemfarm.intake.rows import Row, RowError, read_rows
 from modemfarm.intake.values import parse_moment
@@ -71,6 +73,12 @@ def batch(
     Rejected rows go to FILE.rejected.csv. --json prints {"id", "accepted", "rejected"}.
     """
     octets = _read(file)
+    remote = farm.remote()
+    if remote:
+        given = {"kind": kind, "encoding": encoding, "template": template, "send_at": send_at, **fields}
+        zone = ZoneInfo(local_zone(farm.environ))
+        codes = batch_away.take(remote, file, octets, given, zone, again=again, dry_run=dry_run, as_json=as_json)
+        return Exit.REFUSED if codes & POLICY else Exit.USAGE if codes else Exit.DONE
     defaults: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
     zone = ZoneInfo(farm.config.zone)
     if send_at is not None:

@@ -11,6 +11,11 @@ from modemfarm.store import views
 
 
 def all_sims(farm: Farm) -> list[dict[str, Any]]:
+    """All SIMs, as the API shows them."""
+    remote = farm.remote()
+    if remote:
+        found: list[dict[str, Any]] = remote.get("/sims")["data"]
+        return found
     with farm.store().read() as tx:
         return views.sims(tx, terms=farm.config.terms, now=now())
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
+from modemfarm.cli import away
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.messages import MESSAGE_ID
 from modemfarm.cli.outcome import NotThereError
@@ -42,6 +45,7 @@ def _scope(message_class: str | None, batch: int | None) -> tuple[str, str]:
     return ("batch", str(batch)) if batch else ("all", "")
 
 
+_LIFTED = {"restored": "what a restore held is released", "clock": "the clock is taken as right"}
 class_option = click.option(
     "--class", "message_class", type=click.Choice([item.value for item in MessageClass]), help="Only this class."
 )
@@ -56,12 +60,21 @@ batch_option = click.option("--batch", type=MESSAGE_ID, help="Only this batch.")
 def pause(farm: Farm, message_class: str | None, batch: int | None, as_json: bool) -> None:
     """Stop sending, before the next part leaves; everything waits and nothing is lost."""
     scope, value = _scope(message_class, batch)
+    remote = farm.remote()
+    if remote:
+        pauses = away.switch(remote, "pause", message_class, batch)["pauses"]
+        _tell(pauses, f"paused: {value or 'everything'}", as_json=as_json)
+        return
     store = farm.store()
     if batch is not None and store.look(views.batch, batch) is None:
         raise NotThereError(f"there is no batch {batch}")
     done = store.run(lambda tx: actions.pause(tx, scope, value, now(), who="cli"))
     farm.committed(store)
-    _tell(farm, f"paused: {value or 'everything'}" if done else "it was paused already", as_json=as_json)
+    _tell(
+        store.look(views.pauses),
+        f"paused: {value or 'everything'}" if done else "it was paused already",
+        as_json=as_json,
+    )
 
 
 @click.command()
@@ -75,27 +88,35 @@ def resume(
     farm: Farm, message_class: str | None, batch: int | None, clock: bool, restored: bool, as_json: bool
 ) -> None:
     """Send again what a pause, a doubted clock or a restore held."""
+    scope, value = _scope(message_class, batch)
+    remote = farm.remote()
+    if remote:
+        said = {"restored": True} if restored else {"clock": True} if clock else None
+        found = remote.post("/resume", said) if said else away.switch(remote, "resume", message_class, batch)
+        text = f"resumed: {value or 'everything'}" if said is None else _LIFTED[next(iter(said))]
+        _tell(found["pauses"], text, as_json=as_json)
+        return
     if restored:
         store = farm.store()
         done = store.run(lambda tx: epoch.release(tx, now(), who="cli"))
         farm.committed(store)
-        _tell(farm, f"released: {done} messages", as_json=as_json)
+        _tell(store.look(views.pauses), f"released: {done} messages", as_json=as_json)
         return
     if clock:
         store = farm.store()
         store.run(hosts.confirm_clock)
         farm.committed(store)
-        _tell(farm, "the clock is taken as right", as_json=as_json)
+        _tell(store.look(views.pauses), _LIFTED["clock"], as_json=as_json)
         return
-    scope, value = _scope(message_class, batch)
     store = farm.store()
     done = store.run(lambda tx: actions.resume(tx, scope, value, now(), who="cli"))
     farm.committed(store)
-    _tell(farm, f"resumed: {value or 'everything'}" if done else "it was not paused", as_json=as_json)
+    _tell(
+        store.look(views.pauses), f"resumed: {value or 'everything'}" if done else "it was not paused", as_json=as_json
+    )
 
 
-def _tell(farm: Farm, text: str, *, as_json: bool) -> None:
-    pauses = farm.store().look(views.pauses)
+def _tell(pauses: list[dict[str, Any]], text: str, *, as_json: bool) -> None:
     if as_json:
         emit({"pauses": pauses})
         return

@@ -11,6 +11,7 @@ from modemfarm.cli.console import EXITS
 from modemfarm.cli.context import Farm, pass_farm
 from modemfarm.cli.outcome import CliError, Exit
 from modemfarm.cli.output import emit, json_option, local, say, table
+from modemfarm.cli.remote import ProblemError, Remote
 from modemfarm.daemon.line import Line, LineError
 from modemfarm.store import balances
 from modemfarm.store.shapes import rfc3339
@@ -34,6 +35,15 @@ def _asked(farm: Farm, do: str, turns: int, **members: Any) -> dict[str, Any]:
         raise CliError(str(error), _EXITS.get(error.code, Exit.FAILED)) from error
 
 
+def _asked_away(remote: Remote, path: str, turns: int, **members: Any) -> dict[str, Any]:
+    try:
+        told: dict[str, Any] = remote.post(path, members, within_s=turns * _STEP_S)
+        return told
+    except ProblemError as error:
+        slug = str(error.problem.get("code", "")).removeprefix("ussd_")
+        raise CliError(str(error), _EXITS.get(slug, error.exit_code)) from error
+
+
 @click.command()
 @click.argument("sim")
 @click.argument("code")
@@ -45,8 +55,11 @@ def ussd(farm: Farm, sim: str, code: str, answers: tuple[str, ...], as_json: boo
 
     A menu that no answer is left for is closed: start again with one answer more.
     """
-    iccid = one_sim(farm, sim)["iccid"]
-    told = _asked(farm, "ussd", 1 + len(answers), iccid=iccid, steps=[code, *answers])
+    iccid, remote, turns = one_sim(farm, sim)["iccid"], farm.remote(), 1 + len(answers)
+    if remote:
+        told = _asked_away(remote, f"/sims/{iccid}/ussd", turns, code=code, answers=answers)
+    else:
+        told = _asked(farm, "ussd", turns, iccid=iccid, steps=[code, *answers])
     if as_json:
         emit(told)
     else:
@@ -65,19 +78,23 @@ def ussd(farm: Farm, sim: str, code: str, answers: tuple[str, ...], as_json: boo
 @pass_farm
 def balance(farm: Farm, sim: str, history: bool, as_json: bool) -> int:
     """Ask a SIM's operator for its credit, by the code or the message that its plan names."""
-    iccid = one_sim(farm, sim)["iccid"]
+    iccid, remote = one_sim(farm, sim)["iccid"], farm.remote()
     if history:
-        rows = farm.store().look(balances.history, iccid)
-        found = [
-            {"at": rfc3339(row["at"]), "balance": row["amount"], "how": row["how"], "what": row["what"]} for row in rows
-        ]
+        if remote:
+            found = remote.get(f"/sims/{iccid}/balance")["data"]
+        else:
+            rows = farm.store().look(balances.history, iccid)
+            found = [
+                {"at": rfc3339(row["at"]), "balance": row["amount"], "how": row["how"], "what": row["what"]}
+                for row in rows
+            ]
         if as_json:
             emit({"data": found, "next": None})
         else:
             columns = (("at", "AT"), ("balance", "BALANCE"), ("how", "HOW"), ("what", "WHAT"))
             table(columns, [{**row, "at": local(row["at"])} for row in found])
         return Exit.DONE
-    told = _asked(farm, "balance", 6, iccid=iccid)
+    told = _asked_away(remote, f"/sims/{iccid}/balance", 6) if remote else _asked(farm, "balance", 6, iccid=iccid)
     if as_json:
         emit(told)
     elif told["balance"] is None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import time
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import click
 
+from modemfarm.cli import away
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.messages import MESSAGE_ID, since
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
@@ -20,6 +23,7 @@ from modemfarm.store.engine import Tx
 
 _COLUMNS = (("id", "ID"), ("received", "RECEIVED"), ("from", "FROM"), ("verdict", "VERDICT"), ("text", "TEXT"))
 _LOOK_EVERY_S = 0.25
+_ASK_EVERY_S = 1.0  # of a farm elsewhere
 
 
 def _said(farm: Farm, item: dict[str, Any]) -> str:
@@ -65,14 +69,14 @@ def list_(farm: Farm, /, since: datetime | None, from_number: str | None, as_jso
 @pass_farm
 def follow(farm: Farm, from_start: bool, as_json: bool) -> int:
     """Print replies as they come, until Ctrl-C; --json prints one document a line."""
-    store = farm.store()
+    look = _listing(farm)
     cursor = "0"
     if not from_start:
-        newest = store.look(lambda tx: views.inbound_list(tx, limit=1))["data"]
+        newest = look(limit=1)["data"]
         cursor = str(newest[0]["id"]) if newest else "0"
     try:
         while True:
-            found = store.look(lambda tx, after: views.inbound_list(tx, order="asc", cursor=after), cursor)
+            found = look(order="asc", cursor=cursor)
             for item in found["data"]:
                 if as_json:
                     emit(item)
@@ -80,9 +84,18 @@ def follow(farm: Farm, from_start: bool, as_json: bool) -> int:
                     say(f"{local(item['received_at'])}  {item['from']}  {_said(farm, item)}")
             cursor = found["next"] or cursor
             if not found["data"]:
-                time.sleep(_LOOK_EVERY_S)
+                time.sleep(_ASK_EVERY_S if farm.remote() else _LOOK_EVERY_S)
     except KeyboardInterrupt:
         return Exit.DONE
+
+
+def _listing(farm: Farm) -> Callable[..., dict[str, Any]]:
+    """Reads the replies of this farm, or of one elsewhere."""
+    remote = farm.remote()
+    if remote:
+        return functools.partial(remote.get, "/inbound")
+    store = farm.store()
+    return lambda **asked: store.look(lambda tx: views.inbound_list(tx, **asked))
 
 
 @inbox.command()
@@ -92,13 +105,14 @@ def follow(farm: Farm, from_start: bool, as_json: bool) -> int:
 @pass_farm
 def reply(farm: Farm, inbound_id: int, text: str, as_json: bool) -> int:
     """Answer a reply, with the SIM that received it."""
-    store = farm.store()
-    document = store.run(_reply, farm, inbound_id, text)
-    if as_json:
-        emit(document)
+    remote = farm.remote()
+    if remote:
+        document = away.answer(remote, inbound_id, text)
     else:
-        say(f"{document['id']}  {document['to']}  {document['state']}")
-    farm.committed(store)
+        store = farm.store()
+        document = store.run(_reply, farm, inbound_id, text)
+        farm.committed(store)
+    emit(document) if as_json else say(f"{document['id']}  {document['to']}  {document['state']}")
     return Exit.REFUSED if document["state"] == MessageState.REFUSED else Exit.DONE
 
 

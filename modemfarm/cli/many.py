@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from modemfarm.cli import away
 from modemfarm.cli.context import Farm, now
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
 from modemfarm.cli.output import emit, say
@@ -58,7 +59,17 @@ def one_or_many(message_id: int | None, asked: Mapping[str, Any]) -> bool:
 
 def act(farm: Farm, what: str, asked: Mapping[str, Any], *, word: str = "", as_json: bool) -> int:
     """Say how many they are, ask, do it, say what could not be done."""
-    store, batch = farm.store(), asked["batch"]
+    remote, batch = farm.remote(), asked["batch"]
+    if remote:
+        if batch is not None:
+            remote.get(f"/batches/{batch}")
+        body = away.which(asked) | ({"outcome": word} if word else {})
+        seen = remote.post(f"/messages/{what}?dry_run=1", body)
+        _ask_first(what, seen["count"], asked)
+        count, left = away.act(remote, what, body | {"upto": seen["upto"]})
+        _tell(what, batch, count, left, as_json=as_json)
+        return Exit.DONE
+    store = farm.store()
     if batch is not None and store.look(views.batch, batch) is None:
         raise NotThereError(f"there is no batch {batch}")
     which = many.meant(
@@ -70,22 +81,31 @@ def act(farm: Farm, what: str, asked: Mapping[str, Any], *, word: str = "", as_j
         message_class=asked["message_class"],
         upto=store.look(labels.newest),
     )
-    count = store.look(selecting.count, which)
-    alone = what == "cancel" and batch is not None and not any(asked[name] for name in _NAMES if name != "batch")
-    if count and not alone and not asked["yes"] and not click.confirm(f"{what} {count} messages?", err=True):
-        raise CliError("nothing was changed")
+    _ask_first(what, store.look(selecting.count, which), asked)
     states = which.states
     done = many.do(
         store.look, store.run, many.acting(what, states, farm.config.intake, word=word, who="cli"), which, now
     )
     farm.committed(store)
-    if as_json:
-        emit(({"batch": batch} if batch is not None else {}) | {_DONE[what]: done.count, "not_done": done.not_done})
-    else:
-        say(f"{done.count} {_DONE[what]}")
-        for left in done.not_done:
-            say(f"{left['id']} is {left['state']}: {left['reason']}")
+    _tell(what, batch, done.count, done.not_done, as_json=as_json)
     return Exit.DONE
+
+
+def _ask_first(what: str, count: int, asked: Mapping[str, Any]) -> None:
+    """Whoever means many says so twice, but for a whole batch that is taken back."""
+    alone = what == "cancel" and asked["batch"] is not None
+    alone = alone and not any(asked[name] for name in _NAMES if name != "batch")
+    if count and not alone and not asked["yes"] and not click.confirm(f"{what} {count} messages?", err=True):
+        raise CliError("nothing was changed")
+
+
+def _tell(what: str, batch: int | None, count: int, not_done: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        emit(({"batch": batch} if batch is not None else {}) | {_DONE[what]: count, "not_done": not_done})
+        return
+    say(f"{count} {_DONE[what]}")
+    for left in not_done:
+        say(f"{left['id']} is {left['state']}: {left['reason']}")
 
 
 def number(farm: Farm, raw: str) -> str:

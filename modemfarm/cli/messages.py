@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from modemfarm.cli import many
+from modemfarm.cli import away, many
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
 from modemfarm.cli.output import emit, json_option, local, record, say, table
@@ -130,6 +130,10 @@ def edit(farm: Farm, /, message_id: int, as_json: bool, **asked: Any) -> None:
         raise click.UsageError("say what to change")
     if changes.get("text", "") is None:
         raise click.UsageError("a text that says nothing cannot be sent")
+    remote = farm.remote()
+    if remote:
+        _told(away.edit(remote, message_id, changes), as_json=as_json)
+        return
     try:
         found = farm.store().run(lambda tx: change(tx, message_id, changes, farm.config.intake, now(), who="cli"))
     except BadFieldError as error:
@@ -149,6 +153,10 @@ def cancel(farm: Farm, /, message_id: int | None, as_json: bool, **asked: Any) -
     if many.one_or_many(message_id, asked):
         return many.act(farm, "cancel", asked, as_json=as_json)
     assert message_id is not None
+    remote = farm.remote()
+    if remote:
+        _told(remote.post(f"/messages/{message_id}/cancel", {}), as_json=as_json)
+        return Exit.DONE
     farm.store().run(_cancel, message_id)
     _changed(farm, message_id, MessageState.CANCELED, as_json=as_json)
     return Exit.DONE
@@ -159,15 +167,16 @@ def _cancel(tx: Tx, message_id: int) -> None:
         raise NotThereError(f"there is no message {message_id}")
 
 
+def _told(found: dict[str, Any], *, as_json: bool) -> None:
+    emit(found) if as_json else say(f"{found['id']}  {found['to']}  {found['state']}")
+
+
 def _changed(farm: Farm, message_id: int, wanted: MessageState | None, *, as_json: bool) -> None:
     """Show what became of it; an error when it is not as wanted."""
     store = farm.store()
     found = store.look(views.message, message_id)
     assert found is not None
-    if as_json:
-        emit(found)
-    else:
-        say(f"{found['id']}  {found['to']}  {found['state']}")
+    _told(found, as_json=as_json)
     farm.committed(store)
     if wanted is not None and found["state"] != wanted:
         raise CliError(f"message {message_id} is {found['state']}: it cannot be {wanted} any more")
@@ -183,6 +192,11 @@ def retry(farm: Farm, /, message_id: int | None, as_json: bool, **asked: Any) ->
     if many.one_or_many(message_id, asked):
         return many.act(farm, "retry", asked, as_json=as_json)
     assert message_id is not None
+    remote = farm.remote()
+    if remote:
+        copy = away.retry(remote, message_id)
+        _told(copy, as_json=as_json)
+        return Exit.REFUSED if copy["state"] == MessageState.REFUSED else Exit.DONE
     taken = farm.store().run(again, message_id, farm.config.intake, now())
     if taken is None:
         raise NotThereError(f"there is no message {message_id}")
@@ -204,6 +218,10 @@ def resolve(farm: Farm, /, words: tuple[str, ...], as_json: bool, **asked: Any) 
     if many.one_or_many(message_id, asked):
         return many.act(farm, "resolve", asked, word=word, as_json=as_json)
     assert message_id is not None
+    remote = farm.remote()
+    if remote:
+        _told(remote.post(f"/messages/{message_id}/resolve", {"outcome": word}), as_json=as_json)
+        return Exit.DONE
     store = farm.store()
     before = store.look(views.message, message_id)
     if before is None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from modemfarm.cli import away
 from modemfarm.cli.console import console, record_
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, NotThereError
@@ -70,6 +71,11 @@ def list_(farm: Farm, as_json: bool) -> None:
 @pass_farm
 def show(farm: Farm, modem: str, as_json: bool) -> None:
     """Show one modem, by IMEI, IMEI@usb-path or port, with the recordings of its last faults."""
+    remote = farm.remote()
+    if remote:
+        there = spoken(away.modem(remote, modem), words(farm.environ))
+        emit(there | {"recordings": []}) if as_json else record(there | {"since": local(there["since"])})
+        return
     found = farm.store().look(views.modem, modem)
     if found is None:
         raise NotThereError(f"there is no modem {modem}")
@@ -91,6 +97,12 @@ def show(farm: Farm, modem: str, as_json: bool) -> None:
 @pass_farm
 def reset(farm: Farm, modem: str, as_json: bool) -> None:
     """Have a modem start afresh; its daemon does it as soon as nothing is on the air."""
+    remote = farm.remote()
+    if remote:
+        there = away.modem(remote, modem)
+        remote.post(f"{away.modem_path(modem)}/reset", {})
+        emit(spoken(there, words(farm.environ))) if as_json else say(f"{there['id']}: asked to reset")
+        return
     store = farm.store()
     found = store.look(views.modem, modem)
     if found is None:
@@ -114,6 +126,11 @@ def allow(farm: Farm, devices: tuple[str, ...], as_json: bool) -> None:
     PATH is a port or a USB path (1-1.4); all ports of that device are opened, also after a replug there.
     --json prints {"allowed": [{"usb_path", "usb_id", "name", "host"}]}.
     """
+    remote = farm.remote()
+    if remote:
+        names = [remote.post(f"{away.modem_path(word)}/allow", {})["id"] for word in devices]
+        emit({"allowed": [{"id": name} for name in names]}) if as_json else say(f"allowed: {', '.join(names)}")
+        return
     store = farm.store()
     found = []
     for word in devices:
@@ -137,6 +154,12 @@ def allow(farm: Farm, devices: tuple[str, ...], as_json: bool) -> None:
 @pass_farm
 def forbid(farm: Farm, devices: tuple[str, ...], host: str | None) -> None:
     """Take back what `modems allow` allowed."""
+    remote = farm.remote()
+    if remote:
+        for usb_path in devices:
+            remote.delete(f"{away.modem_path(usb_path)}/allow")
+            say(f"{usb_path}: not allowed any more")
+        return
     store = farm.store()
     for usb_path in devices:
         if not store.run(usb_devices.forbid, host or farm.config.host, usb_path, now()):

@@ -7,8 +7,7 @@ import click
 from modemfarm.cli.cards import one_sim
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.output import emit, json_option, local, say, table, words
-from modemfarm.store import past, views
-from modemfarm.webapp import device
+from modemfarm.webapp import past
 
 _MOST = 1000
 
@@ -24,24 +23,15 @@ def history(farm: Farm, sim: str, limit: int, as_json: bool) -> None:
     SIM is its ICCID, label or number. --json prints {"iccid", "data": [{"at", "kind", "said", "data"}],
     "sent": [{"day", "parts"}]}.
     """
-    found = one_sim(farm, sim)
-    iccid, told = found["iccid"], words(farm.environ)
-    with farm.store().read() as tx:
-        events = past.of_sim(tx, iccid, device.KINDS, limit)
-        refused = past.errors(tx, iccid, limit)
-        row = tx.one("SELECT * FROM sims WHERE iccid = :iccid", iccid=iccid)
-        days = past.sent_per_day(tx, iccid, farm.config.terms.plan(row or found), now())
-        holder = views.modem(tx, found["modem"]) if found["modem"] else None
-    lines = [device.event(one, told) | {"data": one["data"]} for one in events]
-    for attempt in refused:
-        error = device.error(attempt, holder["family"] if holder else None, told)
-        said = " ".join(word for word in (error["number"], error["said"]) if word)
-        data = {"message": error["message"], "to": error["to"], "meaning": error["meaning"]}
-        lines.append({"at": error["at"], "kind": f"attempt.{attempt['outcome']}", "said": said, "data": data})
-    lines = sorted(lines, key=lambda line: line["at"] or "", reverse=True)[:limit]
+    iccid, remote = one_sim(farm, sim)["iccid"], farm.remote()
+    if remote:
+        found = remote.get(f"/sims/{iccid}/history", limit=limit)
+    else:
+        with farm.store().read() as tx:
+            found = past.of_sim(tx, iccid, farm.config.terms, limit, now(), words(farm.environ))
     if as_json:
-        emit({"iccid": iccid, "data": lines, "sent": [{"day": day, "parts": parts} for day, parts in days]})
+        emit(found)
         return
-    table((("at", "WHEN"), ("said", "WHAT")), [line | {"at": local(line["at"])} for line in lines], wide="said")
+    table((("at", "WHEN"), ("said", "WHAT")), [line | {"at": local(line["at"])} for line in found["data"]], wide="said")
     say("")
-    table((("day", "DAY"), ("parts", "SENT")), [{"day": day, "parts": parts} for day, parts in days])
+    table((("day", "DAY"), ("parts", "SENT")), found["sent"])

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from modemfarm.cli.away import modem_path
 from modemfarm.cli.cards import one_sim
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit
@@ -66,6 +67,11 @@ def set_pin(farm: Farm, key: str, pin: str | None) -> dict[str, Any]:
     Raises:
         CliError: config.yaml has it, or this PIN failed before.
     """
+    remote = farm.remote()
+    if remote:
+        path, name = _away(farm, key)
+        remote.patch(path, {"pin": pin})
+        return {"card": name, "pin": "forgotten" if pin is None else "kept"}
     store = farm.store(create=True)
     card, places = card_named(farm, store, key)
     place = next(filter(None, map(farm.config.source, places)), None)
@@ -99,14 +105,28 @@ def release(farm: Farm, key: str, as_json: bool) -> None:
     KEY is a SIM, or the modem or port that holds it. With fewer than 2 tries left none is tried all the same.
     --json prints {"card", "released"}.
     """
-    store = farm.store()
-    card, _ = card_named(farm, store, key)
-    with store.write() as tx:
-        released = pins.release(tx, card, now(), who=_WHO)
-    farm.committed(store)
-    if as_json:
-        emit({"card": card.ledger, "released": released})
-    elif released:
-        say(f"{card.ledger}: its PIN may be tried once more")
+    remote = farm.remote()
+    if remote:
+        path, name = _away(farm, key)
+        released = bool(remote.post(f"{path}/release", {})["released"])
     else:
-        say(f"{card.ledger}: no PIN of it was blocked")
+        store = farm.store()
+        card, _ = card_named(farm, store, key)
+        name = card.ledger
+        with store.write() as tx:
+            released = pins.release(tx, card, now(), who=_WHO)
+        farm.committed(store)
+    if as_json:
+        emit({"card": name, "released": released})
+    elif released:
+        say(f"{name}: its PIN may be tried once more")
+    else:
+        say(f"{name}: no PIN of it was blocked")
+
+
+def _away(farm: Farm, key: str) -> tuple[str, str]:
+    """Where the API of a farm elsewhere has this card: by the modem that holds it, or as a SIM; and its name."""
+    if key.startswith("/") or "@" in key or (len(key) == 15 and key.isdecimal()):
+        return modem_path(key), key
+    iccid = normal_iccid(key) or one_sim(farm, key)["iccid"]
+    return f"/sims/{iccid}", iccid

@@ -14,7 +14,15 @@ from urllib.parse import urlencode
 from modemfarm.cli.outcome import CliError, Exit
 
 ANSWERS_WITHIN_S = 30.0
-_EXITS = {401: Exit.UNREACHABLE, 403: Exit.REFUSED, 404: Exit.NOT_FOUND, 409: Exit.FAILED, 422: Exit.USAGE}
+FILE_WITHIN_S = 900.0  # a million rows are written meanwhile
+_EXITS = {
+    401: Exit.UNREACHABLE,
+    403: Exit.REFUSED,
+    404: Exit.NOT_FOUND,
+    409: Exit.FAILED,
+    413: Exit.USAGE,
+    422: Exit.USAGE,
+}
 
 
 class ProblemError(CliError):
@@ -52,12 +60,44 @@ class Remote:
         asked = {name: value for name, value in query.items() if value is not None}
         return self._ask("GET", f"{path}?{urlencode(asked, doseq=True)}" if asked else path, None, {})
 
-    def post(self, path: str, body: Mapping[str, Any], idempotency_key: str | None = None) -> Any:
+    def post(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        idempotency_key: str | None = None,
+        *,
+        within_s: float = ANSWERS_WITHIN_S,
+    ) -> Any:
         """Send a document, get the answer."""
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        return self._ask("POST", path, json.dumps(body).encode(), headers)
+        return self._ask("POST", path, json.dumps(body).encode(), headers, within_s)
 
-    def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Any:
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Change a thing; get it as it is then."""
+        return self._ask("PATCH", path, json.dumps(body).encode(), {})
+
+    def delete(self, path: str) -> None:
+        """Take a thing away."""
+        self._ask("DELETE", path, None, {})
+
+    def upload(
+        self, path: str, octets: bytes, content_type: str, idempotency_key: str | None = None, **query: object
+    ) -> Any:
+        """Send a file; it may take long."""
+        asked = {name: value for name, value in query.items() if value is not None}
+        headers = {"Content-Type": content_type}
+        if idempotency_key is not None:
+            headers["Idempotency-Key"] = idempotency_key
+        return self._ask("POST", f"{path}?{urlencode(asked)}" if asked else path, octets, headers, FILE_WITHIN_S)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        within_s: float = ANSWERS_WITHIN_S,
+    ) -> Any:
         request = urllib.request.Request(  # noqa: S310 # the scheme was checked
             f"{self.url}/v1{path}",
             data=body,
@@ -70,7 +110,7 @@ class Remote:
             },
         )
         try:
-            with urllib.request.urlopen(request, timeout=ANSWERS_WITHIN_S) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=within_s) as answer:  # noqa: S310
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             with error:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from modemfarm.cli import away
 from modemfarm.cli.cards import all_sims as _all
 from modemfarm.cli.cards import one_sim as _one
 from modemfarm.cli.context import Farm, now, pass_farm
@@ -54,8 +55,7 @@ sims.add_command(release)
 @pass_farm
 def list_(farm: Farm, as_json: bool) -> None:
     """List SIMs with their state and what they sent today."""
-    remote = farm.remote()
-    found = remote.get("/sims")["data"] if remote else _all(farm)
+    found = _all(farm)
     if as_json:
         emit({"data": found, "next": None})
         return
@@ -153,6 +153,11 @@ def _set_words(farm: Farm, iccid: str, tags: tuple[str, ...], given: dict[str, s
         words["tags"] = [tag for tag in tags if tag != _FOR_NONE]
     if not words:
         raise click.UsageError("say what to set: --label, --number, --plan, --account, --tag, --expires or --pin")
+    remote = farm.remote()
+    if remote:
+        changed = away.set_sim(remote, known, words)
+        emit(changed) if as_json else record(changed)
+        return
     for key in words:
         place = next((farm.config.source(f"sims.{name}.{key}") for name in _spellings(farm, known)), None)
         if place:
@@ -188,6 +193,8 @@ def _spellings(farm: Farm, iccid: str) -> list[str]:
 @pass_farm
 def pause(farm: Farm, sim: str, as_json: bool) -> None:
     """Send nothing with a SIM; it still receives."""
+    if _asked_away(farm, sim, "pause", as_json=as_json):
+        return
     store = farm.store()
     store.run(actions.sim_pause, _one(farm, sim)["iccid"], now())
     farm.committed(store)
@@ -200,6 +207,8 @@ def pause(farm: Farm, sim: str, as_json: bool) -> None:
 @pass_farm
 def resume(farm: Farm, sim: str, as_json: bool) -> None:
     """Send again with a SIM that was paused or parked."""
+    if _asked_away(farm, sim, "resume", as_json=as_json):
+        return
     store = farm.store()
     store.run(actions.sim_resume, _one(farm, sim)["iccid"], now())
     farm.committed(store)
@@ -216,15 +225,26 @@ def answer(farm: Farm, sim: str, word: str, as_json: bool) -> None:
     found = _one(farm, sim)
     if not found["asks"]:
         raise CliError(f"{found['iccid']} asks nothing", Exit.USAGE)
+    if _asked_away(farm, sim, "answer", as_json=as_json, answer=word.replace("-", "_")):
+        return
     store = farm.store()
     store.run(actions.sim_answer, found["iccid"], farm.config.terms, word.replace("-", "_"), now())
     farm.committed(store)
     _tell(farm, sim, as_json=as_json)
 
 
+def _asked_away(farm: Farm, sim: str, what: str, *, as_json: bool, **body: str) -> bool:
+    """Ask the API of a farm elsewhere for it; False: this farm is here."""
+    remote = farm.remote()
+    if remote is None:
+        return False
+    _told(remote.post(f"/sims/{_one(farm, sim)['iccid']}/{what}", body), as_json=as_json)
+    return True
+
+
 def _tell(farm: Farm, sim: str, *, as_json: bool) -> None:
-    found = _one(farm, sim)
-    if as_json:
-        emit(found)
-    else:
-        say(f"{found['iccid']}  {found['label'] or ''}  {found['state']}")
+    _told(_one(farm, sim), as_json=as_json)
+
+
+def _told(found: dict[str, Any], *, as_json: bool) -> None:
+    emit(found) if as_json else say(f"{found['iccid']}  {found['label'] or ''}  {found['state']}")

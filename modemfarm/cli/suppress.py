@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+from urllib.parse import quote
+
 import click
 
+from modemfarm.cli import away
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import NotThereError
 from modemfarm.cli.output import emit, json_option, local, say, table
@@ -37,6 +41,10 @@ def suppress() -> None:
 @pass_farm
 def add(farm: Farm, numbers: tuple[str, ...], source: str, as_json: bool) -> None:
     """Send nothing more to these numbers, and cancel what waits for them."""
+    remote = farm.remote()
+    if remote:
+        _say(away.suppress(remote, numbers, source), as_json=as_json)
+        return
     wanted = [number_of(farm, raw) for raw in numbers]
     store = farm.store(create=True)
     done = []
@@ -44,6 +52,10 @@ def add(farm: Farm, numbers: tuple[str, ...], source: str, as_json: bool) -> Non
         canceled = store.run(_added, number, source, farm.config.intake.exempt)
         done.append({"number": number, "canceled": canceled})
     farm.committed(store)
+    _say(done, as_json=as_json)
+
+
+def _say(done: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         emit({"data": done})
         return
@@ -61,8 +73,11 @@ def _added(tx: Tx, number: str, source: str, exempt: tuple[str, ...]) -> int:
 @pass_farm
 def remove(farm: Farm, number: str, as_json: bool) -> None:
     """Lift an opt-out: only when the person asked for it."""
-    wanted = number_of(farm, number)
-    if not farm.store().run(lambda tx: store_suppress.remove(tx, wanted, now(), actor=user())):
+    remote = farm.remote()
+    wanted = number if remote else number_of(farm, number)
+    if remote:
+        remote.delete(f"/suppressions/{quote(number)}")
+    elif not farm.store().run(lambda tx: store_suppress.remove(tx, wanted, now(), actor=user())):
         raise NotThereError(f"{wanted} is not on the list")
     if as_json:
         emit({"number": wanted})
@@ -75,7 +90,8 @@ def remove(farm: Farm, number: str, as_json: bool) -> None:
 @pass_farm
 def list_(farm: Farm, as_json: bool) -> None:
     """List the numbers that get nothing more."""
-    found = list(all_suppressed(farm.store()))
+    remote = farm.remote()
+    found = list(away.pages(remote, "/suppressions") if remote else all_suppressed(farm.store()))
     if as_json:
         emit({"data": found, "next": None})
         return

@@ -6,9 +6,12 @@ import csv
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import click
 
+from modemfarm.cli import away
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import NotThereError
 from modemfarm.cli.output import emit, json_option, local, say, table
@@ -16,7 +19,6 @@ from modemfarm.cli.policy import user
 from modemfarm.errors import BadRecipientError, ModemfarmError
 from modemfarm.intake.columns import column_of
 from modemfarm.intake.encodings import decode_rows
-from modemfarm.model import digits_key
 from modemfarm.policy.numbers import parse_recipient
 from modemfarm.store import reviews, suppress, views
 from modemfarm.store.engine import Store, Tx
@@ -62,8 +64,12 @@ def import_(farm: Farm, file: Path, encoding: str | None, as_json: bool) -> None
     FILE has a number a line, or CSV with a column of them; "-" is standard input.
     """
     octets = sys.stdin.buffer.read() if str(file) == "-" else _octets(file)
+    remote = farm.remote()
+    if remote:
+        _imported(away.import_numbers(remote, list(_numbers(octets, encoding))), as_json=as_json)
+        return
     numbers: list[str] = []
-    rejected = []
+    rejected: list[dict[str, Any]] = []
     for row, raw in _numbers(octets, encoding):
         try:
             numbers.append(number_of(farm, raw))
@@ -77,10 +83,16 @@ def import_(farm: Farm, file: Path, encoding: str | None, as_json: bool) -> None
         added, canceled = added + new, canceled + taken_back
     farm.committed(store)
     done = {"added": added, "known": len(wanted) - added, "canceled": canceled, "rejected": rejected}
+    _imported(done, as_json=as_json)
+
+
+def _imported(done: dict[str, Any], *, as_json: bool) -> None:
+    rejected = done["rejected"]
     if as_json:
         emit(done)
     else:
-        say(f"{added} added, {done['known']} known already, {canceled} waiting canceled, {len(rejected)} rejected")
+        counts = f"{done['added']} added, {done['known']} known already, {done['canceled']} waiting canceled"
+        say(f"{counts}, {len(rejected)} rejected")
         for fault in rejected:
             say(f"row {fault['row']}: {fault['detail']}")
     if rejected:
@@ -95,12 +107,7 @@ def _octets(file: Path) -> bytes:
 
 
 def _add(tx: Tx, numbers: list[str], exempt: tuple[str, ...]) -> tuple[int, int]:
-    known = suppress.suppressed_among(tx, numbers)
-    canceled = 0
-    for number in numbers:
-        if number not in known:
-            canceled += suppress.add(tx, number, digits_key(number), "import", now(), exempt=exempt, actor=user())
-    return len(numbers) - len(known), canceled
+    return suppress.add_all(tx, numbers, now(), exempt=exempt, actor=user())
 
 
 def _numbers(octets: bytes, encoding: str | None) -> Iterator[tuple[int, str]]:
@@ -130,7 +137,8 @@ def export(farm: Farm, as_json: bool) -> None:
 
     --json prints a JSON document a line instead.
     """
-    found = all_suppressed(farm.store())
+    remote = farm.remote()
+    found = away.pages(remote, "/suppressions") if remote else all_suppressed(farm.store())
     if as_json:
         for item in found:
             emit(item)
@@ -150,7 +158,11 @@ def review() -> None:
 @pass_farm
 def list_(farm: Farm, as_json: bool) -> None:
     """List the people whose replies wait for a decision, oldest first."""
-    rows = [{**row, "since": rfc3339(row["since"])} for row in farm.store().look(reviews.listed)]
+    remote = farm.remote()
+    if remote:
+        rows = remote.get("/reviews")["data"]
+    else:
+        rows = [{**row, "since": rfc3339(row["since"])} for row in farm.store().look(reviews.listed)]
     if as_json:
         emit({"data": rows, "next": None})
         return
@@ -176,12 +188,21 @@ def dismiss(farm: Farm, number: str, as_json: bool) -> None:
 
 
 def _decide(farm: Farm, raw: str, decision: reviews.Decision, *, as_json: bool) -> None:
+    remote = farm.remote()
+    if remote:
+        number = remote.post(f"/reviews/{quote(raw)}", {"decision": decision})["number"]
+    else:
+        number = _decide_here(farm, raw, decision)
+    if as_json:
+        emit({"number": number, "decision": decision})
+    else:
+        say(f"{number}: " + ("gets nothing more" if decision == "opted_out" else "goes on as before"))
+
+
+def _decide_here(farm: Farm, raw: str, decision: reviews.Decision) -> str:
     number = number_of(farm, raw)
     store = farm.store()
     if not store.run(reviews.settle, number, decision, now(), "cli", farm.config.intake.exempt):
         raise NotThereError(f"no reply of {number} waits for a decision")
     farm.committed(store)
-    if as_json:
-        emit({"number": number, "decision": decision})
-    else:
-        say(f"{number}: " + ("gets nothing more" if decision == "opted_out" else "goes on as before"))
+    return number

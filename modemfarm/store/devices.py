@@ -37,6 +37,14 @@ def forbid(tx: Tx, host: str, usb_path: str, now: datetime) -> bool:
     return bool(gone)
 
 
+def forbid_everywhere(tx: Tx, usb_path: str, now: datetime) -> bool:
+    """The same on every host; False: nothing was allowed there."""
+    rows = tx.all("SELECT DISTINCT host FROM allowed_devices WHERE usb_path = :path", path=usb_path)
+    for row in rows:
+        forbid(tx, row["host"], usb_path, now)
+    return bool(rows)
+
+
 def allowed(tx: Tx, host: str) -> list[tuple[str, str]]:
     """(USB path, ``vid:pid``) of the devices that this host may open."""
     rows = tx.all("SELECT usb_path, usb_id FROM allowed_devices WHERE host = :host ORDER BY usb_path", host=host)

@@ -67,6 +67,16 @@ def suppressed_among(tx: Tx, numbers: Sequence[str]) -> set[str]:
     return found
 
 
+def add_all(
+    tx: Tx, numbers: Sequence[str], now: datetime, *, exempt: tuple[str, ...] = EXEMPT, actor: str | None = None
+) -> tuple[int, int]:
+    """Suppress those of a list that are not yet; how many they were, and how many messages were cancelled."""
+    known = suppressed_among(tx, numbers)
+    new = [number for number in numbers if number not in known]
+    canceled = sum(add(tx, number, digits_key(number), "import", now, exempt=exempt, actor=actor) for number in new)
+    return len(new), canceled
+
+
 def add(
     tx: Tx,
     number: str,

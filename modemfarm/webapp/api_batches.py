@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request, url_for
 from modemfarm.errors import BadFieldError
 from modemfarm.intake.bulk import Bulk
 from modemfarm.intake.rows import read_rows
-from modemfarm.intake.values import parse_flag
+from modemfarm.intake.values import parse_flag, parse_span
 from modemfarm.model import MessageClass
 from modemfarm.store import views
 from modemfarm.webapp import asking, forecast
@@ -29,11 +29,16 @@ _TIMES = ("send_at", "valid_until")
 
 def _defaults() -> dict[str, Any]:
     """Draft fields from the query, for rows that do not set them."""
-    asking.only(*_TEXTS, *_FLAGS, *_TIMES, "priority", "template", "name", "encoding")
+    asking.only(*_TEXTS, *_FLAGS, *_TIMES, "priority", "template", "name", "encoding", "valid_for")
     given: dict[str, Any] = {field: request.args[name] for name, field in _TEXTS.items() if name in request.args}
     if "message_class" in given and given["message_class"] not in {item.value for item in MessageClass}:
         raise asking.wrong("class", "transactional, marketing, conversation or emergency")
     given |= {name: moment for name in _TIMES if (moment := asking.since(name)) is not None}
+    if "valid_for" in request.args:
+        try:
+            given["valid_for"] = parse_span(request.args["valid_for"])
+        except ValueError as error:
+            raise asking.wrong("valid_for", str(error)) from None
     for name in _FLAGS:
         if name in request.args:
             try:

@@ -10,7 +10,7 @@ from werkzeug.routing import BaseConverter
 from modemfarm.intake.accept import accept
 from modemfarm.model import normal_iccid
 from modemfarm.modem.ussd import UssdError, worded
-from modemfarm.store import actions, devices, epoch, sim_facts, sims, suppress, views
+from modemfarm.store import actions, devices, epoch, hosts, sim_facts, sims, suppress, views
 from modemfarm.store.engine import Tx
 from modemfarm.store.pins import Card
 from modemfarm.webapp import asking, forecast, pins, trials
@@ -96,8 +96,9 @@ def allow(key: str) -> Response:
     now = deps().clock.now()
 
     def work(tx: Tx) -> Answer:
-        document = _modem(tx, key)
-        if devices.allow_offered(tx, document["path"], now) is None:
+        given = devices.allow_offered(tx, key, now) or devices.allow_offered(tx, "/" + key, now)
+        document = _modem(tx, key if given is None else given["path"])
+        if given is None:
             raise Problem(409, "conflict", "This modem does not wait to be allowed.", code="nothing_to_allow")
         return 202, {"id": document["id"], "wish": "allow"}
 
@@ -290,6 +291,8 @@ def resume() -> Response:
     def work(tx: Tx) -> Answer:
         if asked.restored:
             epoch.release(tx, farm.clock.now(), who="api")
+        elif asked.clock:
+            hosts.confirm_clock(tx)
         else:
             actions.resume(tx, *asked.scope(), farm.clock.now(), who="api")
         return 200, {"pauses": views.pauses(tx)}

@@ -7,9 +7,10 @@ from typing import Any
 from flask import Blueprint, Response
 
 from modemfarm.intake import many
-from modemfarm.store import actions, labels, views
+from modemfarm.store import actions, labels, selecting, views
 from modemfarm.store.engine import Tx
 from modemfarm.store.selecting import Which
+from modemfarm.webapp import asking
 from modemfarm.webapp.access import deps, intake, needs
 from modemfarm.webapp.api_batches import batch
 from modemfarm.webapp.bodies import EmptyBody, ManyBody, ManyResolveBody, ResolveBody, body
@@ -35,6 +36,8 @@ def act(what: str, which: Which, *, word: str = "", most: int | None = None, who
 
 
 def _some(what: str, asked: ManyBody, word: str = "") -> Response:
+    asking.only("dry_run")
+    newest = deps().store.look(labels.newest)
     which = many.meant(
         what,
         tuple(asked.state or ()),
@@ -42,8 +45,11 @@ def _some(what: str, asked: ManyBody, word: str = "") -> Response:
         batch=asked.batch,
         to=None if asked.to is None else number_of(asked.to, deps().intake.country)[0],
         message_class=asked.message_class,
-        upto=deps().store.look(labels.newest),
+        upto=newest if asked.upto is None else min(asked.upto, newest),
     )
+    if asking.flag("dry_run"):
+        count = deps().store.look(selecting.count, which)
+        return reply(200, {"count": count, "not_done": [], "more": False, "upto": newest})
 
     def work() -> dict[str, Any]:
         done = act(what, which, word=word, most=asked.limit)

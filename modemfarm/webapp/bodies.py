@@ -172,10 +172,11 @@ class ManyBody(Body):
         default=None, alias="class"
     )
     limit: Annotated[int, Field(ge=1, le=10_000)] = 10_000
+    upto: Annotated[int, Field(ge=0, lt=2**63)] | None = None
 
     @model_validator(mode="after")
     def _something(self) -> ManyBody:
-        if not self.model_fields_set - {"limit", "outcome"}:
+        if not self.model_fields_set - {"limit", "upto", "outcome"}:
             raise ValueError("say which: state, reason, batch, to or class")
         return self
 
@@ -200,6 +201,7 @@ class PauseBody(Body):
     )
     batch: int | None = None
     restored: bool = False  # of `resume` only: what a restore of the database held
+    clock: bool = False  # of `resume` only: this computer's clock is right
 
     @model_validator(mode="after")
     def _one_scope(self) -> PauseBody:
@@ -251,6 +253,18 @@ class SuppressionBody(Body):
     number: Word
     source: Literal["phone", "counter", "web", "import"] = "web"
     keyword: Word | None = None
+
+
+class NumbersBody(Body):
+    """`POST /v1/suppressions/import`."""
+
+    numbers: Annotated[list[Word], Field(min_length=1, max_length=10_000)]
+
+
+class ReviewBody(Body):
+    """`POST /v1/reviews/{number}`: whether the reply was a refusal."""
+
+    decision: Literal["opted_out", "dismissed"]
 
 
 class PolicyBody(Body):

@@ -9,8 +9,8 @@ import pytest
 
 from modemfarm.config.load import load
 from modemfarm.modem.settings import SystemClock
-from modemfarm.store import keys, sims, suppress
-from modemfarm.store.engine import Store
+from modemfarm.store import keys, reviews, sims, suppress
+from modemfarm.store.engine import Store, Tx
 from modemfarm.webapp.app import create_app
 from modemfarm.webapp.server import serve
 from modemfarm.webapp.settings import WebDeps, WebSettings
@@ -121,3 +121,130 @@ def test_an_api_that_is_not_there_exits_5(bare: FarmAt, monkeypatch: pytest.Monk
     assert "cannot be reached" in ran.err
     monkeypatch.setenv("MODEMFARM_URL", "ftp://nowhere")
     assert bare("send", "+8613800138000", "--text", "a").code == 2
+
+
+def _failed(away: FarmAt, *numbers: int) -> None:
+    def fail(tx: Tx) -> None:
+        for number in numbers:
+            tx.run("UPDATE parts SET state = 'failed' WHERE message_id = :id", id=number)
+            tx.run("UPDATE messages SET state = 'failed', reason = 'network', final_at = 1 WHERE id = :id", id=number)
+
+    away.write(fail)
+
+
+def _sent(away: FarmAt, *to: str) -> list[int]:
+    return [item["id"] for item in away("send", *(to or ("13800138000",)), "--text", "a", "--json").json]
+
+
+def test_a_message_is_edited_cancelled_sent_again_and_resolved_through_the_api(away: FarmAt) -> None:
+    (number,) = _sent(away)
+    edited = away("messages", "edit", str(number), "--text", "b", "--send-at", "2027-03-01T00:00Z", "--json").json
+    assert (edited["text"], edited["state"], edited["send_at"]) == ("b", "scheduled", "2027-03-01T00:00:00.000Z")
+    assert away("messages", "edit", str(number), "--send-at", "now", "--json").json["state"] == "queued"
+    assert away("messages", "cancel", str(number), "--json").json["state"] == "canceled"
+    assert away("messages", "cancel", str(number), "--json").json["state"] == "canceled"
+    assert away("messages", "edit", str(number), "--text", "c").code == 1
+    assert away("messages", "edit", "999", "--text", "c").code == 4
+    assert away("messages", "resolve", str(number), "sent").code == 1
+    copy = away("messages", "retry", str(number), "--json").json
+    assert (copy["retry_of"], copy["state"]) == (number, "queued")
+    _failed(away, copy["id"])
+    away.write(suppress.add, "+8613800138000", "800138000", "counter", NOW)
+    ran = away("messages", "retry", str(copy["id"]), "--json")
+    assert (ran.code, ran.json["state"], ran.json["reason"]) == (3, "refused", "opted_out")
+
+
+def test_many_are_meant_through_the_api_as_here(away: FarmAt) -> None:
+    ids = _sent(away, "13800138000", "13900139000", "13700137000")
+    _failed(away, *ids)
+    ran = away("messages", "retry", "--state", "failed", "--yes", "--json")
+    assert ran.json == {"retried": 3, "not_done": []}
+    assert away("messages", "retry", "--state", "failed", "--yes", "--json").json["retried"] == 0
+    ran = away("messages", "cancel", "--to", "13900139000", "--yes", "--json")
+    assert ran.json["canceled"] == 1
+    assert away("messages", "resolve", "sent", "--state", "unknown", "--yes", "--json").json["resolved"] == 0
+    assert away("messages", "cancel", "--batch", "7", "--yes").code == 4
+
+
+def test_a_batch_goes_through_the_api_and_not_twice(away: FarmAt, tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("to,name\n13800138000,王\n13900139000,李\n1,x\n", "utf-8")
+    words = ("batch", str(file), "--template", "您好{name}", "--valid-for", "2h", "--json")
+    ran = away(*words)
+    assert (ran.code, ran.json["accepted"], ran.json["rejected"]) == (2, 2, 1)
+    assert "row 3" in ran.err
+    assert away(*words).json == ran.json
+    assert away(*words, "--again").json["id"] != ran.json["id"]
+    number = ran.json["id"]
+    found = away("messages", "list", "--batch", str(number), "--json").json["data"]
+    assert [item["text"] for item in found] == ["您好李", "您好王"]
+    assert found[0]["valid_until"] is not None
+    assert away("pause", "--batch", str(number), "--json").json["pauses"][0]["scope"] == "batch"
+    assert away("resume", "--batch", str(number), "--json").json["pauses"] == []
+    assert away("messages", "cancel", "--batch", str(number), "--json").json == {
+        "batch": number, "canceled": 2, "not_done": [],
+    }  # fmt: skip
+
+
+def test_pauses_work_through_the_api(away: FarmAt) -> None:
+    assert away("pause", "--json").json["pauses"][0]["scope"] == "all"
+    assert away("pause", "--class", "marketing").code == 0
+    assert away("resume").code == 0
+    assert [item["value"] for item in away("resume", "--json").json["pauses"]] == ["marketing"]
+    assert away("pause", "--batch", "5").code == 4
+    assert away("resume", "--restored").code == away("resume", "--clock").code == 0
+    with away.store.read() as tx:
+        assert tx.value("SELECT value FROM farm WHERE key = 'clock_confirmed'") == "1"
+
+
+def test_sims_and_modems_are_asked_through_the_api(away: FarmAt) -> None:
+    iccid = "8986001234567890123"
+    away.write(lambda tx: sims.seen(tx, iccid, NOW, host="h", imsi=None, number=None, smsc=None, path="/dev/ttyV0"))
+    facts: dict[str, object] = dict.fromkeys(
+        ("usb_path", "family", "manufacturer", "model", "firmware", "iccid", "signal_dbm", "operator", "technology",
+         "last_success_at")
+    )  # fmt: skip
+    facts |= {"path": "/dev/ttyV0", "imei": "356938035643801", "state": "working", "since": 0, "registration": "home"}
+    facts |= {"sentence": "working", "params": "{}", "next_action": ""}
+    away.write(sims.write_modem, "here", facts, NOW)
+    changed = away("sims", "set", iccid, "--label", "Desk", "--number", "+8613800138009", "--json").json
+    assert (changed["label"], changed["number"]) == ("Desk", "+8613800138009")
+    assert away("sims", "show", "Desk", "--json").json["iccid"] == changed["iccid"]
+    assert away("sims", "set", iccid, "--plan", "nothing").code == 2
+    assert away("sims", "pause", "Desk", "--json").json["state"] == "paused"
+    assert away("sims", "resume", "Desk", "--json").json["state"] == "active"
+    assert away("sims", "answer", "Desk", "pause").code == 2
+    assert away("sims", "history", "Desk", "--json").json["iccid"] == changed["iccid"]
+    assert away("sims", "history", "Desk").code == 0
+    assert away("sims", "balance", "Desk", "--history", "--json").json["data"] == []
+    assert away("sims", "balance", "Desk").code == away("sims", "ussd", "Desk", "*100#").code == 5
+    assert away("sims", "show", "nobody").code == 4
+    assert away("sims", "release", "Desk", "--json").json["released"] is False
+    assert away("sims", "test", "Desk", "--timeout", "1s", "--json").json["state"] == "queued"
+    assert away("sims", "identify", "Desk", "--to", "13900139000", "--json").json["state"] == "queued"
+    for name in ("/dev/ttyV0", "356938035643801"):
+        assert away("modems", "show", name, "--json").json["imei"] == "356938035643801"
+    assert away("modems", "reset", "/dev/ttyV0").code == 0
+    assert away("modems", "allow", "1-1.4").code == away("modems", "forbid", "1-1.4").code == 4
+    with away.store.read() as tx:
+        assert tx.value("SELECT wish FROM modems") == "reset"
+
+
+def test_replies_are_answered_and_people_suppressed_through_the_api(away: FarmAt) -> None:
+    assert away("suppress", "add", "13800138000", "--json").json["data"] == [
+        {"number": "+8613800138000", "canceled": 0}
+    ]
+    assert [item["number"] for item in away("suppress", "list", "--json").json["data"]] == ["+8613800138000"]
+    assert "+8613800138000" in away("suppress", "export").out
+    assert away("suppress", "remove", "+8613800138000").code == 0
+    assert away("suppress", "remove", "+8613800138000").code == 4
+    file = away.folder / "people.txt"
+    file.write_text("number\n13800138000\n13800138000.0\n13900139000\n", "utf-8")
+    ran = away("suppress", "import", str(file), "--json")
+    assert (ran.code, ran.json["added"], ran.json["rejected"][0]["row"]) == (2, 2, 3)
+    assert away("suppress", "import", str(file), "--json").json["known"] == 2
+    assert away("suppress", "review", "list", "--json").json["data"] == []
+    assert away("suppress", "review", "confirm", "13800138000").code == 4
+    away.write(reviews.add, "+8613700137000", 0, "TD?", NOW)
+    assert away("suppress", "review", "confirm", "13700137000", "--json").json["decision"] == "opted_out"
+    assert away("inbox", "reply", "5", "hello").code == 4

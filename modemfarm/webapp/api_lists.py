@@ -1,0 +1,69 @@
+"""/v1/suppressions/import and /v1/reviews: whole lists of people, and replies that somebody must decide on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Response, g
+
+from modemfarm.errors import BadRecipientError
+from modemfarm.store import reviews, suppress
+from modemfarm.store.engine import Tx
+from modemfarm.store.shapes import rfc3339
+from modemfarm.webapp import asking
+from modemfarm.webapp.access import deps, needs
+from modemfarm.webapp.bodies import NumbersBody, ReviewBody, body
+from modemfarm.webapp.numbers import number_of
+from modemfarm.webapp.problems import not_found
+from modemfarm.webapp.writing import reply
+
+routes = Blueprint("people_lists", __name__, url_prefix="/v1")
+
+_CHUNK = 500  # numbers a transaction
+
+
+@routes.post("/suppressions/import")
+@needs("people")
+def import_() -> Response:
+    """Repeated, it adds nothing twice: no Idempotency-Key is needed."""
+    farm = deps()
+    numbers: dict[str, None] = {}
+    rejected: list[dict[str, Any]] = []
+    for row, raw in enumerate(body(NumbersBody).numbers, 1):
+        try:
+            numbers[number_of(raw, farm.intake.country)[0]] = None
+        except BadRecipientError as error:
+            rejected.append({"row": row, "code": error.code, "detail": str(error)})
+    wanted, added, canceled = list(numbers), 0, 0
+    for start in range(0, len(wanted), _CHUNK):
+        some = wanted[start : start + _CHUNK]
+        new, back = farm.offload_call(_add, some, farm.clock.now(), farm.intake.exempt, f"key {g.key.id}")
+        added, canceled = added + new, canceled + back
+    farm.wake()
+    found = {"added": added, "known": len(wanted) - added, "canceled": canceled, "rejected": rejected}
+    return reply(200, found)
+
+
+def _add(tx: Tx, numbers: list[str], now: datetime, exempt: tuple[str, ...], actor: str) -> tuple[int, int]:
+    return suppress.add_all(tx, numbers, now, exempt=exempt, actor=actor)
+
+
+@routes.get("/reviews")
+@needs("people")
+def listed() -> Response:
+    asking.only()
+    rows = [{**row, "since": rfc3339(row["since"])} for row in deps().store.look(reviews.listed)]
+    return reply(200, {"data": rows, "next": None})
+
+
+@routes.post("/reviews/<number>")
+@needs("people")
+def decide(number: str) -> Response:
+    decision = body(ReviewBody).decision
+    farm = deps()
+    exact, _ = number_of(number, farm.intake.country)
+    if not farm.offload_call(reviews.settle, exact, decision, farm.clock.now(), "api", farm.intake.exempt):
+        raise not_found(f"reply of {number} that waits for a decision")
+    farm.wake()
+    return reply(200, {"number": exact, "decision": decision})

@@ -1,0 +1,75 @@
+"""/v1/sims/{iccid}/history and /balance: what happened to a card, and its credit."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, g
+
+from modemfarm.model import normal_iccid
+from modemfarm.modem.ussd import UssdError, worded
+from modemfarm.store import balances, devices, views
+from modemfarm.store.engine import Tx
+from modemfarm.store.shapes import rfc3339
+from modemfarm.webapp import asking, past
+from modemfarm.webapp.access import deps, needs
+from modemfarm.webapp.bodies import EmptyBody, body
+from modemfarm.webapp.language import words
+from modemfarm.webapp.problems import Problem, not_found
+from modemfarm.webapp.writing import reply
+
+routes = Blueprint("sims", __name__, url_prefix="/v1")
+
+
+def _iccid(iccid: str) -> str:
+    """As the database spells it."""
+    found = deps().store.look(views.sim, normal_iccid(iccid) or iccid)
+    if found is None:
+        raise not_found(f"SIM {iccid}")
+    return str(found["iccid"])
+
+
+@routes.get("/sims/<iccid>/history")
+@needs("modems")
+def history(iccid: str) -> Response:
+    asking.only("limit")
+    farm, card = deps(), _iccid(iccid)
+    with farm.store.read() as tx:
+        told = past.of_sim(tx, card, farm.terms, asking.limit(), farm.clock.now(), words())
+    return reply(200, told)
+
+
+@routes.get("/sims/<iccid>/balance")
+@needs("modems")
+def told_before(iccid: str) -> Response:
+    asking.only()
+    rows = deps().store.look(balances.history, _iccid(iccid))
+    found = [
+        {"at": rfc3339(row["at"]), "balance": row["amount"], "how": row["how"], "what": row["what"]} for row in rows
+    ]
+    return reply(200, {"data": found, "next": None})
+
+
+@routes.post("/sims/<iccid>/balance")
+@needs("modems")
+def balance(iccid: str) -> Response:
+    body(EmptyBody, optional=True)
+    farm, card = deps(), _iccid(iccid)
+    try:
+        if farm.balance is None:
+            raise UssdError("not_here", card)
+        return reply(200, farm.balance(card, f"key {g.key.id}"))
+    except UssdError as error:
+        raise Problem(409, "conflict", f"{worded(error)}.", code=f"ussd_{error.slug}") from error
+
+
+@routes.delete("/modems/<modem:key>/allow")
+@needs("modems")
+def forbid(key: str) -> Response:
+    farm = deps()
+
+    def work(tx: Tx) -> bool:
+        return devices.forbid_everywhere(tx, key, farm.clock.now())
+
+    if not farm.offload_call(work):
+        raise not_found(f"permission at {key}")
+    farm.wake()
+    return Response(status=204)
