@@ -25,7 +25,7 @@ from modemfarm.daemon.simulated import SimulatorProcess
 from modemfarm.errors import StoreError
 from modemfarm.intake.accept import accept
 from modemfarm.intake.draft import Draft
-from modemfarm.store import keys, migrations
+from modemfarm.store import keys, migrations, sessions
 from modemfarm.store.engine import Store
 from modemfarm.store.wake import wake
 
@@ -135,7 +135,7 @@ def _wait_ready(url: str, keeper: _Keeper) -> None:
 
 def _tell(config: Config) -> None:
     store = Store(config.database, config.state_dir)
-    token = store.run(keys.create_login, keys.ROLES[0], now())
+    token = store.run(sessions.create_login, "admin", now())
     key = store.run(keys.create_key, "demo", (), now())
     for to, text in FIRST_TEXTS:
         store.run(accept, Draft(to=to, text=text), config.intake, now())

@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from modemfarm.cli.context import Farm, now, pass_farm, tighten
+from modemfarm.cli.outcome import NotThereError
 from modemfarm.cli.output import emit, json_option, say
 from modemfarm.config.load import Config
-from modemfarm.store import keys
+from modemfarm.store import sessions, users
 
 
 @click.command()
@@ -41,12 +42,19 @@ def login_url(config: Config, token: str) -> str:
 
 
 @click.command()
-@click.option("--role", type=click.Choice(keys.ROLES), default=keys.ROLES[0], show_default=True)
+@click.option("--role", type=click.Choice(users.ROLES), default=users.ROLES[-1], show_default=True)
+@click.option("--user", "name", metavar="NAME", help="Log in as this user, who may set a password then.")
 @json_option
 @pass_farm
-def login(farm: Farm, role: str, as_json: bool) -> None:
+def login(farm: Farm, role: str, name: str | None, as_json: bool) -> None:
     """Print a link to the page that logs in once, within the hour."""
-    token = farm.store(create=True).run(keys.create_login, role, now())
+    store, user_id = farm.store(create=True), None
+    if name is not None:
+        user = store.look(users.find, name.strip().casefold())
+        if user is None:
+            raise NotThereError(f"there is no user {name}")
+        role, user_id = user.role, user.id
+    token = store.run(sessions.create_login, role, now(), user_id)
     url = login_url(farm.config, token)
     if as_json:
         emit({"url": url})

@@ -1,4 +1,4 @@
-"""API keys, one-time login links and the sessions they open; only digests are kept."""
+"""API keys: what each may; only digests are kept."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ from modemfarm.store import counters
 from modemfarm.store.engine import Tx, from_us, to_us
 
 SCOPES = ("messages:send", "messages:read", "people", "modems", "admin")
-ROLES = ("admin",)
-LINK_LIVES = timedelta(hours=1)
-SESSION_LIVES = timedelta(days=30)
 _USED_EVERY = timedelta(minutes=10)  # how exact "last used" is; a write per request would cost an fsync
 
 
@@ -38,14 +35,6 @@ class Key:
     def owner(self) -> str:
         """What its use is counted under."""
         return f"key:{self.id}"
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A person at the page."""
-
-    role: str
-    expires_at: datetime
 
 
 def _digest(secret: str) -> str:
@@ -139,50 +128,3 @@ def revoke_key(tx: Tx, name_or_id: str, now: datetime) -> int:
         id=int(name_or_id) if name_or_id.isascii() and name_or_id.isdigit() else -1,
         now=to_us(now),
     )
-
-
-def create_login(tx: Tx, role: str, now: datetime) -> str:
-    """The secret of a login link that works once, within the hour."""
-    return _create(tx, "link", role, now, LINK_LIVES)
-
-
-def use_login(tx: Tx, token: str, now: datetime) -> str | None:
-    """Spend a login link; the secret of the session it opens, or None when it is spent, old or unknown."""
-    row = tx.one(
-        "UPDATE logins SET used_at = :now"
-        " WHERE hash = :hash AND kind = 'link' AND used_at IS NULL AND expires_at > :now RETURNING role",
-        hash=_digest(token),
-        now=to_us(now),
-    )
-    if row is None:
-        return None
-    tx.run("DELETE FROM logins WHERE expires_at < :now", now=to_us(now - timedelta(days=1)))
-    return _create(tx, "session", row["role"], now, SESSION_LIVES)
-
-
-def _create(tx: Tx, kind: str, role: str, now: datetime, lives: timedelta) -> str:
-    token = secrets.token_urlsafe(32)
-    tx.run(
-        "INSERT INTO logins (hash, kind, role, created_at, expires_at) VALUES (:hash, :kind, :role, :now, :expires_at)",
-        hash=_digest(token),
-        kind=kind,
-        role=role,
-        now=to_us(now),
-        expires_at=to_us(now + lives),
-    )
-    return token
-
-
-def check_session(tx: Tx, token: str, now: datetime) -> Session | None:
-    """Whose session this is; None when it is over or unknown."""
-    row = tx.one(
-        "SELECT role, expires_at FROM logins WHERE hash = :hash AND kind = 'session' AND expires_at > :now",
-        hash=_digest(token),
-        now=to_us(now),
-    )
-    return None if row is None else Session(row["role"], from_us(row["expires_at"]))
-
-
-def end_session(tx: Tx, token: str) -> None:
-    """Log out."""
-    tx.run("DELETE FROM logins WHERE hash = :hash AND kind = 'session'", hash=_digest(token))

@@ -91,6 +91,7 @@ def _fourth(tx: Tx) -> None:
     meta.create_all(tx.connection, tables=[meta.tables["reviews"]])
     _rules(tx)
     _doors(tx)
+    _people_at_the_page(tx)
 
 
 def _doors(tx: Tx) -> None:
@@ -98,6 +99,14 @@ def _doors(tx: Tx) -> None:
     _add_column(tx, "inbound", "filed_by", "TEXT")
     tx.run("CREATE INDEX IF NOT EXISTS inbound_unfiled ON inbound (received_at) WHERE filed_by IS NULL")
     meta.create_all(tx.connection, tables=[meta.tables["spool_files"]])
+
+
+def _people_at_the_page(tx: Tx) -> None:
+    """Users, their sessions and what failed."""
+    _add_column(tx, "logins", "user_id", "BIGINT")
+    _add_column(tx, "logins", "seen_at", "BIGINT")
+    tx.run("CREATE INDEX IF NOT EXISTS logins_by_user ON logins (user_id)")
+    meta.create_all(tx.connection, tables=[meta.tables["users"], meta.tables["login_tries"]])
 
 
 def _rules(tx: Tx) -> None:

@@ -727,6 +727,30 @@ logins = Table(
     _us("created_at", null=False),
     _us("expires_at", null=False),
     _us("used_at"),
+    Column("user_id", BigInteger),
+    _us("seen_at"),
+    Index("logins_by_user", "user_id"),
+)
+
+users = Table(
+    "users",  # people who log in with a password
+    meta,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("role", Text, nullable=False),
+    _text("password"),
+    _text("totp"),  # sealed
+    Column("totp_step", BigInteger),
+    _us("created_at", null=False),
+    sqlite_autoincrement=True,
+)
+
+login_tries = Table(
+    "login_tries",  # logins that failed
+    meta,
+    Column("who", Text, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    _us("at", null=False),
 )
 
 idempotency = Table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import hmac
@@ -16,11 +17,12 @@ from flask import current_app, g, request
 from modemfarm.errors import StoreError
 from modemfarm.intake.draft import IntakeSettings, Quota
 from modemfarm.model import Ceiling
-from modemfarm.store import keys
+from modemfarm.store import keys, sessions, users
 from modemfarm.webapp.problems import Problem
 from modemfarm.webapp.settings import WebDeps
 
 COOKIE = "modemfarm_session"
+COOKIE_FORM = "modemfarm_form"  # what the login form is bound to, before there is a session
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -49,6 +51,7 @@ def needs(*scopes: str) -> Callable[[View], View]:
                 raise Problem(403, "forbidden_scope", f"This API key lacks the scope {' or '.join(scopes)}.")
             return view(*args, **kwargs)
 
+        guarded.scopes = scopes  # type: ignore[attr-defined] # for the test of all routes
         return cast(View, guarded)
 
     return wrap
@@ -70,16 +73,63 @@ def _key() -> keys.Key:
     return key
 
 
-def session() -> keys.Session | None:
+def secure() -> bool:
+    """Whether this request came over TLS."""
+    return request.is_secure or deps().settings.secure
+
+
+def cookie(name: str) -> str:
+    """How a cookie of ours is called; over TLS so that no page without TLS can set it (RFC 6265bis §4.1.3.2)."""
+    return f"__Host-{name}" if secure() else name
+
+
+def session_token() -> str:
+    """The secret of this browser's session; "" when it has none."""
+    return request.cookies.get(cookie(COOKIE), "")
+
+
+def session() -> sessions.Session | None:
     """The person at the page, if logged in."""
-    token = request.cookies.get(COOKIE)
-    return deps().store.look(keys.check_session, token, deps().clock.now()) if token else None
+    if "session" not in g:
+        token, farm = session_token(), deps()
+        g.session = farm.store.look(sessions.check_session, token, farm.clock.now()) if token else None
+        # what a page asks by itself, every two seconds, is no sign of a person
+        if g.session is not None and g.session.stale and not request.path.startswith("/fragment/"):
+            with contextlib.suppress(StoreError):
+                farm.offload_call(sessions.seen, token, farm.clock.now())
+    return cast("sessions.Session | None", g.session)
+
+
+def known() -> sessions.Session | None:
+    """The same for what is drawn: while the database cannot be read, nobody."""
+    try:
+        return session()
+    except StoreError:
+        return None
+
+
+def may(role: str) -> bool:
+    """Whether the person at the page may what a role may."""
+    person = known()
+    return person is not None and users.ROLES.index(person.role) >= users.ROLES.index(role)
+
+
+def who() -> str:
+    """The person at the page, for what is written down of it."""
+    person = known()
+    return f"page:{person.name}" if person is not None and person.name else "page"
+
+
+def peer() -> str:
+    """The address that asks; behind a proxy of ours, the one that the proxy names."""
+    told = request.headers.get("X-Forwarded-For", "") if deps().settings.proxy else ""
+    return told.rpartition(",")[2].strip()[:64] or request.remote_addr or ""
 
 
 def csrf_token() -> str:
-    """What a form of this session must bring back."""
-    token = request.cookies.get(COOKIE, "")
-    return hmac.new(token.encode(), b"modemfarm form", hashlib.sha256).hexdigest()
+    """What a form of this session, or of this browser's login page, must bring back; "" where it has neither."""
+    token = session_token() or request.cookies.get(cookie(COOKIE_FORM), "") or g.get("form_token", "")
+    return hmac.new(token.encode(), b"modemfarm form", hashlib.sha256).hexdigest() if token else ""
 
 
 def check_form() -> None:
@@ -89,10 +139,12 @@ def check_form() -> None:
         Problem: another site's origin, or no token of this session.
     """
     origin = request.headers.get("Origin")
-    if origin not in (None, "null") and urlsplit(origin or "").netloc != request.host:
+    if origin is not None and urlsplit(origin).netloc != request.host:
         raise Problem(403, "forbidden", "That form is of another site.")
-    given = request.headers.get("X-CSRF-Token") or request.form.get("csrf", "")
-    if not hmac.compare_digest(given.encode(), csrf_token().encode()):
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+        raise Problem(403, "forbidden", "That form is of another site.")
+    given, own = request.headers.get("X-CSRF-Token") or request.form.get("csrf", ""), csrf_token()
+    if not own or not hmac.compare_digest(given.encode(), own.encode()):
         raise Problem(403, "forbidden", "This page is too old: load it again.")
 
 

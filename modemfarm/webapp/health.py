@@ -10,7 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from modemfarm.errors import StoreError
 from modemfarm.store import views
-from modemfarm.webapp.access import deps, needs
+from modemfarm.webapp.access import check_host, deps, needs
 from modemfarm.webapp.metrics import FarmCollector
 from modemfarm.webapp.writing import reply
 
@@ -49,7 +49,10 @@ def readyz() -> Response:
 @routes.get("/metrics")
 def metrics() -> Response:
     """Prometheus text; without a key for this host only."""
-    return _metrics() if _from_here() else _metrics_with_key()
+    if _from_here():
+        check_host(deps().settings.names)  # a page of another site, behind a name pointed at us, is "here" too
+        return _metrics()
+    return _metrics_with_key()
 
 
 def _from_here() -> bool:

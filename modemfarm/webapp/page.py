@@ -12,10 +12,10 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 
 from modemfarm import wording
 from modemfarm.errors import ModemfarmError, StoreError
-from modemfarm.store import actions, devices, epoch, keys, remembered, sims, unread, views
+from modemfarm.store import actions, devices, epoch, remembered, sims, unread, views
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import access
-from modemfarm.webapp.access import COOKIE, check_form, csrf_token, deps
+from modemfarm.webapp.access import check_form, csrf_token, deps
 from modemfarm.webapp.demo import DemoHooks
 from modemfarm.webapp.language import COOKIE_LANG, words
 from modemfarm.webapp.problems import Problem, not_found
@@ -25,22 +25,34 @@ from modemfarm.webapp.words import Words
 routes = Blueprint("page", __name__)
 View = TypeVar("View", bound=Callable[..., Any])
 
+_LOOKS = frozenset({"GET", "HEAD", "OPTIONS"})
 LAST = 8  # messages and replies that the Farm shows
 
 
 def person(view: View) -> View:
-    """A route for a person who is logged in; a POST must come from our own form."""
+    """A route for a person who is logged in: anybody may look, an operator may change."""
+    return _guarded(view, None)
 
+
+def person_as(role: str) -> Callable[[View], View]:
+    """A route for a person of this role or a higher one, whatever the method."""
+    return functools.partial(_guarded, role=role)
+
+
+def _guarded(view: View, role: str | None) -> View:
     @functools.wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         if access.session() is None:
             if request.headers.get("HX-Request"):
-                return Response(status=401, headers={"HX-Redirect": url_for("page.login")})
-            return redirect(url_for("page.login"), 303)
-        if request.method == "POST":
+                return Response(status=401, headers={"HX-Redirect": url_for("login.login")})
+            return redirect(url_for("login.login"), 303)
+        if not access.may(role or ("viewer" if request.method in _LOOKS else "operator")):
+            raise Problem(403, "forbidden_role", words().page("may_not"))
+        if request.method not in _LOOKS:
             check_form()
         return view(*args, **kwargs)
 
+    guarded.role = role  # type: ignore[attr-defined] # for the test of all routes
     return cast(View, guarded)
 
 
@@ -58,6 +70,8 @@ def show(template: str, status: int = 200, **values: Any) -> Response:
             csrf=csrf_token(),
             farm_name=deps().farm_name,
             demo=deps().demo is not None,
+            may=access.may,
+            me=access.known(),
             here=request.path,
             **values,
         ),
@@ -73,7 +87,8 @@ def fragment(template: str, **values: Any) -> Response:
     w = words()
     text = render_template(template, w=w, say=w.say, t=w.page, lang=w.lang, csrf=csrf_token(), mark="@mark@",
                            languages=wording.LANGUAGES, farm_name=deps().farm_name, demo=deps().demo is not None,
-                           here=request.args.get("here", "/"), polled=True, **values)  # fmt: skip
+                           may=access.may, me=access.known(), here=request.args.get("here", "/"), polled=True,
+                           **values)  # fmt: skip
     mark = hashlib.sha256(text.encode()).hexdigest()[:16]
     if request.args.get("seen") == mark:
         return Response(status=204)
@@ -228,41 +243,6 @@ def reset(key: str) -> Response:
         raise not_found(f"modem {key}")
     write(sims.wish, modem["path"], "reset")
     return back()
-
-
-@routes.get("/login")
-def login() -> Response:
-    """Spend a one-time link. HEAD and prefetching browsers must not spend it."""
-    token = request.args.get("token")
-    if token is None:
-        return cast(Response, redirect("/", 303)) if access.session() else show("login.html", spent=False)
-    if request.method == "HEAD" or "prefetch" in request.headers.get("Sec-Purpose", request.headers.get("Purpose", "")):
-        return Response(status=503)
-    opened = deps().offload_call(keys.use_login, token, deps().clock.now())
-    if opened is None:
-        return cast(Response, redirect("/", 303)) if access.session() else show("login.html", 403, spent=True)
-    if request.headers.get("Sec-Fetch-Site", "none") in {"none", "same-origin"}:
-        response = cast(Response, redirect("/", 303))
-    else:  # a Strict cookie does not follow a redirect that another site began
-        response = show("login_enter.html")
-    response.set_cookie(
-        COOKIE,
-        opened,
-        max_age=int(keys.SESSION_LIVES.total_seconds()),
-        httponly=True,
-        samesite="Strict",
-        secure=deps().settings.secure,
-    )
-    return response
-
-
-@routes.post("/logout")
-@person
-def logout() -> Response:
-    write(keys.end_session, request.cookies.get(COOKIE, ""))
-    response = cast(Response, redirect(url_for("page.login"), 303))
-    response.delete_cookie(COOKIE)
-    return response
 
 
 def problem(what: Problem) -> Response:

@@ -32,6 +32,7 @@ class WebSettings:
 
     Attributes:
         secure: the page is reached over TLS, so that its cookie may be marked Secure.
+        proxy: a proxy on this machine serves TLS and names who asks in X-Forwarded-For.
         names: host names besides IP addresses, localhost and *.local under which the page answers.
     """
 
@@ -39,6 +40,7 @@ class WebSettings:
     port: int = 8025
     threads: int = 8
     secure: bool = False
+    proxy: bool = False
     names: tuple[str, ...] = ()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from modemfarm.cli.main import COMMANDS
-from modemfarm.store import keys
+from modemfarm.store import keys, sessions
 from tests.cli.farm import NOW, FarmAt
 
 
@@ -148,8 +148,8 @@ def test_login_prints_a_link_that_works_once(farm: FarmAt) -> None:
     url = farm("login", "--json").json["url"]
     token = url.rpartition("/")[2].rpartition("=")[2]
     assert url.startswith("http://127.0.0.1:8025/")
-    assert farm.write(keys.use_login, token, NOW) is not None
-    assert farm.write(keys.use_login, token, NOW) is None
+    assert farm.write(sessions.use_login, token, NOW) is not None
+    assert farm.write(sessions.use_login, token, NOW) is None
 
 
 def test_doctor_names_each_fault_with_its_fix(farm: FarmAt) -> None:

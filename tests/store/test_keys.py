@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from modemfarm.store import idempotency, keys
+from modemfarm.store import idempotency, keys, sessions
 from modemfarm.store.engine import Store
 
 NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
@@ -56,18 +56,23 @@ def test_last_used_is_written_now_and_then(store: Store) -> None:
 
 
 def test_a_login_link_opens_one_session_within_the_hour(store: Store) -> None:
-    token = store.run(keys.create_login, "admin", NOW)
-    old = store.run(keys.create_login, "admin", NOW)
-    session = store.run(keys.use_login, token, NOW + timedelta(minutes=59))
+    token = store.run(sessions.create_login, "admin", NOW)
+    old = store.run(sessions.create_login, "admin", NOW)
+    session = store.run(sessions.use_login, token, NOW + timedelta(minutes=59))
     assert session is not None
-    assert store.run(keys.use_login, token, NOW) is None
-    assert store.run(keys.use_login, old, NOW + timedelta(hours=2)) is None
-    assert store.run(keys.use_login, "guess", NOW) is None
-    assert store.look(keys.check_session, token, NOW) is None
-    assert store.look(keys.check_session, session, NOW + timedelta(days=29)) is not None
-    assert store.look(keys.check_session, session, NOW + timedelta(days=31)) is None
-    store.run(keys.end_session, session)
-    assert store.look(keys.check_session, session, NOW) is None
+    assert store.run(sessions.use_login, token, NOW) is None
+    assert store.run(sessions.use_login, old, NOW + timedelta(hours=2)) is None
+    assert store.run(sessions.use_login, "guess", NOW) is None
+    assert store.look(sessions.check_session, token, NOW) is None
+    later = NOW
+    for _ in range(5):
+        later += timedelta(days=6)
+        store.run(sessions.seen, session, later)
+        found = store.look(sessions.check_session, session, later)
+        assert (found is None) == (later >= NOW + timedelta(days=30, minutes=59))
+    assert store.look(sessions.check_session, session, NOW + timedelta(days=31)) is None
+    store.run(sessions.end_session, session)
+    assert store.look(sessions.check_session, session, NOW) is None
 
 
 def test_an_idempotency_key_stands_for_one_body_in_its_scope(store: Store) -> None:

@@ -15,7 +15,7 @@ from modemfarm.farm.settings import FarmSettings
 from modemfarm.intake.accept import accept
 from modemfarm.intake.draft import Draft, IntakeSettings
 from modemfarm.model import Evidence, MessageState, Outcome, PartState, SimState
-from modemfarm.store import keys, sims, steps
+from modemfarm.store import keys, sessions, sims, steps
 from modemfarm.store.engine import Store, Tx, to_us
 from modemfarm.store.migrations import upgrade
 from modemfarm.store.offload import Offload
@@ -120,10 +120,10 @@ class Sample:
         client.environ_base["HTTP_AUTHORIZATION"] = self.key()["Authorization"]
         return client
 
-    def person(self) -> FlaskClient:
+    def person(self, role: str = "admin") -> FlaskClient:
         """A client that came by a login link."""
         client = self.app.test_client()
-        token = self.store.run(keys.create_login, "admin", NOW)
+        token = self.store.run(sessions.create_login, role, NOW)
         answer = client.get(f"/login?token={token}")
         assert answer.status_code == 303
         return client

@@ -10,7 +10,7 @@ import pytest
 from modemfarm import wording
 from modemfarm.errors import StoreError
 from modemfarm.model import CAUTIOUS, PartState
-from modemfarm.store import counters, devices, keys, sims, suppress, views
+from modemfarm.store import counters, devices, sessions, sims, suppress, views
 from modemfarm.store.engine import to_us
 from modemfarm.webapp.server import serve
 from modemfarm.webapp.settings import WebSettings
@@ -32,7 +32,7 @@ def test_nobody_sees_the_farm_without_a_login_link(farm: Sample) -> None:
 
 
 def test_a_login_link_works_once_and_not_for_a_prefetch(farm: Sample) -> None:
-    token = farm.store.run(keys.create_login, "admin", NOW)
+    token = farm.store.run(sessions.create_login, "admin", NOW)
     client = farm.app.test_client()
     assert client.head(f"/login?token={token}").status_code == 503
     assert client.get(f"/login?token={token}", headers={"Sec-Purpose": "prefetch"}).status_code == 503
@@ -46,7 +46,7 @@ def test_a_login_link_works_once_and_not_for_a_prefetch(farm: Sample) -> None:
 
 
 def test_a_link_followed_from_another_site_opens_by_a_click(farm: Sample) -> None:
-    token = farm.store.run(keys.create_login, "admin", NOW)
+    token = farm.store.run(sessions.create_login, "admin", NOW)
     answer = farm.app.test_client().get(f"/login?token={token}", headers={"Sec-Fetch-Site": "cross-site"})
     assert answer.status_code == 200
 

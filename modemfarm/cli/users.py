@@ -1,0 +1,179 @@
+"""`modemfarm users`: who logs in at the page with a password, and what each may do."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from modemfarm.cli.context import Farm, now, pass_farm
+from modemfarm.cli.outcome import CliError, Exit, NotThereError
+from modemfarm.cli.output import emit, json_option, local, say, table
+from modemfarm.cli.run import login_url
+from modemfarm.store import passwords, sessions
+from modemfarm.store import users as store_users
+from modemfarm.store.engine import Store
+from modemfarm.store.sealing import Secret
+
+_COLUMNS = (
+    ("name", "NAME"),
+    ("role", "ROLE"),
+    ("password", "PASSWORD"),
+    ("totp", "CODES"),
+    ("created", "CREATED"),
+    ("login", "LAST LOGIN"),
+)
+_role = click.Choice(store_users.ROLES)
+
+
+@click.group()
+def users() -> None:
+    """Make, list, change or remove those who log in with a password."""
+
+
+def _name(raw: str) -> str:
+    try:
+        return store_users.normal_name(raw)
+    except ValueError as error:
+        raise CliError(str(error), Exit.USAGE) from None
+
+
+def _found(store: Store, raw: str) -> store_users.User:
+    user = store.look(store_users.find, _name(raw))
+    if user is None:
+        raise NotThereError(f"there is no user {raw}")
+    return user
+
+
+def _typed(name: str) -> str:
+    """What is kept of the password that a person types twice without echo, or of the first line of a pipe."""
+    if sys.stdin.isatty():
+        word = str(click.prompt("Password", hide_input=True, confirmation_prompt="The same again", err=True))
+    else:
+        word = sys.stdin.readline().rstrip("\r\n")
+    try:
+        return passwords.hashed(word, name)
+    except passwords.WeakPasswordError as weak:
+        raise CliError(str(weak), Exit.USAGE) from None
+
+
+def _link(farm: Farm, store: Store, user_id: int, role: str) -> str:
+    return login_url(farm.config, store.run(sessions.create_login, role, now(), user_id))
+
+
+@users.command()
+@click.argument("name")
+@click.option("--role", type=_role, default=store_users.ROLES[0], show_default=True)
+@click.option("--link", is_flag=True, help="Print a one-time link by which the person sets the password.")
+@json_option
+@pass_farm
+def add(farm: Farm, name: str, role: str, *, link: bool, as_json: bool) -> None:
+    """Make a user; the password is typed, or the first line of a pipe."""
+    name = _name(name)
+    store = farm.store(create=True)
+    kept = None if link else _typed(name)
+    user_id = store.run(store_users.add, name, role, now(), kept)
+    if user_id is None:
+        raise CliError(f"there is a user {name} already", Exit.FAILED)
+    url = _link(farm, store, user_id, role) if link else None
+    if as_json:
+        emit({"name": name, "role": role, "url": url})
+    else:
+        say(url or f"{name} may log in as {role}")
+
+
+@users.command("list")
+@json_option
+@pass_farm
+def list_(farm: Farm, *, as_json: bool) -> None:
+    """List everybody, with role and last login."""
+    found = farm.store().look(store_users.listed)
+    if as_json:
+        emit({"data": found, "next": None})
+        return
+    rows = [
+        {
+            **item,
+            "password": "set" if item["password"] else "none yet",
+            "totp": "asked for" if item["totp"] else "",
+            "created": local(item["created_at"]),
+            "login": local(item["login_at"]),
+        }
+        for item in found
+    ]
+    table(_COLUMNS, rows, wide="name")
+
+
+@users.command("set")
+@click.argument("name")
+@click.option("--role", type=_role, required=True)
+@pass_farm
+def set_(farm: Farm, name: str, role: str) -> None:
+    """Give a user another role, at once."""
+    store = farm.store()
+    store.run(store_users.set_role, _found(store, name).name, role)
+    say(f"{_name(name)} is {role}")
+
+
+@users.command()
+@click.argument("name")
+@pass_farm
+def remove(farm: Farm, name: str) -> None:
+    """Remove a user and log them out."""
+    store = farm.store()
+    store.run(store_users.remove, _found(store, name).name)
+    say(f"{_name(name)} removed")
+
+
+@users.command()
+@click.argument("name")
+@click.option("--link", is_flag=True, help="Print a one-time link by which the person sets it.")
+@pass_farm
+def password(farm: Farm, name: str, *, link: bool) -> None:
+    """Set a user's password; every session of theirs ends."""
+    store = farm.store()
+    user = _found(store, name)
+    if link:
+        store.run(store_users.forget_password, user.id)
+        say(_link(farm, store, user.id, user.role))
+    else:
+        store.run(store_users.set_password, user.id, _typed(user.name))
+        say("the password is set")
+
+
+@users.command()
+@click.argument("name")
+@click.option("--off", is_flag=True, help="Ask for no codes any more.")
+@json_option
+@pass_farm
+def totp(farm: Farm, name: str, *, off: bool, as_json: bool) -> None:
+    """Ask a user for codes of an authenticator app, and show the code to scan."""
+    from modemfarm.webapp.qr import terminal  # noqa: PLC0415 # most commands draw none
+
+    store = farm.store()
+    user = _found(store, name)
+    secret = None if off else passwords.new_secret()
+    sealed = None if secret is None else Secret(farm.config.state_dir).seal(secret, user.place)
+    store.run(store_users.set_totp, user.id, sealed)
+    uri = None if secret is None else passwords.uri(secret, user.name, farm.config.file.policy.brand or "modemfarm")
+    if as_json:
+        emit({"secret": secret, "uri": uri})
+    elif uri is None:
+        say(f"{user.name} logs in without codes")
+    else:
+        say(terminal(uri))
+        say(uri)
+
+
+@users.command()
+@click.argument("name", required=False)
+@json_option
+@pass_farm
+def logout(farm: Farm, name: str | None, *, as_json: bool) -> None:
+    """End every session and open link of a user; of everybody when none is named."""
+    store = farm.store()
+    count = store.run(sessions.end_all) if name is None else store.run(sessions.end_sessions, _found(store, name).id)
+    if as_json:
+        emit({"ended": count})
+    else:
+        say(f"{count} session{'s' * (count != 1)} ended")
