@@ -7,6 +7,7 @@ import logging
 import resource
 import socket
 import sys
+import time
 import tomllib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -57,6 +58,7 @@ from modemfarm.store import epoch, hosts, migrations, sims, wake
 from modemfarm.store.engine import Store, from_us
 from modemfarm.store.offload import Offload
 from modemfarm.webapp.app import create_app
+from modemfarm.webapp.lately import Lately
 from modemfarm.webapp.server import Server, serve
 from modemfarm.webapp.settings import WebDeps, WebSettings
 
@@ -335,6 +337,7 @@ class Daemon:
             test_alerts=partial(self._errands.wait_alerts, loop),
             alert_ways=self._alarm.ways,
             balance=partial(self._errands.wait_balance, loop),
+            lately=Lately() if self._store.sqlite else Lately(time.monotonic),
         )
         return serve(create_app(deps), settings)
 

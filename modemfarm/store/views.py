@@ -231,9 +231,8 @@ def can_send(tx: Tx) -> bool:
     )
 
 
-def stats(tx: Tx, *, now: datetime | None = None) -> Shape:
-    """The farm in numbers: what waits, what works, what was sent in the last 24 hours."""
-    now = now or datetime.now(UTC)
+def counted(tx: Tx, now: datetime) -> Shape:
+    """The part of `stats` that takes the longer the more messages there are."""
     queue = dict.fromkeys(UNFINISHED, 0)
     for row in tx.all(
         "SELECT state, count(*) AS n FROM messages"
@@ -255,9 +254,19 @@ def stats(tx: Tx, *, now: datetime | None = None) -> Shape:
         "waiting": queue["queued"] + queue["sending"],
         "queue_oldest_seconds": 0.0 if oldest_at is None else max(0.0, (to_us(now) - oldest_at) / 1e6),
         "parts_sent_24h": sent or 0,
+        "suppressed": tx.value("SELECT count(*) FROM suppressions WHERE removed_at IS NULL") or 0,
+    }
+
+
+def stats(tx: Tx, counts: Shape) -> Shape:
+    """The farm in numbers: what waits, what works, what was sent in the last 24 hours.
+
+    Args:
+        counts: of `counted`, now or lately.
+    """
+    return counts | {
         "modems": _counts(tx, "SELECT state, count(*) AS n FROM modems GROUP BY state"),
         "sims": _counts(tx, "SELECT state, count(*) AS n FROM sims GROUP BY state"),
-        "suppressed": tx.value("SELECT count(*) FROM suppressions WHERE removed_at IS NULL") or 0,
         "pauses": pauses(tx),
         "restored": epoch.held(tx),
     }

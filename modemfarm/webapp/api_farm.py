@@ -307,7 +307,8 @@ def stats() -> Response:
     farm = deps()
     now = farm.clock.now()
     with farm.store.read() as tx:
-        return reply(200, views.stats(tx, now=now) | {"finish_at": forecast.said(farm.outlook.lately().finish_at)})
+        found = views.stats(tx, farm.lately.get("counted", lambda: views.counted(tx, now)))
+    return reply(200, found | {"finish_at": forecast.said(farm.outlook.lately().finish_at)})
 
 
 @routes.get("/events")

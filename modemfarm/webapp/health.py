@@ -73,5 +73,5 @@ def _metrics_with_key() -> Response:
 def _metrics() -> Response:
     farm = deps()
     registry = CollectorRegistry()
-    registry.register(FarmCollector(farm.store, farm.clock))
+    registry.register(FarmCollector(farm.store, farm.clock, farm.lately))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

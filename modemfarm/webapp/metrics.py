@@ -10,21 +10,22 @@ from prometheus_client.registry import Collector
 
 from modemfarm.store import figures
 from modemfarm.store.engine import Store
+from modemfarm.webapp.lately import Lately
 from modemfarm.webapp.settings import Clock
 
 
 class FarmCollector(Collector):
     """One scrape: one consistent view of the database."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store, self._clock = store, clock
+    def __init__(self, store: Store, clock: Clock, lately: Lately) -> None:
+        self._store, self._clock, self._lately = store, clock, lately
 
     def describe(self) -> Iterator[Metric]:
         """Nothing is read to register."""
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
-        seen = self._store.look(figures.read, self._clock.now())
+        seen = self._lately.get("figures", lambda: self._store.look(figures.read, self._clock.now()))
         yield _counter("modemfarm_messages", "Messages by state and class", ("state", "class"), seen.messages)
         yield _counter("modemfarm_parts", "Attempts to send a part by SIM and result", ("iccid", "result"), seen.parts)
         yield _gauge("modemfarm_queue_messages", "Messages that are not final", ("state",), seen.queue)

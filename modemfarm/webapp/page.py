@@ -105,7 +105,7 @@ def seen_farm(w: Words) -> dict[str, Any]:
     try:
         with farm.store.read() as tx:
             cards = views.sims(tx, terms=farm.terms, now=now)
-            stats = views.stats(tx, now=now)
+            stats = views.stats(tx, farm.lately.get("counted", lambda: views.counted(tx, now)))
             shown = tiles(views.modems(tx), cards, w, remembered.last_cards(tx))
             finish = farm.outlook.lately().finish_at if stats["waiting"] else None
             messages = views.messages(tx, limit=LAST)["data"]

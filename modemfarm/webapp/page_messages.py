@@ -38,7 +38,7 @@ def messages() -> Response:
     states = asking.states()
     with deps().store.read() as tx:
         found = views.messages(tx, state=states, cursor=asking.cursor(), limit=_SHOWN)
-        counts = views.counts(tx)
+        counts = deps().lately.get("counts", lambda: views.counts(tx))
         newest = labels.newest(tx)
         able = {what: selecting.count(tx, which) for what, which in _meant(states, newest)}
     return show(

@@ -14,6 +14,7 @@ from modemfarm.store.shapes import Terms
 from modemfarm.webapp.asked import Asked
 from modemfarm.webapp.demo import DemoHooks
 from modemfarm.webapp.forecast import NoOutlook, Outlook
+from modemfarm.webapp.lately import Lately
 
 MOST_BODY_OCTETS = 1024 * 1024
 MOST_BATCH_OCTETS = 64 * 1024 * 1024
@@ -60,6 +61,7 @@ class WebDeps:
         balance: asks the operator for the credit of a SIM: ``(iccid, who)``; raises `UssdError`.
         outlook: plays the farm forward, for forecasts.
         asked: what people asked on the page and still wait for.
+        lately: counts that all who watch share.
         trouble: slug of the section `trouble` in web/sentences while the daemon cannot work, else None.
     """
 
@@ -81,3 +83,4 @@ class WebDeps:
     balance: Callable[[str, str], dict[str, Any]] | None = None
     outlook: Outlook = field(default_factory=NoOutlook)
     asked: Asked = field(default_factory=Asked)
+    lately: Lately = field(default_factory=Lately)

@@ -43,7 +43,7 @@ def expressions() -> list[str]:
 def test_every_figure_that_is_asked_for_exists(tmp_path: Path) -> None:
     with sample(tmp_path) as farm:
         real = set()
-        for family in FarmCollector(farm.store, farm.clock).collect():
+        for family in FarmCollector(farm.store, farm.clock, farm.deps.lately).collect():
             real.add(family.name + ("_total" if family.type == "counter" else ""))
             if family.type == "histogram":
                 real.add(family.name + "_bucket")

@@ -169,7 +169,7 @@ def test_every_metric_is_listed(tmp_path: Path) -> None:
     with sample(tmp_path) as farm:
         real = {
             family.name + ("_total" if family.type == "counter" else "")
-            for family in FarmCollector(farm.store, farm.clock).collect()
+            for family in FarmCollector(farm.store, farm.clock, farm.deps.lately).collect()
         }
     assert described.keys() == real
 

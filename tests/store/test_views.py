@@ -87,13 +87,13 @@ def test_a_sim_counts_on_its_account_and_config_wins(store: Store) -> None:
 
 def test_stats_and_figures_count_an_empty_and_a_busy_farm(store: Store) -> None:
     with store.read() as tx:
-        assert views.stats(tx, now=NOW)["waiting"] == 0
+        assert views.counted(tx, NOW)["waiting"] == 0
         assert figures.read(tx, NOW).send_sum_s == 0
     put(store)
     put(store, state=MessageState.HELD)
     store.run(suppress.add, "+8613800138001", "800138001", "web", NOW)
     with store.read() as tx:
-        stats = views.stats(tx, now=NOW + timedelta(minutes=1))
+        stats = views.stats(tx, views.counted(tx, NOW + timedelta(minutes=1)))
         seen = figures.read(tx, NOW + timedelta(minutes=1))
         assert views.waiting_parts(tx) == 1
         assert views.counts(tx) == {"queued": 1, "held": 1}
