@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
+from modemfarm.cli.consent_lists import import_, word
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit
 from modemfarm.cli.output import emit, json_option, record, say
 from modemfarm.cli.policy import user
-from modemfarm.policy.consent import GENERAL, METHODS, faults, head_of
+from modemfarm.policy.consent import GENERAL, METHODS, faults, head_of, standing
 from modemfarm.policy.numbers import parse_recipient
 from modemfarm.store import consents, withdrawing
 
@@ -87,9 +88,11 @@ def revoke(farm: Farm, number: str, purposes: tuple[str, ...], via: str, as_json
 def show(farm: Farm, number: str, as_json: bool) -> None:
     """Show what a person agreed to, and took back."""
     found = farm.store().look(consents.records, _number(farm, number))
+    amounts = standing(found).told(now())
     if as_json:
-        emit({"data": found})
+        emit({"data": found, **amounts})
         return
+    say("  ".join(f"{name}: {', '.join(map(str, value)) or '-'}" for name, value in amounts.items()))
     for item in found:
         record(item)
         say("")
@@ -128,3 +131,7 @@ def verify(farm: Farm, file: Path | None, head: str | None, as_json: bool) -> No
         raise CliError("; ".join(found[:5]))
     if not as_json:
         say(f"{len(rows)} rows, whole" + (f"; head {last}" if last else ""))
+
+
+for _command in (import_, word):
+    consent.add_command(_command)

@@ -108,7 +108,8 @@ def set_(farm: Farm, key: str, value: str | None, back: bool, as_json: bool) -> 
         say(said.say("policy.unset" if back else "policy.set", {"key": key, "value": value}))
 
 
-def _until(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+def day_option(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """A day as an option takes it."""
     try:
         return None if value is None else kinds.day(value)
     except ValueError as error:
@@ -118,7 +119,7 @@ def _until(_context: click.Context, _parameter: click.Parameter, value: str | No
 @policy.command()
 @click.option("--who", help="Who vouches for it.")
 @click.option("--basis", help="What it rests on: consent of customers, a contract, an opinion.")
-@click.option("--until", metavar="DAY", callback=_until, help="The last day it holds; like 2027-12-31.")
+@click.option("--until", metavar="DAY", callback=day_option, help="The last day it holds; like 2027-12-31.")
 @click.option("--document", help="The clearance, by name; needed where offers from ordinary SIMs are prohibited.")
 @click.option("--withdraw", is_flag=True, help="Take the word back: offers are closed at once.")
 @json_option

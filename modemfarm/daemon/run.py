@@ -326,6 +326,7 @@ class Daemon:
             clock=SystemClock(),
             state_dir=self._config.state_dir,
             wake=self._wake_soon,
+            keywords=self._inbound.keywords,
             demo=self._demo,
             farm_name=self._config.file.policy.brand or self._config.host,
             settings=settings,

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from modemfarm.gsm.splitting import measure
-from modemfarm.model import MessageClass, MessageState, Reason, digits_key
+from modemfarm.model import digits_key
 from modemfarm.policy.answering import Kind
 from modemfarm.policy.folding import squeeze
 from modemfarm.policy.optout import Keywords, Verdict, offered, verdict
-from modemfarm.store import actions, answers, inbox, messages, queue, reviews, suppress
+from modemfarm.store import answers, inbox, reviews, signups, suppress
 from modemfarm.store.engine import Tx
 from modemfarm.store.events import record
 
@@ -21,7 +20,6 @@ ASK_ABOUT = timedelta(days=30)  # whom we wrote nothing for so long is not asked
 HELP_AGAIN = timedelta(days=1)
 ANSWERS_A_DAY = 3  # to one number, of all kinds: two farms fall silent
 ANSWER_WITHIN = timedelta(hours=24)  # later it would only startle
-FIRST_RANK = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +98,12 @@ def act(tx: Tx, row: dict[str, Any], reply_to: int | None, acting: Acting, now: 
                 _answer(tx, "ask", row, reply_to, found, acting, ASK_AGAIN, now)
         case "opt_in":
             reviews.decide(tx, number, "dismissed", now, who="reply")
+            signups.confirm(tx, number, row["text"], row["id"], now)
             suppress.remove(tx, number, now, own=True, exact_wording=row["text"], inbound_id=row["id"])
         case "help":
             _answer(tx, "help", row, reply_to, found, acting, HELP_AGAIN, now)
         case _:
-            return Acted(found)
+            return Acted(found, moved=_sign_up(tx, row, reply_to, acting, now))
     return Acted(found, moved=True)
 
 
@@ -130,26 +129,26 @@ def _answer(
     speaking = acting.keywords.answers
     language = speaking.language(found.language, answers.text_of(tx, reply_to), acting.country)
     text = speaking.text(kind, language, acting.brand, acting.signature)
-    layout = measure(text)
-    paused = actions.is_paused(tx, MessageClass.TRANSACTIONAL, None)
-    waits = paused or actions.is_farm_paused(tx)
-    message_id = messages.insert(
-        tx,
-        messages.NewMessage(
-            recipient=number,
-            text=text,
-            message_class=MessageClass.TRANSACTIONAL.value,
-            state=MessageState.HELD if waits else MessageState.QUEUED,
-            reason=Reason("paused") if waits else None,
-            open=not paused,
-            encoding=layout.encoding.value,
-            parts_total=layout.parts,
-            rank=FIRST_RANK,
-            pinned=row["iccid"],
-            bound_iccid=queue.home(tx, row["iccid"]),
-            valid_until=now + ANSWER_WITHIN,
-            automatic=kind,
-        ),
-        now,
-    )
+    message_id = answers.say(tx, answers.Answer(number, kind, text, now + ANSWER_WITHIN, row["iccid"]), now)
     record(tx, "message.accepted", now, message_id=message_id, automatic=kind, inbound_id=row["id"])
+
+
+def _sign_up(tx: Tx, row: dict[str, Any], reply_to: int | None, acting: Acting, now: datetime) -> bool:
+    """Ask whoever wrote one of the owner's words for it whether he means it; whether that was asked."""
+    word = None if row["old"] or row["iccid"] is None else signups.word_of(tx, row["text"])
+    number = str(row["originator"])
+    if word is None or answers.is_own(tx, number):
+        return False
+    if answers.answered(tx, number, None, now - timedelta(days=1)) >= ANSWERS_A_DAY:
+        return False
+    proof = {"method": "sms_keyword", "exact_wording": word["wording"], "reply": row["text"], "inbound_id": row["id"]}
+    last = answers.text_of(tx, reply_to) or row["text"]
+    asking = signups.Asking(
+        acting.keywords.answers,
+        acting.keywords.answers.language(None, last, acting.country),
+        acting.brand,
+        acting.signature,
+        row["iccid"],
+    )
+    proof["brand"] = acting.brand
+    return signups.ask(tx, number, (word["purpose"],), proof, asking, now) == "asked"

@@ -10,9 +10,9 @@ from typing import Any, Literal
 from modemfarm.errors import ConfigError
 from modemfarm.policy.folding import normalise
 
-Kind = Literal["opted_out", "ask", "help"]
+Kind = Literal["opted_out", "ask", "help", "confirm"]
 
-_TEXTS = ("opted_out", "ask", "help")
+_TEXTS = ("opted_out", "ask", "help", "confirm")
 _WORDS = ("stop", "start")
 _SCRIPTS = (
     ("zh", re.compile("[\u3400-\u9fff]")),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 GENERAL = "marketing"  # the purpose that stands for every other one
 METHODS = ("web", "paper", "sms_keyword", "counter", "phone", "import")
+KNOWN_METHODS = METHODS[:-1]  # `import` tells where a row came from, not how somebody agreed
 
 
 def record_hash(salt: str, record: Mapping[str, Any]) -> str:
@@ -68,12 +69,12 @@ class Standing:
     Attributes:
         granted: until when (None: for good), by purpose.
         excepted: purposes that were taken back on their own, while the general one stands.
-        pending: purposes that were asked for and not confirmed yet.
+        pending: until when the question for a purpose is open, by purpose.
     """
 
     granted: Mapping[str, datetime | None]
     excepted: frozenset[str] = frozenset()
-    pending: frozenset[str] = frozenset()
+    pending: Mapping[str, datetime] = field(default_factory=dict)
 
     def covers(self, purpose: str | None, now: datetime) -> bool:
         """Whether it is consent to a purpose; None asks for offers in general."""
@@ -82,6 +83,12 @@ class Standing:
             return False
         ends = [self.granted[name] for name in (wanted, GENERAL) if name in self.granted]
         return any(end is None or end > now for end in ends)
+
+    def told(self, now: datetime) -> dict[str, list[str]]:
+        """What people read of it: purposes that are granted, left out of the general one, and asked for."""
+        alive = sorted(name for name, end in self.granted.items() if end is None or end > now)
+        pending = sorted(name for name, end in self.pending.items() if end > now)
+        return {"granted": alive, "excepted": sorted(self.excepted), "pending": pending}
 
     def at(self, now: datetime) -> dict[str, Any]:
         """What of it stands, as a later record can give it back: purposes, those left out, when it ends; or {}."""
@@ -99,7 +106,7 @@ def standing(records: Iterable[Mapping[str, Any]]) -> Standing:
     """What a person's records, in order, amount to."""
     granted: dict[str, datetime | None] = {}
     excepted: set[str] = set()
-    pending: set[str] = set()
+    pending: dict[str, datetime] = {}
     for record in records:
         purposes = record["purpose"]
         match record["status"]:
@@ -107,22 +114,20 @@ def standing(records: Iterable[Mapping[str, Any]]) -> Standing:
                 ends = record.get("expires_at")
                 granted |= dict.fromkeys(purposes, None if ends is None else datetime.fromisoformat(ends))
                 excepted -= set(purposes)
-                pending -= set(purposes)
+                pending = {name: ends for name, ends in pending.items() if name not in purposes}
                 if GENERAL in purposes:
                     excepted = set(record.get("except", ()))
             case "pending":
-                pending |= set(purposes)
+                pending |= dict.fromkeys(purposes, datetime.fromisoformat(record["expires_at"]))
             case "revoked" if GENERAL in purposes:
-                granted, excepted, pending = {}, set(), set()
+                granted, excepted, pending = {}, set(), {}
             case "revoked":
                 granted = {name: ends for name, ends in granted.items() if name not in purposes}
                 excepted |= set(purposes)
-                pending -= set(purposes)
-            case "lapsed":
-                pending -= set(purposes)
+                pending = {name: ends for name, ends in pending.items() if name not in purposes}
             case _:
                 continue
-    return Standing(granted, frozenset(excepted), frozenset(pending))
+    return Standing(granted, frozenset(excepted), pending)
 
 
 def stands(records: Sequence[Mapping[str, Any]], purpose: str | None, now: datetime) -> bool:

@@ -79,6 +79,20 @@ def records(tx: Tx, number: str) -> list[dict[str, Any]]:
     return [json.loads(row["record"]) for row in rows]
 
 
+def listed(tx: Tx, number: str | None, before: int | None, limit: int) -> list[dict[str, Any]]:
+    """Records with their row numbers, newest first, of one person or of all, before a row."""
+    rows = tx.all(
+        "SELECT seq, number, record FROM consent_records WHERE (:any = 1 OR number = :number)"
+        " AND (:newest = 1 OR seq < :before) ORDER BY seq DESC LIMIT :n",
+        any=int(number is None),
+        number=number or "",
+        newest=int(before is None),
+        before=before or 0,
+        n=limit,
+    )
+    return [{"seq": row["seq"], "number": row["number"], "record": json.loads(row["record"])} for row in rows]
+
+
 def has_consent(tx: Tx, number: str, purpose: str | None, now: datetime) -> bool:
     """Whether a person agreed to offers of a purpose; without one, to offers in general."""
     return state(tx, number).covers(purpose, now)

@@ -119,6 +119,10 @@ def _rules(tx: Tx) -> None:
         "CREATE TABLE IF NOT EXISTS policy_attestations (profile TEXT NOT NULL, at BIGINT NOT NULL, who TEXT NOT NULL,"
         " basis TEXT NOT NULL, document TEXT, until BIGINT NOT NULL, withdrawn_at BIGINT, PRIMARY KEY (profile, at))"
     )
+    tx.run(
+        "CREATE TABLE IF NOT EXISTS signup_words (word TEXT NOT NULL, shown TEXT NOT NULL, purpose TEXT NOT NULL,"
+        " wording TEXT NOT NULL, at BIGINT NOT NULL, who TEXT NOT NULL, PRIMARY KEY (word))"
+    )
     _add_column(tx, "people", "zone", "TEXT")
     _add_column(tx, "parts", "closes_at", "BIGINT")
     tx.run(

@@ -55,6 +55,11 @@ def waits(tx: Tx, rules: Rules, recipient: str, text: str, at: datetime, *, mess
     return Label("frequency_cap", opens_at(rules.profile.hours, zones, free) or free)
 
 
+def opening(tx: Tx, rules: Rules, recipient: str, now: datetime) -> datetime:
+    """When something may be sent to a person in hours that are open for offers."""
+    return opens_at(rules.profile.hours, _zones(tx, rules, recipient), now) or now + FAR
+
+
 def _zones(tx: Tx, rules: Rules, recipient: str) -> tuple[str, ...]:
     own = tx.value("SELECT zone FROM people WHERE number = :number", number=recipient)
     return zones_of(recipient, own, rules)

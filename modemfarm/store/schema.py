@@ -124,7 +124,7 @@ messages = Table(
     Column("price", Float),
     _text("currency"),
     _text("avoid"),  # ICCIDs that a refusal told it to leave, with commas
-    _text("automatic"),  # an answer that nobody typed: opted_out ask help
+    _text("automatic"),  # an answer that nobody typed: opted_out ask help confirm
     UniqueConstraint("batch_id", "batch_row", name="messages_batch_row"),
     Index("messages_by_state", "state", "id"),
     Index("messages_by_recipient", "recipient", "id"),
@@ -652,6 +652,17 @@ consent_records = Table(
     Column("salt", Text, nullable=False),
     Column("record", Text, nullable=False),
     Index("consent_records_by_number", "number", "seq"),
+)
+
+signup_words = Table(
+    "signup_words",  # words that sign their sender up for offers
+    meta,
+    Column("word", Text, primary_key=True),  # as words are compared
+    Column("shown", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("wording", Text, nullable=False),  # what the sender agrees to
+    _us("at", null=False),
+    Column("who", Text, nullable=False),
 )
 
 policy_attestations = Table(

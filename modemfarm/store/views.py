@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from modemfarm.model import normal_iccid
+from modemfarm.store import consents as consent_ledger
 from modemfarm.store import counters, epoch, shapes, suppress
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.shapes import Shape, Terms, rfc3339
@@ -327,3 +328,10 @@ def suppressed(tx: Tx, *, cursor: str | None = None, limit: int = PER_PAGE) -> S
         for r in rows[:limit]
     ]  # fmt: skip
     return {"data": data, "next": data[-1]["number"] if more else None}
+
+
+def consents(tx: Tx, *, number: str | None = None, cursor: str | None = None, limit: int = PER_PAGE) -> Shape:
+    """A page of the ledger's records, newest first; those of erased people are no more."""
+    limit = max(1, min(limit, MOST_PER_PAGE))
+    rows = consent_ledger.listed(tx, number, None if cursor is None else int(cursor), limit + 1)
+    return {"data": rows[:limit], "next": str(rows[limit - 1]["seq"]) if len(rows) > limit else None}

@@ -7,6 +7,7 @@ from flask import Flask, Response, request
 from modemfarm.resources import shipped
 from modemfarm.webapp import (
     api_batches,
+    api_consents,
     api_farm,
     api_lists,
     api_many,
@@ -58,6 +59,7 @@ def create_app(deps: WebDeps) -> Flask:
         api_lists,
         api_rules,
         api_sims,
+        api_consents,
         documents,
         health,
         page,

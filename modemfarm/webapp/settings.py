@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from modemfarm.intake.draft import IntakeSettings
+from modemfarm.policy.optout import Keywords
 from modemfarm.store.engine import Store
 from modemfarm.store.shapes import Terms
 from modemfarm.webapp.asked import Asked
@@ -52,6 +53,7 @@ class WebDeps:
     Attributes:
         offload_call: `Offload.call`: runs ``fn(tx, *args)`` in the writer thread, returns after its COMMIT.
         wake: tells those who send that rows were committed.
+        keywords: how replies are read, and the texts that answer them.
         demo: the simulated network of `make demo`; None on a real farm.
         terms: plans and SIM settings of config.yaml.
         zone: where the page's clock is.
@@ -71,6 +73,7 @@ class WebDeps:
     clock: Clock
     state_dir: Path
     wake: Callable[[], object]
+    keywords: Keywords
     demo: DemoHooks | None = None
     farm_name: str = "modemfarm"
     settings: WebSettings = field(default_factory=WebSettings)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from modemfarm.config.keywords import keywords
 from modemfarm.config.load import load
 from modemfarm.modem.settings import SystemClock
 from modemfarm.store import keys, reviews, sims, suppress
@@ -30,6 +31,7 @@ def api(farm: FarmAt) -> Iterator[str]:
         clock=SystemClock(),
         state_dir=config.state_dir,
         wake=lambda: None,
+        keywords=keywords(None),
         settings=settings,
         terms=config.terms,
     )

@@ -18,7 +18,7 @@ from modemfarm.store import actions, counters, keys, sims
 from modemfarm.webapp.app import create_app
 from modemfarm.webapp.settings import WebDeps
 from tests.farm.test_journal import PATH, Bench, on_bench
-from tests.store.tools import INTAKE, SIM, accepted
+from tests.store.tools import INBOUND, INTAKE, SIM, accepted
 
 FREE = Plan("p")
 Prepare = Callable[[Bench], Awaitable[object]]
@@ -100,7 +100,7 @@ def test_whatever_makes_a_message_wait_is_told_with_its_time(
 
 def _shown(one: Bench, folder: Path, number: int) -> dict[str, Any]:
     """The message as `GET /v1/messages/{id}` tells it."""
-    deps = WebDeps(one.store, one.offload.call, INTAKE, one.clock, folder, lambda: None)
+    deps = WebDeps(one.store, one.offload.call, INTAKE, one.clock, folder, lambda: None, INBOUND.keywords)
     key = one.store.run(keys.create_key, "test", (), one.clock.now())
     answer = create_app(deps).test_client().get(f"/v1/messages/{number}", headers={"Authorization": f"Bearer {key}"})
     found: dict[str, Any] = answer.get_json()

@@ -10,6 +10,7 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
+from modemfarm.config.keywords import keywords
 from modemfarm.farm.outlook import Outlook
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.intake.accept import accept
@@ -96,6 +97,7 @@ class Sample:
             clock=self.clock,
             state_dir=folder,
             wake=self._wake,
+            keywords=keywords(None),
             demo=self.network if demo else None,
             farm_name="shop-1",
             trouble=lambda: self.trouble,

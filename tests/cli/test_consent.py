@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.farm import FarmAt
+
+TO = "+8613800138000"
+
+
+def test_a_list_is_imported_shown_and_proven(farm: FarmAt, tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("手机号\n13800138000\n13900139000\n", encoding="gb18030")
+    words = ("--method", "paper", "--wording", "我要优惠", "--since", "2026-01-01", "--until", "2026-01-31")
+    assert farm("consent", "import", str(file), *words, "--json").json["granted"] == 2
+    assert farm("consent", "import", str(file)).out.startswith("0 granted, 0 asked by message, 2 known")
+    shown = farm("consent", "show", "13800138000", "--json").json
+    assert (shown["granted"], shown["pending"]) == (["marketing"], [])
+    head = farm("consent", "verify", "--json").json["head"]
+    farm("consent", "revoke", "13800138000")
+    assert farm("consent", "verify", "--head", head).code == 0
+    ledger = tmp_path / "ledger"
+    ledger.write_text(farm("consent", "export").out.splitlines()[0], encoding="utf-8")
+    assert farm("consent", "verify", str(ledger)).code == 0
+    assert farm("consent", "verify", str(ledger), "--head", head).code == 1
+
+
+def test_whom_nobody_vouches_for_is_asked(farm: FarmAt, tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("number\n13800138000\nx\n")
+    ran = farm("consent", "import", str(file), "--json")
+    assert (ran.code, ran.json["pending"], ran.json["rejected"]) == (2, 1, 1)
+    assert farm("consent", "show", "13800138000", "--json").json["pending"] == ["marketing"]
+    assert farm("messages", "list", "--to", TO, "--json").json["data"][0]["class"] == "transactional"
+
+
+def test_words_are_added_listed_and_removed(farm: FarmAt) -> None:
+    assert farm("consent", "word", "add", "JOIN", "--wording", "offers").code == 0
+    assert farm("consent", "word", "list", "--json").json["data"][0]["word"] == "JOIN"
+    assert farm("consent", "word", "add", "stop", "--wording", "offers").code == 2
+    assert farm("consent", "word", "remove", "join").code == 0
+    assert farm("consent", "word", "remove", "join").code == 4
+
+
+def test_what_a_person_says_at_the_counter_holds_to_the_owners_setting(farm: FarmAt) -> None:
+    config = farm.folder / "farm" / "config.yaml"
+    text = config.read_text()
+    assert "sending:" in text
+    config.write_text(text.replace("sending:", "sending:\n  transactional_after_opt_out: true", 1))
+    sent = farm("send", "13800138000", "--text", "hello", "--json").json
+    assert farm("suppress", "add", "13800138000", "--json").json["data"][0]["canceled"] == 0
+    assert farm("messages", "show", str(sent[0]["id"]), "--json").json["state"] == "queued"
