@@ -23,10 +23,12 @@ from modemfarm.cli.output import emit, json_option, say
 from modemfarm.cli.send import span
 from modemfarm.config.load import local_zone
 from modemfarm.intake.bulk import Bulk
-from modemfarm.intake.rows import Row, RowError, read_rows
+from modemfarm.intake.people import filler
+from modemfarm.intake.rows import Known, Row, RowError, read_rows
 from modemfarm.intake.values import parse_moment
 from modemfarm.model import MessageClass
 from modemfarm.store import batches
+from modemfarm.store.engine import Store
 from modemfarm.store.wake import wake
 
 # reasons of policy; every other one is a fault of the row
@@ -87,8 +89,12 @@ def batch(
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint="--send-at") from None
 
+    known = None if template is None else _contacts(farm)
+
     def rows() -> Iterator[Row]:
-        return read_rows(octets, format=kind, encoding=encoding, template=template, defaults=defaults, zone=zone)
+        return read_rows(
+            octets, format=kind, encoding=encoding, template=template, defaults=defaults, zone=zone, known=known
+        )
 
     if dry_run:
         from modemfarm.cli.batch_preview import foresee, tell  # noqa: PLC0415 # a farm to play with takes time to import
@@ -134,6 +140,12 @@ def batch(
         _tell_rejected(file, rejected, rows)
     farm.committed(store)
     return _exit(rejected)
+
+
+def _contacts(farm: Farm) -> Known | None:
+    """What fills a template where a row has nothing; None where there is no database yet."""
+    store = Store(farm.config.database, farm.config.state_dir)
+    return filler(farm.store().look, farm.config.intake) if store.exists() else None
 
 
 def _exit(rejected: dict[int, RowError]) -> Exit:

@@ -7,13 +7,31 @@ from pathlib import Path
 import click
 
 from modemfarm.cli.context import Farm, note, now, pass_farm
-from modemfarm.cli.outcome import Exit
+from modemfarm.cli.outcome import CliError, Exit
 from modemfarm.cli.output import emit, json_option, say
 from modemfarm.daemon.lock import StateLock
 from modemfarm.errors import DamagedStoreError
-from modemfarm.store import admin, copying, epoch, migrations
+from modemfarm.store import admin, copying, encrypting, epoch, migrations
 from modemfarm.store.engine import Store
 from modemfarm.store.schema import SCHEMA
+
+_key_file = click.option(
+    "--key-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="What closes a backup, and opens it.",
+)
+_SHORTEST = 8  # octets of what closes a backup
+
+
+def _secret(key_file: Path | None, *, new: bool) -> bytes:
+    """What closes or opens a backup."""
+    if key_file is not None:
+        secret = key_file.read_bytes()
+    else:
+        secret = str(click.prompt("Passphrase", hide_input=True, confirmation_prompt=new, err=True)).encode()
+    if len(secret) < _SHORTEST:
+        raise CliError(f"a passphrase or key file has {_SHORTEST} octets or more", Exit.USAGE)
+    return secret
 
 
 @click.group()
@@ -52,38 +70,47 @@ def check(farm: Farm, as_json: bool) -> int:
 
 @db.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--encrypt", is_flag=True, help="Close it: with --key-file, else with a passphrase that is asked for.")
+@_key_file
 @json_option
 @pass_farm
-def backup(farm: Farm, file: Path | None, as_json: bool) -> None:
+def backup(farm: Farm, file: Path | None, encrypt: bool, key_file: Path | None, as_json: bool) -> None:
     """Copy the database to FILE (default: a new one in the state directory) while the daemon runs; check it."""
+    if key_file is not None and not encrypt:
+        raise click.UsageError("--key-file wants --encrypt")
     state_dir = farm.config.state_dir
     store = farm.store()
     if file is None:
         folder = state_dir / "backups"
         folder.mkdir(mode=0o700, exist_ok=True)
-        file = folder / f"modemfarm-{now():%Y%m%dT%H%M%S}{'.db' if store.sqlite else '.dump'}"
-    rows = copying.backup(store, file)
+        end = ".db" if store.sqlite else ".dump"
+        file = folder / f"modemfarm-{now():%Y%m%dT%H%M%S}{end}{'.enc' if encrypt else ''}"
+    rows = copying.backup(store, file, _secret(key_file, new=True) if encrypt else None)
     epoch.remember(state_dir, store.run(epoch.advance))  # put back by hand, the copy is seen to be older
     if as_json:
         emit({"file": str(file), "octets": file.stat().st_size, "rows": rows})
         return
     told = f", {rows['messages']} messages, {rows['inbound']} replies" if rows else ""
     say(f"{file}: {file.stat().st_size / 1e6:.1f} MB{told}; the copy was opened and is whole")
+    if encrypt:
+        note("nothing but that passphrase or key file opens it: keep it elsewhere")
     note("config.yaml and secret.key in the state directory are not in it: keep them too")
 
 
 @db.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@_key_file
 @json_option
 @pass_farm
-def restore(farm: Farm, file: Path, as_json: bool) -> None:
+def restore(farm: Farm, file: Path, key_file: Path | None, as_json: bool) -> None:
     """Put a backup in the database's place; what had not ended in it waits until `modemfarm resume --restored`."""
+    secret = _secret(key_file, new=False) if encrypting.is_encrypted(file) else None
     state_dir = farm.config.state_dir
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = StateLock(state_dir)
     try:
         store = Store(farm.config.database, state_dir)
-        held, kept = copying.restore(store, file, state_dir, now())
+        held, kept = copying.restore(store, file, state_dir, now(), secret)
     finally:
         lock.release()
     if as_json:
@@ -93,3 +120,19 @@ def restore(farm: Farm, file: Path, as_json: bool) -> None:
     if held:
         say(f"{held} messages had not ended in it and may have left since: they are held.")
         say("Look at them (`messages list --state held`), cancel what left, then `modemfarm resume --restored`.")
+
+
+@db.command()
+@json_option
+@pass_farm
+def compact(farm: Farm, as_json: bool) -> None:
+    """Rewrite the database without its unused parts, which may still hold what was deleted; no daemon may run."""
+    lock = StateLock(farm.config.state_dir)
+    try:
+        before, after = copying.compact(farm.store())
+    finally:
+        lock.release()
+    if as_json:
+        emit({"before": before, "after": after})
+    else:
+        say(f"{before / 1e6:.1f} MB before, {after / 1e6:.1f} MB now")

@@ -31,6 +31,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "sims": ("sims", "sims", "List, show, set, pause or resume SIM cards."),
     "suppress": ("suppress", "suppress", "Keep the list of people who want no more messages."),
     "policy": ("policy", "policy", "Show and change the rules for offers, and vouch for them."),
+    "contacts": ("contacts", "contacts", "Keep the people you write to; import, export, forget them."),
+    "audit": ("audit", "audit", "Show who did what."),
     "consent": ("consent", "consent", "Keep, show and prove who agreed to offers."),
     "simulate": ("simulate", "simulate", "Run virtual modems."),
     "pdu": ("pdu", "pdu", "Decode and encode PDUs."),

@@ -14,7 +14,7 @@ from modemfarm.farm.clockguard import ClockGuard
 from modemfarm.farm.journal import FarmJournal
 from modemfarm.farm.registrations import Seen
 from modemfarm.inbound.receive import InboundSettings, judge
-from modemfarm.store import actions, counters, epoch, hosts, idempotency, inbox, labels, offers, queue, sims
+from modemfarm.store import actions, counters, epoch, erasing, hosts, idempotency, inbox, labels, offers, queue, sims
 from modemfarm.store.engine import Row, Tx
 from modemfarm.store.offload import Offload
 
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
 HOURLY = 3600  # turns
+MINUTELY = 60
 PEOPLE_KEPT = timedelta(days=100)  # a plan's month has 31 days and its clock may be wrong
 
 
@@ -35,6 +36,7 @@ class _Tick:
     confirmed: bool = False
     judged: list[Seen] = field(default_factory=list)
     epoch: int | None = None
+    erasing: list[str] = field(default_factory=list)
 
 
 class Housekeeping:
@@ -94,6 +96,8 @@ class Housekeeping:
             self._guard.confirm(self._now())
         if tick.epoch is not None:
             self._new_epoch(tick.epoch)
+        for number in tick.erasing:
+            await asyncio.to_thread(erasing.finish, self._offload.call, number, self._now())
         self._journal.refresh_sims(tick.sims)
         for seen in tick.judged:
             seen.judged = True
@@ -119,6 +123,9 @@ class Housekeeping:
                 idempotency.prune(tx, now)
                 counters.forget_people(tx, now - PEOPLE_KEPT)
                 offers.forget_sends(tx, now - PEOPLE_KEPT)
+        if self._turns % MINUTELY == 1:
+            erasing.clear_loose(tx)
+            tick.erasing = erasing.unfinished(tx)
         if trusted:
             tick.moved += labels.release_due(tx, now)
             tick.moved += actions.expire(tx, now)

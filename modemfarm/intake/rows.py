@@ -19,6 +19,7 @@ from modemfarm.intake.members import MemberTwiceError, single_members
 from modemfarm.intake.values import parse_flag, parse_moment, parse_span
 
 MOST_CELL = 1_000_000  # characters; csv's own limit of 131,072 would end the file
+Known = Callable[[str], Mapping[str, str]]
 _NUMBER = re.compile(r"\+?[\d\s().-]{7,}")
 _SEPARATORS = ",;\t"
 _FLAGS = frozenset({"flash", "report", "resend_unknown", "fixed_line"})
@@ -70,6 +71,7 @@ def read_rows(
     template: str | None = None,
     defaults: Mapping[str, Any] | None = None,
     zone: tzinfo | None = None,
+    known: Known | None = None,
 ) -> Iterator[Row]:
     """The rows of a file, in its order.
 
@@ -79,13 +81,14 @@ def read_rows(
         template: text for every row, filled from its columns; a row's own text is then not needed.
         defaults: Draft fields for rows that do not set them.
         zone: where times without an offset are meant; None: they are refused.
+        known: what is known of a recipient, by squeezed name: fills what the template finds nothing for in a row.
 
     Raises:
         BadFieldError: the file as a whole cannot be read (before the first row is given).
     """
     octets = data if isinstance(data, bytes) else data.read()
     text = decode_rows(octets, encoding, COLUMNS)
-    maker = _Maker(None if template is None else Template(template), dict(defaults or {}), zone)
+    maker = _Maker(None if template is None else Template(template), dict(defaults or {}), zone, known)
     kind = format or ("ndjson" if text.lstrip().startswith("{") else "csv")
     if kind not in {"csv", "ndjson"}:
         raise BadFieldError("format", "unknown_format", f"{kind} is neither csv nor ndjson")
@@ -99,6 +102,7 @@ class _Maker:
     template: Template | None
     defaults: Mapping[str, Any]
     zone: tzinfo | None
+    known: Known | None = None
 
     def row(self, number: int, cells: Mapping[str, str], make: Callable[[], Draft]) -> Row:
         try:
@@ -122,7 +126,7 @@ class _Maker:
                 raise _RowFault(names.get(column, column), f"bad_{column}", str(error)) from error
         if self.template is not None:
             try:
-                fields["text"] = self.template.fill(values)
+                fields["text"] = fill(self.template, values, str(fields.get("to") or ""), self.known)
             except MissingValue as missing:
                 what = f"nothing for {{{missing.column}}} of the template"
                 raise _RowFault(missing.column, "missing_value", what) from missing
@@ -130,6 +134,20 @@ class _Maker:
             if not str(fields.get(needed) or "").strip():
                 raise _RowFault(names.get(needed, needed), f"missing_{needed}", "is empty")
         return Draft(**fields)
+
+
+def fill(template: Template, values: Mapping[str, str], to: str, known: Known | None) -> str:
+    """The text for a recipient: from `values`, and for what they lack from what is known of the person.
+
+    Raises:
+        MissingValue: neither has it.
+    """
+    try:
+        return template.fill(values)
+    except MissingValue:
+        if known is None:
+            raise
+        return template.fill({**known(to), **{name: value for name, value in values.items() if value}})
 
 
 def _shown(text: str) -> str:

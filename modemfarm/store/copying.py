@@ -12,17 +12,20 @@ from datetime import datetime
 from pathlib import Path
 
 from modemfarm.errors import StoreError
-from modemfarm.store import epoch, hosts, migrations
+from modemfarm.store import encrypting, epoch, hosts, migrations
 from modemfarm.store.engine import Store
 
 TABLES = ("messages", "parts", "attempts", "inbound", "suppressions", "sims")  # what a copy is counted by
 _SERVER_WITHIN_S = 3600
 
 
-def backup(store: Store, target: Path) -> dict[str, int]:
+def backup(store: Store, target: Path, secret: bytes | None = None) -> dict[str, int]:
     """Copy the database to a file that was not there, as of one moment; writers go on meanwhile.
 
     The copy is opened and examined before it gets its name.
+
+    Args:
+        secret: closes the copy.
 
     Returns:
         Rows of the main tables in the copy.
@@ -33,6 +36,7 @@ def backup(store: Store, target: Path) -> dict[str, int]:
     if target.exists():
         raise StoreError(f"{target} is there already: name another file")
     fresh = target.with_name(f".{target.name}.part")
+    closed = target.with_name(f".{target.name}.closed")
     try:
         fresh.unlink(missing_ok=True)
         os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
@@ -42,16 +46,45 @@ def backup(store: Store, target: Path) -> dict[str, int]:
         else:
             _copy(store.file, fresh)
             rows = examine(fresh)
-        with fresh.open("rb") as file:
+        if secret is not None:
+            _close(fresh, closed, secret)
+        with (closed if secret else fresh).open("rb") as file:
             os.fsync(file.fileno())
-        os.link(fresh, target)  # unlike a rename it never replaces what appeared there meanwhile
+        os.link(closed if secret else fresh, target)  # unlike a rename it never replaces what appeared there meanwhile
         _sync(target.parent)
     except OSError as error:
         raise StoreError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
         with contextlib.suppress(OSError):
             fresh.unlink(missing_ok=True)
+            closed.unlink(missing_ok=True)
     return rows
+
+
+def _close(plain: Path, closed: Path, secret: bytes) -> None:
+    closed.unlink(missing_ok=True)
+    with os.fdopen(os.open(closed, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as file:
+        encrypting.encrypt(plain, file, secret)
+
+
+def compact(store: Store) -> tuple[int, int]:
+    """Rewrite a database without what was deleted from it; octets before and after, 0 for a server.
+
+    Raises:
+        StoreError: somebody uses it, or there is no room for a second copy.
+    """
+    if store.file is None:
+        _server(store, "psql", "--quiet", "--no-psqlrc", "--command", "VACUUM FULL")
+        return 0, 0
+    before = store.file.stat().st_size
+    store.close()
+    try:
+        with contextlib.closing(sqlite3.connect(store.file)) as connection:
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.Error as error:
+        raise StoreError(f"cannot rewrite {store.file}: {error}") from error
+    return before, store.file.stat().st_size
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -95,10 +128,15 @@ def examine(file: Path) -> dict[str, int]:
         raise StoreError(f"{file} is not a database: {error}") from error
 
 
-def restore(store: Store, source: Path, state_dir: Path, now: datetime) -> tuple[int, Path | None]:
+def restore(
+    store: Store, source: Path, state_dir: Path, now: datetime, secret: bytes | None = None
+) -> tuple[int, Path | None]:
     """Put a copy in the place of the database; all that is not final in it is held for a person.
 
     The caller holds the lock of the state directory. What stood there is kept beside it.
+
+    Args:
+        secret: opens a closed copy.
 
     Returns:
         How many messages are held, and where the replaced database lies.
@@ -106,6 +144,17 @@ def restore(store: Store, source: Path, state_dir: Path, now: datetime) -> tuple
     Raises:
         StoreError: the copy cannot be used (nothing was changed), or the disk refuses.
     """
+    if secret is not None:
+        plain = state_dir / ".restoring"
+        try:
+            plain.unlink(missing_ok=True)
+            with os.fdopen(os.open(plain, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as file:
+                encrypting.decrypt(source, file, secret)
+            return restore(store, plain, state_dir, now)
+        except OSError as error:
+            raise StoreError(f"cannot open {source}: {error.strerror or error}") from error
+        finally:
+            plain.unlink(missing_ok=True)
     if store.file is None:
         return _restore_server(store, source, state_dir, now), None
     examine(source)

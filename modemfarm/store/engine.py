@@ -59,10 +59,16 @@ class Tx:
     and 50 µs as a SQLAlchemy construct (docs/decisions/sqlalchemy.md).
     """
 
-    __slots__ = ("_cursor", "_error", "_file", "connection", "sqlite")
+    __slots__ = ("_cursor", "_error", "_file", "connection", "secret", "sqlite")
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, secret: Secret) -> None:
+        """Begin to speak on a connection.
+
+        Args:
+            secret: what hashes and seals in this database.
+        """
         self.connection = connection
+        self.secret = secret
         self.sqlite = connection.dialect.name == "sqlite"
         self._error = connection.dialect.loaded_dbapi.Error
         self._file = connection.engine.url.database if self.sqlite else None
@@ -136,6 +142,7 @@ class Store:
         except ArgumentError as error:
             raise StoreError(f"{url!r} is not a database URL") from error
         self._base = base
+        self.secret = Secret(base)  # what seals the secrets of this database: a key in the state directory
         self.file: Path | None = None
         if parsed.get_backend_name() == "sqlite":
             self.file = base / (parsed.database or "modemfarm.db")
@@ -144,11 +151,6 @@ class Store:
         self._whole = False  # it has pages, or this process made it
         self._writer = self._engine("BEGIN IMMEDIATE")
         self._reader = self._engine("BEGIN")
-
-    @property
-    def secret(self) -> Secret:
-        """What seals the secrets of this database: a key in the state directory."""
-        return Secret(self._base)
 
     @property
     def sqlite(self) -> bool:
@@ -264,7 +266,7 @@ class Store:
         self._refuse_emptied()
         try:
             with engine.begin() as connection:
-                yield Tx(connection)
+                yield Tx(connection, self.secret)
         except DBAPIError as error:
             raise _renamed(error.orig if isinstance(error.orig, Exception) else error, self.file) from error
         except SQLAlchemyError as error:

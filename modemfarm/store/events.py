@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
+from modemfarm.store import audit
 from modemfarm.store.engine import Tx, to_us
+
+# what a person decided: the audit has it too, where nothing takes it away again
+_AUDITED = frozenset({"policy.changed", "policy.attested", "policy.withdrawn", "modem.console", "contact.reviewed"})
+_AUDITED |= {"farm.paused", "farm.resumed", "message.resolved", "farm.released", "farm.restored"}
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -28,3 +33,5 @@ def record(
         subject=subject,
         data=_encode(data) if data else "{}",
     )
+    if kind in _AUDITED:
+        audit.note(tx, str(data.pop("who", "") or "cli"), kind, now, subject=subject or str(message_id or ""), **data)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from modemfarm.store import counters
+from modemfarm.store import audit, counters
 from modemfarm.store.engine import Tx, from_us, to_us
 
 SCOPES = ("messages:send", "messages:read", "people", "modems", "admin")
@@ -49,6 +49,7 @@ def create_key(
     now: datetime,
     parts_a_day: int | None = None,
     cost_a_day: int | None = None,
+    who: str = "cli",
 ) -> str:
     """Make an API key; the only time that it is seen.
 
@@ -73,6 +74,7 @@ def create_key(
         scopes=" ".join(scopes or SCOPES),
         now=to_us(now),
     )
+    audit.note(tx, who, "key.created", now, subject=name, scopes=list(scopes or SCOPES))
     return key
 
 
@@ -120,11 +122,14 @@ def list_keys(tx: Tx, day: datetime | None = None) -> list[dict[str, Any]]:
     return rows
 
 
-def revoke_key(tx: Tx, name_or_id: str, now: datetime) -> int:
+def revoke_key(tx: Tx, name_or_id: str, now: datetime, who: str = "cli") -> int:
     """Switch off a key by its id, or all keys of that name; how many it were."""
-    return tx.run(
+    count = tx.run(
         "UPDATE api_keys SET revoked_at = :now WHERE revoked_at IS NULL AND (name = :name OR id = :id)",
         name=name_or_id,
         id=int(name_or_id) if name_or_id.isascii() and name_or_id.isdigit() else -1,
         now=to_us(now),
     )
+    if count:
+        audit.note(tx, who, "key.revoked", now, subject=name_or_id, keys=count)
+    return count

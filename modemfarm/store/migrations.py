@@ -92,6 +92,7 @@ def _fourth(tx: Tx) -> None:
     _rules(tx)
     _doors(tx)
     _people_at_the_page(tx)
+    _people(tx)
 
 
 def _doors(tx: Tx) -> None:
@@ -109,6 +110,35 @@ def _people_at_the_page(tx: Tx) -> None:
     meta.create_all(tx.connection, tables=[meta.tables["users"], meta.tables["login_tries"]])
 
 
+_YEAR_US = 365 * 86_400_000_000
+_OLD_ENOUGH = {  # a row of the audit that may go
+    "sqlite": f"OLD.at < CAST(strftime('%s', 'now') AS INTEGER) * 1000000 - {_YEAR_US}",
+    "postgresql": f"OLD.at < extract(epoch FROM now()) * 1000000 - {_YEAR_US}",
+}
+
+
+def _people(tx: Tx) -> None:
+    """Contacts, those who were forgotten, and the audit that is only added to."""
+    meta.create_all(tx.connection, tables=[meta.tables[name] for name in ("contacts", "forgotten", "audit")])
+    kept = "the audit is only added to"
+    if tx.sqlite:
+        for when, on in (("1", "UPDATE"), (f"NOT ({_OLD_ENOUGH['sqlite']})", "DELETE")):
+            tx.run(
+                f"CREATE TRIGGER IF NOT EXISTS audit_{on.lower()} BEFORE {on} ON audit WHEN {when}"
+                f" BEGIN SELECT RAISE(ABORT, '{kept}'); END"
+            )
+        return
+    tx.run(
+        "CREATE OR REPLACE FUNCTION audit_kept() RETURNS trigger AS $$ BEGIN"
+        f" IF TG_OP = 'DELETE' AND {_OLD_ENOUGH['postgresql']} THEN RETURN OLD; END IF;"
+        f" RAISE EXCEPTION '{kept}'; END $$ LANGUAGE plpgsql"
+    )
+    tx.run(
+        "CREATE OR REPLACE TRIGGER audit_kept BEFORE UPDATE OR DELETE ON audit FOR EACH ROW"
+        " EXECUTE FUNCTION audit_kept()"
+    )
+
+
 def _rules(tx: Tx) -> None:
     """Tables of the rules for offers."""
     tx.run(
@@ -123,7 +153,6 @@ def _rules(tx: Tx) -> None:
         "CREATE TABLE IF NOT EXISTS signup_words (word TEXT NOT NULL, shown TEXT NOT NULL, purpose TEXT NOT NULL,"
         " wording TEXT NOT NULL, at BIGINT NOT NULL, who TEXT NOT NULL, PRIMARY KEY (word))"
     )
-    _add_column(tx, "people", "zone", "TEXT")
     _add_column(tx, "parts", "closes_at", "BIGINT")
     tx.run(
         "CREATE TABLE IF NOT EXISTS marketing_sends (message_id BIGINT NOT NULL, recipient TEXT NOT NULL,"

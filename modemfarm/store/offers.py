@@ -61,7 +61,7 @@ def opening(tx: Tx, rules: Rules, recipient: str, now: datetime) -> datetime:
 
 
 def _zones(tx: Tx, rules: Rules, recipient: str) -> tuple[str, ...]:
-    own = tx.value("SELECT zone FROM people WHERE number = :number", number=recipient)
+    own = tx.value("SELECT zone FROM contacts WHERE number = :number", number=recipient)
     return zones_of(recipient, own, rules)
 
 

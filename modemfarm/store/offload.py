@@ -122,7 +122,7 @@ class Offload:
             if self._connection is None:
                 self._connection = self._store.connect()
             with self._connection.begin():
-                tx = Tx(self._connection)
+                tx = Tx(self._connection, self._store.secret)
                 until = time.monotonic() + BULK_SLICE_S
                 while len(taken) < MOST_PER_COMMIT and (job := self._next(time.monotonic() < until)):
                     taken.append(job)

@@ -14,7 +14,7 @@ from modemfarm.store.events import record
 from modemfarm.store.messages import NAMED, refresh, settle_doubt
 from modemfarm.store.offers import may_leave
 from modemfarm.store.sims import pinned_to
-from modemfarm.store.suppress import OPTED_OUT
+from modemfarm.store.suppress import OPTED_OUT, stops_forgotten
 
 STARTED_RANK = -1  # the other parts of a message whose first part went out: before everything else
 
@@ -197,6 +197,8 @@ def claim(tx: Tx, part: Candidate, lane: Lane, now: datetime, why: str | None = 
         started=part.rank == STARTED_RANK,
     ):
         return None
+    if stops_forgotten(tx, part.recipient, now, exempt=lane.transactional_after_opt_out):
+        return None
     if lane.plan == UNLIMITED and not lane.ceiling:
         return _claim(tx, part, lane, now, why)
     tx.run("SAVEPOINT claiming")
@@ -356,8 +358,6 @@ def give_back(
     )
     if not moved:
         return False
-    if late:
-        settle_doubt(tx, int(tx.value("SELECT message_id FROM parts WHERE id = :id", id=part_id)))
     message = tx.one(
         "SELECT m.id, m.parts_total, m.pinned, m.rank, m.avoid FROM messages m JOIN parts p ON p.message_id = m.id"
         " WHERE p.id = :id",
@@ -365,6 +365,8 @@ def give_back(
     )
     if message is None:
         return True
+    if late:
+        settle_doubt(tx, message["id"])
     rows = tx.all("SELECT id, state, charged_to FROM parts WHERE message_id = :id", id=message["id"])
     if all(PartState(row["state"]) is PartState.WAITING for row in rows):
         for row in rows:

@@ -311,8 +311,39 @@ people = Table(
     _text("iccid"),  # SIM of the last exchange
     _us("exchange_at"),
     _us("wrote_at"),
-    _text("zone"),  # the person's own time zone, where somebody told it
     Index("people_by_digits", "digits"),
+)
+
+contacts = Table(
+    "contacts",  # whom the owner wrote down: typed in, or from a file
+    meta,
+    Column("number", Text, primary_key=True),
+    _text("name", ""),
+    _text("attributes", "{}"),  # JSON texts by the file's own column names
+    _text("zone"),  # the person's own time zone
+    _text("language"),
+    Column("source", Text, nullable=False),  # cli api page import
+    _us("created_at", null=False),
+    _us("updated_at", null=False),
+)
+
+forgotten = Table(
+    "forgotten",  # people who were erased: a keyed hash of each number, which still stops messages and imports
+    meta,
+    Column("hash", Text, primary_key=True),
+    _us("at", null=False),
+)
+
+audit = Table(
+    "audit",  # who did what; triggers refuse changes, and removals within a year
+    meta,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _us("at", null=False),
+    Column("who", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    _text("subject", ""),  # numbers masked
+    _text("data", "{}"),
+    sqlite_autoincrement=True,
 )
 
 suppressions = Table(

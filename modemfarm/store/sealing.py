@@ -10,6 +10,7 @@ import os
 import secrets
 import stat
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from modemfarm.errors import ModemfarmError
@@ -65,9 +66,15 @@ class Secret:
 
     def digest(self, text: str, place: str) -> str:
         """Recognises a text without keeping it; without the key file nobody can try all PINs against it."""
+        return next(iter(self.digests([text], place)))
+
+    def digests(self, texts: Sequence[str], place: str) -> dict[str, str]:
+        """Texts by their digests, with the key read once."""
         key = self._key_made()
-        told = hmac.new(key, f"{place}:{text}".encode(), hashlib.sha256).hexdigest()
-        return f"{_FORM}.{_id(key)}.{told}"
+        head = f"{_FORM}.{_id(key)}."
+        return {
+            head + hmac.digest(key, f"{place}:{text}".encode(), "sha256").hex(): text for text in dict.fromkeys(texts)
+        }
 
     def _key(self) -> bytes | None:
         """The key; None when there is no file."""

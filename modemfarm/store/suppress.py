@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from modemfarm.model import digits_key
-from modemfarm.store import consents
+from modemfarm.store import audit, consents, forgotten
 from modemfarm.store.charging import refund
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
@@ -51,9 +51,9 @@ def suppressed_among(tx: Tx, numbers: Sequence[str]) -> set[str]:
     """Those of the numbers whose opt-out stands.
 
     An opt-out that came without its country (a national spelling on a SIM whose country nobody knows) stands
-    for every number that ends in the same digits.
+    for every number that ends in the same digits. Who was forgotten gets nothing either.
     """
-    found: set[str] = set()
+    found = forgotten.among(tx, numbers)
     for start in range(0, len(numbers), _AT_ONCE):
         some = numbers[start : start + _AT_ONCE]
         keys = {number: digits_key(number) for number in some}
@@ -127,6 +127,17 @@ def take_back(tx: Tx, number: str, now: datetime, exempt: tuple[str, ...] = EXEM
     return _cancel(tx, number, digits_key(number), now, exempt) if is_suppressed(tx, number) else 0
 
 
+def stops_forgotten(tx: Tx, number: str, now: datetime, *, exempt: bool) -> bool:
+    """Cancel what waits for a person who was erased while it came in; False: nothing of that kind.
+
+    Args:
+        exempt: transactional messages go on after an opt-out.
+    """
+    if not forgotten.among(tx, (number,)):
+        return False
+    return _cancel(tx, number, digits_key(number), now, exempt_classes(transactional=exempt)) > 0
+
+
 def _cancel(tx: Tx, number: str, digits: str, now: datetime, exempt: tuple[str, ...]) -> int:
     first, second, third = (*exempt, "", "", "")[:3]
     same_line = "m.recipient = :number" if number.startswith("+") else "m.recipient LIKE :tail"
@@ -168,9 +179,12 @@ def remove(tx: Tx, number: str, now: datetime, *, own: bool = False, **proof: An
         number=number,
         own=int(own),
     )
+    lifted += forgotten.lift(tx, number)
     if lifted:
         consents.opted_in(tx, number, "sms_keyword" if own else "counter", now, **proof)
         record(tx, "contact.opted_in", now, subject=number)
+        if proof.get("actor") and not own:
+            audit.note(tx, str(proof["actor"]), "suppression.removed", now, subject=number)
     return bool(lifted)
 
 

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request, url_for
 
 from modemfarm.errors import BadFieldError
 from modemfarm.intake.bulk import Bulk
+from modemfarm.intake.people import filler
 from modemfarm.intake.rows import read_rows
 from modemfarm.intake.values import parse_flag, parse_span
 from modemfarm.model import MessageClass
@@ -73,6 +74,7 @@ def take() -> Response:
             encoding=request.args.get("encoding") or request.mimetype_params.get("charset"),
             template=request.args.get("template"),
             defaults=defaults,
+            known=filler(deps().store.look, deps().intake),
         )
     except BadFieldError as error:
         fault = {"pointer": "", "code": error.code, "detail": str(error)}

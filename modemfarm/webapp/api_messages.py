@@ -12,6 +12,7 @@ from modemfarm.intake.accept import accept, preview
 from modemfarm.intake.again import retry
 from modemfarm.intake.draft import Accepted, Draft, Preview
 from modemfarm.intake.edit import edit
+from modemfarm.intake.people import filler
 from modemfarm.model import MessageState
 from modemfarm.policy.remedy import command
 from modemfarm.store import actions, story, views
@@ -66,8 +67,8 @@ def _sent(status: int, document: dict[str, Any]) -> Response:
 @needs("messages:send")
 def send() -> Response:
     asking.only("dry_run")
-    draft = body(MessageBody).draft()
     farm = deps()
+    draft = body(MessageBody).draft(filler(farm.store.look, farm.intake))
     settings = intake()
     said = words()
     if asking.flag("dry_run"):

@@ -9,8 +9,10 @@ from typing import Annotated, Any, Literal, TypeVar
 from flask import request
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from modemfarm.intake import rows
 from modemfarm.intake.columns import MissingValue, Template, squeeze
 from modemfarm.intake.draft import Draft
+from modemfarm.intake.rows import Known
 from modemfarm.intake.values import is_day, is_own_number
 from modemfarm.model import MessageState
 from modemfarm.modem.ussd import MOST_STEPS
@@ -100,15 +102,18 @@ class MessageBody(Body):
             raise ValueError("vars fill a template; there is none")
         return self
 
-    def draft(self) -> Draft:
+    def draft(self, known: Known) -> Draft:
         """What intake takes.
+
+        Args:
+            known: fills what `vars` lack.
 
         Raises:
             Problem: the template has a hole that `vars` does not fill.
         """
         return Draft(
             to=self.to,
-            text=self.text if self.text is not None else fill(self.template or "", self.vars or {}),
+            text=self.text if self.text is not None else fill(self.template or "", self.vars or {}, self.to, known),
             message_class=self.message_class,
             purpose=self.purpose,
             pinned=self.pinned,
@@ -125,7 +130,7 @@ class MessageBody(Body):
         )
 
 
-def fill(template: str, values: dict[str, str | int | float]) -> str:
+def fill(template: str, values: dict[str, str | int | float], to: str, known: Known) -> str:
     """A template with ``{name}`` replaced, by the same rules as a file's.
 
     Raises:
@@ -133,7 +138,8 @@ def fill(template: str, values: dict[str, str | int | float]) -> str:
         Problem: a name that has no value.
     """
     try:
-        return Template(template).fill({squeeze(name): str(value) for name, value in values.items()})
+        given = {squeeze(name): str(value) for name, value in values.items()}
+        return rows.fill(Template(template), given, to, known)
     except MissingValue as missing:
         fault = {"pointer": f"/vars/{missing.column}", "code": "missing_value", "detail": "the template wants it"}
         what = f"The template wants {missing.column}."
@@ -265,6 +271,15 @@ class ReviewBody(Body):
     """`POST /v1/reviews/{number}`: whether the reply was a refusal."""
 
     decision: Literal["opted_out", "dismissed"]
+
+
+class ContactBody(Body):
+    """`PUT` and `PATCH /v1/contacts/{number}`."""
+
+    name: Word | None = None
+    zone: Word | None = None
+    language: Word | None = None
+    attributes: dict[Word, Annotated[str, Field(max_length=2_000), AfterValidator(_storable)] | None] | None = None
 
 
 class PolicyBody(Body):

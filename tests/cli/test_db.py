@@ -34,3 +34,30 @@ def test_a_file_that_is_no_backup_is_refused_by_name(farm: FarmAt) -> None:
     assert refused.code == 5
     assert "notes.txt is not a database" in refused.err
     assert farm("messages", "list", "--json").json["data"][0]["state"] == "queued"
+
+
+def test_a_closed_backup_opens_with_its_key_alone(farm: FarmAt) -> None:
+    farm("send", "13800138000", "--text", "dragonfruit")
+    for name, octets in (("key", b"k" * 32), ("other", b"o" * 32), ("short", b"1234")):
+        (farm.folder / name).write_bytes(octets)
+    assert farm("db", "backup", "copy.enc", "--key-file", "key").code == 2
+    assert farm("db", "backup", "copy.enc", "--encrypt", "--key-file", "short").code == 2
+    assert farm("db", "backup", "copy.enc", "--encrypt", "--key-file", "key").code == 0
+    octets = (farm.folder / "copy.enc").read_bytes()
+    assert b"dragonfruit" not in octets
+    assert sorted(path.name for path in farm.folder.iterdir() if path.name.startswith(".")) == []
+    wrong = farm("db", "restore", "copy.enc", "--key-file", "other")
+    assert wrong.code == 5
+    assert "the passphrase or key file is not the one that closed it" in wrong.err
+    (farm.folder / "cut.enc").write_bytes(octets[:-20])
+    assert farm("db", "restore", "cut.enc", "--key-file", "key").code == 5
+    back = farm("db", "restore", "copy.enc", "--key-file", "key", "--json")
+    assert back.json["held"] == 1
+    assert farm("audit", "list", "--json").json["data"][0]["action"] == "farm.restored"
+    assert not (farm.folder / "farm" / ".restoring").exists()
+
+
+def test_a_compacted_file_keeps_what_is_in_it(farm: FarmAt) -> None:
+    farm("send", "13800138000", "--text", "hello")
+    assert farm("db", "compact", "--json").json["after"] > 0
+    assert farm("messages", "list", "--json").json["data"][0]["text"] == "hello"

@@ -33,7 +33,9 @@ _TRIGGER = {
         f" CREATE TRIGGER moves BEFORE UPDATE ON parts FOR EACH ROW WHEN ({_WRONG}) EXECUTE FUNCTION moves()"
     ),
 }
-_EMPTY = "; ".join(f"DELETE FROM {table.name}" for table in meta.sorted_tables)  # TRUNCATE takes ten times as long
+_EMPTY = "TRUNCATE audit; " + "; ".join(  # which refuses to be deleted from; TRUNCATE takes ten times as long
+    f"DELETE FROM {table.name}" for table in meta.sorted_tables if table.name != "audit"
+)
 
 _FACTS = [{"key": "schema", "value": str(SCHEMA)}, {"key": "farm_id", "value": "cafe"}, {"key": "epoch", "value": "1"}]
 

@@ -12,7 +12,8 @@ from modemfarm.intake.accept import preview
 from modemfarm.intake.draft import Draft
 from modemfarm.model import MessageState
 from modemfarm.policy.profiles import Configured
-from modemfarm.store import consents, queue, rules, steps
+from modemfarm.store import consents, contacts, queue, rules, steps
+from modemfarm.store.contacts import Contact
 from modemfarm.store.engine import Store, Tx
 from modemfarm.store.queue import Lane
 from modemfarm.store.steps import Permit
@@ -139,7 +140,7 @@ def test_an_offer_whose_word_was_taken_back_waits_and_goes_when_it_is_given_anew
 
 def test_a_persons_own_zone_wins(store: Store) -> None:
     with store.write() as tx:
-        tx.run("INSERT INTO people (number, digits, zone) VALUES (:n, '800138000', 'America/New_York')", n=TO)
+        contacts.put(tx, [Contact(TO, zone="America/New_York")], "cli", NOON)
         assert told(tx, offer(tx, at=NOON))[1] == "quiet_hours"
         assert told(tx, offer(tx, at=NIGHT))[1] is None
 

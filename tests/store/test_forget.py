@@ -1,0 +1,192 @@
+"""A person who is erased: nothing that was kept names the number or has the texts, and nothing more goes there."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Text
+
+from modemfarm.intake.bulk import Bulk
+from modemfarm.intake.rows import read_rows
+from modemfarm.model import digits_key
+from modemfarm.policy.consent import faults
+from modemfarm.store import audit, consents, contacts, erasing, forgotten, idempotency, inbox, reviews, suppress
+from modemfarm.store.contacts import Contact
+from modemfarm.store.engine import Store, checkpoint
+from modemfarm.store.schema import meta
+from tests.store.tools import INTAKE, NOW, SIM, TO, add, after
+
+SECRET = "dragonfruit"
+TAIL = digits_key(TO)
+OTHER = "+8613900139000"
+
+
+def everything(store: Store) -> str:
+    with store.read() as tx:
+        return "\n".join(str(row) for name in meta.tables for row in tx.all(f"SELECT * FROM {name}"))
+
+
+@pytest.fixture
+def lived(store: Store) -> Store:
+    """A farm that wrote to two people and heard from them."""
+    with store.write() as tx:
+        for number in (TO, OTHER):
+            contacts.put(tx, [Contact(number, name="Li " + SECRET, attributes={"city": "X"})], "import", NOW)
+            consents.grant(tx, number, ("marketing",), {"method": "paper", "exact_wording": "yes"}, NOW)
+        done = add(tx, text=SECRET, reference=TO, metadata={"who": TO})
+        tx.run("UPDATE parts SET state = 'claimed', iccid = :sim WHERE message_id = :id", sim=SIM, id=done)
+        tx.run("UPDATE parts SET state = 'submitting', attempt_id = 7 WHERE message_id = :id", id=done)
+        tx.run("UPDATE parts SET state = 'sent', mr = 5 WHERE message_id = :id", id=done)
+        tx.run(
+            "INSERT INTO attempts (id, part_id, message_id, recipient, iccid, owner, host, instance, path, claimed_at,"
+            " charged_at) VALUES (7, 1, :id, :to, :sim, :sim, 'h', 'i', 'p', 1, 2)",
+            id=done, to=TO, sim=SIM,
+        )  # fmt: skip
+        tx.run("UPDATE messages SET state = 'sent' WHERE id = :id", id=done)
+        for number in (TO, OTHER):
+            add(tx, to=number, text=f"wait {SECRET}" if number == TO else "wait")
+        idempotency.begin(tx, "k", "1 POST /v1/messages", "b", NOW)
+        idempotency.finish(tx, "k", "1 POST /v1/messages", 202, f'{{"to": "{TO}", "text": "{SECRET}"}}')
+        tx.run("INSERT INTO plan_recipients (owner, month, recipient, parts) VALUES (:s, 1, :to, 2)", s=SIM, to=TO)
+        tx.run("INSERT INTO concat_refs (iccid, recipient, last) VALUES (:s, :to, 2)", s=SIM, to=TO)
+        tx.run(
+            "INSERT INTO spool_files (message_id, host, identity, name, kept_as, content, stage, present, taken_at)"
+            " VALUES (:id, 'h', 'x', 'OUT1', 'y', :content, 'done', 0, 1)", id=done, content="dG86IGZpbGUx",
+        )  # fmt: skip
+        tx.run("INSERT INTO people (number, digits) VALUES (:to, :d)", to=TO, d=TAIL)
+        tx.run("INSERT INTO batch_errors (batch_id, row, code, detail) VALUES (1, 1, 'x', :to)", to=TO[3:])
+        for spelled in (TO, TO[3:], "0" + TO[3:]):
+            raw = inbox.Raw("07911326", SIM, None, NOW, "", None, "deliver", originator=spelled, text=SECRET)
+            inbound_id, _ = inbox.join(tx, raw, inbox.keep(tx, raw), old=False, judge_at=NOW)
+        inbox.keep(tx, inbox.Raw("0A8131080031F8", SIM, None, NOW, "", None, "undecodable"))
+        inbox.keep(tx, inbox.Raw("0B91683108108300F0", SIM, None, NOW, "", None, "undecodable"))
+        reviews.add(tx, TO, inbound_id, "stop", NOW)
+    return store
+
+
+def forget(store: Store, number: str = TO) -> erasing.Erased:
+    return erasing.forget(store.run, number, NOW, "li")
+
+
+def test_nothing_names_a_forgotten_person_and_the_others_stay(lived: Store) -> None:
+    assert forget(lived) == erasing.Erased(canceled=1, messages=2, replies=3, moving=0)
+    left = everything(lived)
+    assert TAIL not in left
+    assert "683108108300" not in left
+    assert "dG86IGZpbGUx" not in left
+    assert left.count(SECRET) == 1  # in the other one's name
+    assert OTHER in left
+    assert faults(lived.look(lambda tx: list(consents.ledger(tx)))) == []
+    with lived.read() as tx:
+        assert tx.value("SELECT count(*) FROM messages WHERE state = 'queued'") == 1
+        assert tx.value("SELECT charged_at FROM attempts WHERE id = 7") == 2
+        assert tx.value("SELECT count(*) FROM plan_recipients") == 1
+        assert [row["action"] for row in audit.listed(tx)] == ["contact.forgotten"]
+
+
+def test_nothing_more_goes_to_a_forgotten_person_until_somebody_lifts_it(lived: Store) -> None:
+    forget(lived)
+    with lived.write() as tx:
+        assert suppress.is_suppressed(tx, TO)
+        assert not suppress.is_suppressed(tx, OTHER)
+        assert tx.value("SELECT state FROM messages WHERE id = :id", id=add(tx)) == "refused"
+    rows = read_rows(f"to,text\n{TO},a\n{OTHER},b\n".encode())
+    report = Bulk(lived.run, INTAKE, lambda: NOW).take(rows, name="f", fingerprint="f")
+    assert (report.accepted, report.rejected) == (1, 1)
+    assert lived.run(suppress.remove, TO, NOW)
+    assert not lived.look(suppress.is_suppressed, TO)
+    assert lived.look(forgotten.count) == 0
+
+
+def test_what_came_in_beside_the_erasing_is_stopped_at_the_claim(lived: Store) -> None:
+    with lived.write() as tx:
+        forgotten.add(tx, TO, NOW)
+        assert not suppress.stops_forgotten(tx, OTHER, NOW, exempt=False)
+        assert suppress.stops_forgotten(tx, TO, NOW, exempt=False)
+        assert tx.value("SELECT count(*) FROM messages WHERE recipient = :to AND state = 'canceled'", to=TO) == 1
+
+
+def test_a_message_on_its_way_is_forgotten_when_its_fate_is_known(lived: Store) -> None:
+    with lived.write() as tx:
+        first = tx.value("SELECT min(id) FROM messages")
+        tx.run("DELETE FROM parts WHERE message_id = :id", id=first)
+        tx.run(
+            "INSERT INTO parts (id, message_id, part_number, state, recipient, class, rank, due_at, attempt_id)"
+            " VALUES (90, :id, 1, 'submitting', :to, 'transactional', 4, 0, 7)",
+            id=first,
+            to=TO,
+        )
+    assert forget(lived).moving == 1
+    assert lived.look(erasing.unfinished) == [TO]
+    assert lived.look(suppress.is_suppressed, TO)
+    lived.run(lambda tx: tx.run("UPDATE parts SET state = 'sent' WHERE id = 90"))
+    assert erasing.finish(lived.run, TO, after(1)).moving == 0
+    assert lived.look(erasing.unfinished) == []
+    assert TAIL not in everything(lived)
+
+
+def test_an_erasing_that_was_killed_anywhere_is_finished_by_asking_again(sqlite_store: Store) -> None:
+    class Killed(Exception):
+        pass
+
+    def killing(after_calls: int) -> Callable[..., Any]:
+        left = [after_calls]
+
+        def run(work: Callable[..., Any], *args: Any) -> Any:
+            left[0] -= 1
+            if left[0] < 0:
+                raise Killed
+            return sqlite_store.run(work, *args)
+
+        return run
+
+    for at in range(1, 12):
+        sqlite_store.run(suppress.remove, TO, NOW)
+        sqlite_store.run(add)
+        with pytest.raises(Killed):
+            erasing.forget(killing(at), TO, NOW, "li")
+        assert sqlite_store.look(suppress.is_suppressed, TO)
+        for number in sqlite_store.look(erasing.unfinished):
+            erasing.finish(sqlite_store.run, number, NOW)
+        assert TAIL not in everything(sqlite_store)
+
+
+def test_a_report_that_comes_later_names_nobody_for_long(lived: Store) -> None:
+    forget(lived)
+    with lived.write() as tx:
+        for number in (TO, OTHER):
+            inbox.keep(tx, inbox.Raw("00", SIM, None, NOW, "", None, "status_report", recipient=number, mr=5))
+        assert erasing.clear_loose(tx) == 1
+    assert TAIL not in everything(lived)
+
+
+def test_the_octets_of_file_and_dump_hold_neither_number_nor_text(sqlite_store: Store, tmp_path: Path) -> None:
+    with sqlite_store.write() as tx:
+        for at in range(300):
+            add(tx, text=f"{SECRET} {at}", to=TO if at % 3 else OTHER)
+            tx.run("UPDATE messages SET reason = 'x', reference = :r WHERE id = :id", r="y" * at, id=at + 1)
+    forget(sqlite_store)
+    with sqlite_store.write() as tx:
+        tx.run("UPDATE messages SET text = '' WHERE recipient = :to", to=OTHER)
+    sqlite_store.close()
+    checkpoint(sqlite_store)
+    file = tmp_path / "farm.db"
+    with closing(sqlite3.connect(file)) as raw:
+        raw.execute("VACUUM")
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        dump = "\n".join(raw.iterdump())
+    octets = b"".join(path.read_bytes() for path in sorted(tmp_path.iterdir()) if path.is_file())
+    for needle in (TO, TAIL, f"{SECRET} 1"):
+        assert needle.encode() not in octets
+        assert needle not in dump
+
+
+def test_every_table_that_could_name_somebody_is_looked_through() -> None:
+    texts = {name for name, table in meta.tables.items() if any(isinstance(c.type, Text) for c in table.columns)}
+    assert texts == set(erasing._others()) | ((erasing._BY_NAME | erasing._NOBODYS) & texts)
+    assert {"received", "events", "idempotency", "batch_errors"} <= set(erasing._others())
