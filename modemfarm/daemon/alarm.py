@@ -13,7 +13,13 @@ from modemfarm.store.offload import Offload
 from modemfarm.wording import choose_locale
 
 
-def build_alarm(config: Config, offload: Offload, now: Callable[[], datetime], wake: Callable[[], object]) -> Alarm:
+def build_alarm(
+    config: Config,
+    offload: Offload,
+    now: Callable[[], datetime],
+    wake: Callable[[], object],
+    leads: Callable[[], bool] = lambda: True,
+) -> Alarm:
     """The farm's alarm; where nobody is named, one that tells nobody."""
     said = config.file.alerts
     settings = AlarmSettings(
@@ -26,4 +32,4 @@ def build_alarm(config: Config, offload: Offload, now: Callable[[], datetime], w
         ways.append(Program(said.exec, config.state_dir))
     if said.webhook is not None:
         ways.append(Webhook(said.webhook))
-    return Alarm(settings, ways, offload, config.terms, config.intake, now, wake)
+    return Alarm(settings, ways, offload, config.terms, config.intake, now, wake, leads)

@@ -24,7 +24,9 @@ def enter(store: Store, host: str, state_dir: Path, version: str, now: datetime)
         StoreError: a daemon of another state directory lives under this name.
     """
     instance = f"{_own_name(state_dir)}{hosts.RUN}{secrets.token_hex(4)}"
-    if not store.run(hosts.take_lease, host, instance, os.getpid(), version, now):
+    with store.write() as tx:
+        taken = hosts.take_lease(tx, host, instance, os.getpid(), version, hosts.clock(tx, now))
+    if not taken:
         with store.read() as tx:
             other = hosts.holder(tx, host)
         raise StoreError(

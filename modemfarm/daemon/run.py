@@ -55,7 +55,7 @@ from modemfarm.modem.supervisor import Supervisor
 from modemfarm.modem.usb_ids import UsbIds
 from modemfarm.resources import shipped
 from modemfarm.store import epoch, hosts, migrations, sims, wake
-from modemfarm.store.engine import Store, from_us
+from modemfarm.store.engine import Store, Tx, from_us
 from modemfarm.store.offload import Offload
 from modemfarm.webapp.app import create_app
 from modemfarm.webapp.lately import Lately
@@ -154,7 +154,9 @@ class Daemon:
         self._fleet = self._make_fleet()
         desk = UssdDesk(self._fleet.supervisors, self._offload, config.host, now)
         self._balances = Balances(desk, self._offload, self._settings, now, self._journal.registrations.forbids)
-        self._alarm = build_alarm(config, self._offload, now, self._journal.dispatcher.wake)
+        self._alarm = build_alarm(
+            config, self._offload, now, self._journal.dispatcher.wake, lambda: self._journal.leads
+        )
         self._errands = Errands(desk, self._balances, self._alarm)
         asked = {
             "ussd": self._errands.ussd,
@@ -275,9 +277,9 @@ class Daemon:
 
     async def _leave(self) -> None:
         try:
-            if await self._offload.run(hosts.renew_lease, self._settings.host, self._instance, self._now()):
+            if await self._offload.run(self._renew_lease):
                 await self._offload.run(hosts.recover, self._settings.host, self._now())
-            await self._offload.run(hosts.end_lease, self._settings.host, self._instance, self._now())
+            await self._offload.run(self._end_lease)
         except StoreError as error:
             log.error("stopping: %s", error)  # noqa: TRY400 # the store's words say it all
         self._offload.stop()
@@ -287,6 +289,13 @@ class Daemon:
         """Wake the dispatcher from another thread."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._journal.dispatcher.wake)
+
+    def _renew_lease(self, tx: Tx) -> bool:
+        return hosts.renew_lease(tx, self._settings.host, self._instance, hosts.clock(tx, self._now()))
+
+    def _end_lease(self, tx: Tx) -> None:
+        hosts.end_lease(tx, self._settings.host, self._instance, hosts.clock(tx, self._now()))
+        hosts.leave_jobs(tx, self._instance)
 
     def _trouble(self) -> str | None:
         if self._journal.store_down_since is not None:

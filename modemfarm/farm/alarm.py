@@ -72,9 +72,10 @@ class Alarm:
         intake: IntakeSettings,
         now: Callable[[], datetime],
         wake: Callable[[], object],
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
         self._settings, self._ways, self._offload = settings, tuple(ways), offload
-        self._terms, self._now, self._wake = terms, now, wake
+        self._terms, self._now, self._wake, self._leads = terms, now, wake, leads
         # the owner's own people, wherever they are
         self._intake = replace(intake, allow_countries="all", short_codes=(*intake.short_codes, *settings.sms))
 
@@ -90,7 +91,8 @@ class Alarm:
         await asyncio.sleep(FIRST_LOOK_S)
         while True:
             try:
-                await self.turn()
+                if self._leads():
+                    await self.turn()
             except StoreError as error:
                 log.warning("alerts wait for the store: %s", error)
             await asyncio.sleep(LOOK_EVERY_S)

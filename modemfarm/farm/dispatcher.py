@@ -14,8 +14,8 @@ from modemfarm.farm.choosing import PATIENCE, TURN_BY_AGE, Assignment, LaneView,
 from modemfarm.farm.encoding import encode
 from modemfarm.farm.lanes import SimFacts
 from modemfarm.farm.settings import FarmSettings
-from modemfarm.model import ClaimedPart
-from modemfarm.store import actions, counters, gates, labels, messages, queue, steps, suppress
+from modemfarm.model import UNLIMITED, ClaimedPart
+from modemfarm.store import actions, beside, counters, gates, hosts, labels, locks, messages, queue, steps, suppress
 from modemfarm.store.engine import Tx
 from modemfarm.store.offload import Offload
 from modemfarm.store.queue import Candidate, Lane
@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 ROUNDS = 8  # bindings and stale heads may hide parts that a lane could take; look again so often
 STORE_AGAIN_S = 1.0
 IDLE_LOOK_S = 60.0
+FENCED_FOR = timedelta(seconds=1)  # until the lease is renewed
+TAKEN_FOR = timedelta(milliseconds=50)  # another host's transaction
 KNOWN_EVERY = timedelta(seconds=5)
 ANYONE = ""  # a recipient whom no plan counts yet
 
@@ -210,6 +212,9 @@ class Dispatcher:
         done = _Round()
         pauses = frozenset((row["scope"], row["value"]) for row in actions.pauses(tx))
         done.paused = ("all", "") in pauses
+        if hosts.is_fenced(tx, self._settings.host, self._instance):
+            done.next_at = now + FENCED_FOR
+            return done
         if done.paused:
             return done
         presence = self._presence()
@@ -218,22 +223,21 @@ class Dispatcher:
             for waiter in waiters
             if presence.get(waiter.iccid) not in (Presence.PAUSED, Presence.PARKED)
         }
-        in_flight = dict(self._in_flight.values())
+        in_flight = dict(self._in_flight.values()) | beside.on_the_air(tx)
+        locks.owners(tx, self._limited(free))
+        taken: set[int] = set()  # parts that another host stands in the way of just now
         for _ in range(ROUNDS):
             able = {}
             for iccid, view in self._views(tx, free, now).items():
-                slug = blocked_by(view, 1, now, ANYONE)
                 if blocked_by(view, 0, now) is None:
                     able[iccid] = view  # what is reserved, or goes to people who are counted, may still go
-                if slug is not None:
-                    done.blocked[iccid] = labels.Label(
-                        slug, lanes.opens_at(tx, view, slug, self._settings.ceiling, now)
-                    )
+                self._say_blocked(tx, done, view, now)
             if not able:
                 break
             by_age = {iccid for iccid in able if self._taken.get(iccid, 0) % TURN_BY_AGE == TURN_BY_AGE - 1}
             parts = self._heads(tx, able, now)
             parts += self._old_ones(tx, [able[iccid] for iccid in sorted(by_age)], now)
+            parts = [part for part in parts if part.part_id not in taken]
             seen, parts = parts, gates.sift(tx, parts, pauses)
             able = {iccid: lanes.with_known(tx, view, parts) for iccid, view in able.items()}
             choice = choose(
@@ -247,7 +251,8 @@ class Dispatcher:
             )
             for binding in choice.bindings:
                 queue.bind(tx, binding.message_id, binding.iccid)
-            for assignment in choice.assignments:
+            taken |= {one.part.part_id for one in choice.assignments if not beside.is_free(tx, one.part, one.iccid)}
+            for assignment in (one for one in choice.assignments if one.part.part_id not in taken):
                 claimed = self._claim(tx, assignment, free[assignment.iccid], done.blocked, now)
                 if claimed is not None:
                     done.claimed.append(claimed)
@@ -260,7 +265,21 @@ class Dispatcher:
             done.next_at = now  # bound parts stood before all others so far: look behind them at once
             return done
         done.next_at = self._next_look(tx, done, now)
+        if taken:
+            done.next_at = min(done.next_at or now + TAKEN_FOR, now + TAKEN_FOR)
         return done
+
+    def _say_blocked(self, tx: Tx, done: _Round, view: LaneView, now: datetime) -> None:
+        slug = blocked_by(view, 1, now, ANYONE)
+        if slug is not None:
+            opens_at = lanes.opens_at(tx, view, slug, self._settings.ceiling, now)
+            done.blocked[view.iccid] = labels.Label(slug, opens_at)
+
+    def _limited(self, lanes_: Collection[str]) -> set[str]:
+        """Whose use must not change under this round's eyes: the farm's, and that of every owner with a limit."""
+        facts = [self._facts(iccid) for iccid in lanes_]
+        owners = {one.owner for one in facts if one.plan != UNLIMITED}
+        return owners | ({counters.FARM} if self._settings.ceiling and facts else set())
 
     def _views(self, tx: Tx, free: Collection[str], now: datetime) -> dict[str, LaneView]:
         views = {

@@ -14,13 +14,26 @@ from modemfarm.farm.clockguard import ClockGuard
 from modemfarm.farm.journal import FarmJournal
 from modemfarm.farm.registrations import Seen
 from modemfarm.inbound.receive import InboundSettings, judge
-from modemfarm.store import actions, counters, epoch, erasing, hosts, idempotency, inbox, labels, offers, queue, sims
+from modemfarm.store import (
+    actions,
+    counters,
+    epoch,
+    erasing,
+    hosts,
+    idempotency,
+    inbox,
+    labels,
+    leaving,
+    offers,
+    sims,
+)
 from modemfarm.store.engine import Row, Tx
 from modemfarm.store.offload import Offload
 
 log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
+JOBS = "jobs"
 HOURLY = 3600  # turns
 MINUTELY = 60
 PEOPLE_KEPT = timedelta(days=100)  # a plan's month has 31 days and its clock may be wrong
@@ -34,6 +47,8 @@ class _Tick:
     sims: list[Row] = field(default_factory=list)
     version: int = 0
     confirmed: bool = False
+    to_judge: list[int] = field(default_factory=list)
+    elsewhere: frozenset[str] = frozenset()
     judged: list[Seen] = field(default_factory=list)
     epoch: int | None = None
     erasing: list[str] = field(default_factory=list)
@@ -72,6 +87,7 @@ class Housekeeping:
         self._new_epoch = new_epoch
         self._version = 0
         self._turns = 0
+        self._leads = True
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -91,14 +107,18 @@ class Housekeeping:
                 "clock: %s", f"{self._guard.doubt}; schedules and expiry wait" if self._guard.doubt else "trusted again"
             )
         presence = dict(self._journal.presence())
-        tick: _Tick = await self._offload.run(self._tick, presence, trusted, self._now())
+        tick: _Tick
+        leased, tick = await asyncio.gather(self._beat(), self._offload.run(self._tick, presence, trusted, self._now()))
+        tick.leased = leased
+        for inbound_id in tick.to_judge:
+            tick.moved += (await self._offload.run(judge, inbound_id, self._inbound, self._now())).moved
         if tick.confirmed:
             self._guard.confirm(self._now())
         if tick.epoch is not None:
             self._new_epoch(tick.epoch)
         for number in tick.erasing:
             await asyncio.to_thread(erasing.finish, self._offload.call, number, self._now())
-        self._journal.refresh_sims(tick.sims)
+        self._journal.refresh_sims(tick.sims, tick.elsewhere)
         for seen in tick.judged:
             seen.judged = True
         for path, wish in tick.wishes:
@@ -114,35 +134,52 @@ class Housekeeping:
             self._journal.dispatcher.wake()
         await self._journal.give_back_unsettled()
 
+    async def _beat(self) -> bool:
+        """Say that this host lives, in a transaction that waits for nobody; False: its name is another's."""
+        leased, leads = await self._offload.run(self._renew, self._now())
+        if leads != self._leads:
+            log.info("this host %s what one does for all", "does" if leads else "no longer does")
+        self._leads = self._journal.leads = leads
+        return leased
+
+    def _renew(self, tx: Tx, now: datetime) -> tuple[bool, bool]:
+        leased = hosts.renew_lease(tx, self._host, self._instance, hosts.clock(tx, now))
+        return leased, leased and hosts.take_job(tx, JOBS, self._host, self._instance)
+
     def _tick(self, tx: Tx, presence: dict[str, Presence], trusted: bool, now: datetime) -> _Tick:
         tick = _Tick()
         self._turns += 1
         if self._turns % HOURLY == 0:
-            tick.epoch = epoch.advance(tx)
-            if trusted:
-                idempotency.prune(tx, now)
-                counters.forget_people(tx, now - PEOPLE_KEPT)
-                offers.forget_sends(tx, now - PEOPLE_KEPT)
-        if self._turns % MINUTELY == 1:
-            erasing.clear_loose(tx)
-            tick.erasing = erasing.unfinished(tx)
-        if trusted:
-            tick.moved += labels.release_due(tx, now)
-            tick.moved += actions.expire(tx, now)
-            actions.close_unreported(tx, now)
-        tick.moved += actions.resend_unknown(tx, now)
-        for inbound_id in inbox.to_judge(tx, now):
-            tick.moved += judge(tx, inbound_id, self._inbound, now).moved
+            tick.epoch = epoch.advance(tx) if self._leads else epoch.current(tx)
+        if self._leads:
+            self._for_all(tx, tick, presence, trusted, now)
         tick.judged = self._journal.registrations.judge(tx, self._journal.here(), now)
-        for iccid, how in presence.items():
-            if how in (Presence.PARKED, Presence.AWAY):
-                tick.moved += queue.unbind(tx, iccid)
-            if how is Presence.AWAY:
-                queue.give_up_started(tx, iccid, now)
-                sims.stays_away(tx, iccid, now)
-        tick.leased = hosts.renew_lease(tx, self._host, self._instance, now)
+        tick.elsewhere = sims.elsewhere(tx, self._host, now - self._journal.grace)
         tick.wishes = sims.take_wishes(tx, self._host)
         tick.confirmed = self._guard.doubt is not None and hosts.clock_confirmed(tx)
         tick.sims = sims.all_sims(tx)
         tick.version = hosts.data_version(tx)
         return tick
+
+    def _for_all(self, tx: Tx, tick: _Tick, presence: dict[str, Presence], trusted: bool, now: datetime) -> None:
+        """What one host does for all of them."""
+        if self._turns % MINUTELY == 1:
+            erasing.clear_loose(tx)
+            tick.erasing = erasing.unfinished(tx)
+        if trusted and self._turns % HOURLY == 0:
+            idempotency.prune(tx, now)
+            counters.forget_people(tx, now - PEOPLE_KEPT)
+            offers.forget_sends(tx, now - PEOPLE_KEPT)
+        if trusted:
+            tick.moved += labels.release_due(tx, now)
+            tick.moved += actions.expire(tx, now)
+            actions.close_unreported(tx, now)
+        tick.moved += actions.resend_unknown(tx, now)
+        tick.to_judge = inbox.to_judge(tx, now)
+        for iccid, how in presence.items():
+            if how in (Presence.PARKED, Presence.AWAY):
+                tick.moved += leaving.unbind(tx, iccid)
+            if how is Presence.AWAY:
+                leaving.give_up_started(tx, iccid, now)
+                sims.stays_away(tx, iccid, now)
+        tick.moved += sum(hosts.recover_dead(tx, now))

@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from modemfarm.errors import StoreError
@@ -26,9 +26,9 @@ from modemfarm.store import counters, hosts, inbox, pins, queue, remembered, sim
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
 from modemfarm.store.offload import Offload
+from modemfarm.store.permits import Permit
 from modemfarm.store.reports import RESULT_WITHIN
 from modemfarm.store.sealing import SealError
-from modemfarm.store.steps import Permit
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,8 @@ class FarmJournal:
         self._unsettled: set[tuple[int, int]] = set()  # (part, attempt) whose step 3 may be committed, not sent
         self.resting: dict[str, datetime] = {}  # SIMs that were refused, until when they rest
         self.store_down_since: datetime | None = None
+        self.elsewhere: frozenset[str] = frozenset()  # SIMs in modems of other hosts
+        self.leads = True  # this host does what one does for all
         self.registrations = Registrations(settings)
         self.dispatcher = Dispatcher(offload, settings, now, self.presence, self.facts, instance)
 
@@ -77,13 +79,13 @@ class FarmJournal:
         """How every known SIM stands now."""
         here = set(self._here.values())
         now = self._now()
-        found: dict[str, Presence] = dict.fromkeys(here, Presence.HERE)
+        found: dict[str, Presence] = dict.fromkeys(here | self.elsewhere, Presence.HERE)
         for iccid, row in self._sims.items():
             if row["state"] == "parked" or self.registrations.forbids(iccid):
                 found[iccid] = Presence.PARKED
             elif row["state"] == "paused":
                 found[iccid] = Presence.PAUSED
-            elif iccid not in here:
+            elif iccid not in here and iccid not in self.elsewhere:
                 seen = row["seen_at"]
                 recent = seen is not None and now - from_us(seen) < self._settings.sim_grace
                 found[iccid] = Presence.HERE if recent else Presence.AWAY
@@ -95,26 +97,38 @@ class FarmJournal:
             self._facts[iccid] = sim_facts(iccid, self._settings, self._sims.get(iccid))
         return self._facts[iccid]
 
-    def refresh_sims(self, rows: list[Row]) -> None:
+    def refresh_sims(self, rows: list[Row], elsewhere: frozenset[str] | None = None) -> None:
         """Take over what the database says about the SIMs; asked for once a second and after each change."""
         fresh = {row["iccid"]: row for row in rows}
+        self.elsewhere = self.elsewhere if elsewhere is None else elsewhere
         if fresh != self._sims:
             self._sims = fresh
             self._facts.clear()
             self.dispatcher.wake()
+
+    def labels(self, iccid: str | None) -> bool:
+        """Whether this host says what a message waits for: of its own SIMs, and one host of all that is nobody's."""
+        if iccid in self.elsewhere:
+            return False
+        return self.leads or iccid in self._here.values()
 
     def names(self) -> frozenset[str]:
         """What a sender may call the SIMs that are configured or were ever seen."""
         known = {*self._settings.sims, *self._sims}
         return frozenset(name for iccid in known for name in self.facts(iccid).names)
 
+    @property
+    def grace(self) -> timedelta:
+        """How long a SIM may be away before others take its contacts over."""
+        return self._settings.sim_grace
+
     def here(self) -> frozenset[str]:
         """The SIMs that are in a modem now."""
         return frozenset(self._here.values())
 
     def ready(self) -> frozenset[str]:
-        """The SIMs that are in a modem now and may send."""
-        return frozenset(iccid for iccid in self._here.values() if self.sim_sends(iccid))
+        """The SIMs that are in a modem now, of any host, and may send."""
+        return frozenset(iccid for iccid in {*self._here.values(), *self.elsewhere} if self.sim_sends(iccid))
 
     def sim_sends(self, iccid: str) -> bool:
         """Whether a SIM may send: neither paused nor parked."""
@@ -244,6 +258,8 @@ class FarmJournal:
             farm_day=counters.day_start(ceiling.days, now) if ceiling else None,
             transactional_after_opt_out=self._settings.transactional_after_opt_out,
             clock_trusted=self.dispatcher.clock_trusted,
+            host=self._settings.host,
+            instance=self._instance,
         )
 
     async def submitting(self, part: ClaimedPart) -> Go | Stop:

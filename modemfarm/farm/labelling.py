@@ -90,7 +90,7 @@ class Labeller:
 
     async def turn(self) -> None:
         """Label some of the waiting messages anew where what is to be said about them changed."""
-        for _ in range(GATES_A_TURN):
+        for _ in range(GATES_A_TURN if self._journal.leads else 0):
             if not await self._offload.bulk(gates.follow, self._now()):
                 break
             self._journal.dispatcher.wake()
@@ -111,7 +111,13 @@ class Labeller:
             if self._after is None:
                 self._after = self._newest  # only what came since
             reached = await self._offload.bulk(
-                labels.label, self._after, lambda one: judge(one, blocked, ready, presence, pauses=pauses, names=names)
+                labels.label,
+                self._after,
+                lambda one: (
+                    judge(one, blocked, ready, presence, pauses=pauses, names=names)
+                    if self._journal.labels(one.iccid)
+                    else None
+                ),
             )
             if reached is None:
                 self._newest = await self._offload.bulk(labels.newest)

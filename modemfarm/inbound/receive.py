@@ -15,7 +15,7 @@ from modemfarm.policy.home import home_country
 from modemfarm.policy.numbers import originator
 from modemfarm.policy.optout import Keywords, Verdict
 from modemfarm.policy.profiles import Configured
-from modemfarm.store import inbox, reports, sims, suppress
+from modemfarm.store import inbox, reports, sims, sticky, suppress
 from modemfarm.store.engine import Tx, from_us
 from modemfarm.store.events import record
 from modemfarm.store.inbox import Raw
@@ -164,7 +164,7 @@ def match_loose(tx: Tx, iccid: str, settings: InboundSettings, now: datetime) ->
             scts=None if row["scts"] is None else from_us(row["scts"]),
             discharge_at=None if row["discharge_at"] is None else from_us(row["discharge_at"]),
         )
-        found += reports.match(tx, _as_report(raw, row["id"], settings), now)
+        found += reports.match(tx, _as_report(raw, row["id"], settings), now, again=True)
     return found
 
 
@@ -230,5 +230,5 @@ def judge(tx: Tx, inbound_id: int, settings: InboundSettings, now: datetime) -> 
     inbox.write_verdict(tx, inbound_id, kind, acted.verdict.tier, acted.verdict.keyword, reply_to)
     record(tx, "message.received", now, subject=number, inbound_id=inbound_id, message_kind=kind)
     if is_person:
-        inbox.wrote(tx, number, row["iccid"], now)
+        sticky.exchanged(tx, number, row["iccid"], now, wrote=True)
     return acted

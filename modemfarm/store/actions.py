@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from modemfarm.model import MessageState, SimState
-from modemfarm.store import counters, gates
+from modemfarm.store import counters, gates, locks
 from modemfarm.store.charging import refund
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.events import record
@@ -23,7 +23,7 @@ def cancel(tx: Tx, message_id: int, now: datetime, *, who: str = "", reason: str
     Returns:
         The state after it: `canceled` when it worked; None when there is no such message.
     """
-    row = tx.one("SELECT state FROM messages WHERE id = :id", id=message_id)
+    row = tx.one("SELECT state FROM messages WHERE id = :id" + locks.taking(tx), id=message_id)  # noqa: S608 # our own words
     if row is None:
         return None
     left = tx.value(
@@ -50,7 +50,7 @@ def resolve(tx: Tx, message_id: int, sent: bool, now: datetime, *, who: str = ""
     Returns:
         The state after it (unchanged when nothing was unknown), or None when there is no such message.
     """
-    row = tx.one("SELECT state FROM messages WHERE id = :id", id=message_id)
+    row = tx.one("SELECT state FROM messages WHERE id = :id" + locks.taking(tx), id=message_id)  # noqa: S608 # our own words
     if row is None:
         return None
     word = "sent" if sent else "failed"
@@ -146,17 +146,15 @@ def sim_resume(tx: Tx, iccid: str, now: datetime, *, cause: str = "") -> bool:
     Args:
         cause: what was seen; "" where a person says so.
     """
-    known = set_state(tx, iccid, SimState.ACTIVE, now, cause=cause)
-    if known:
-        let_go(tx, iccid, now)
-    return known
+    let_go(tx, iccid, now)  # its messages before its own row, as whoever settles what it sent
+    return set_state(tx, iccid, SimState.ACTIVE, now, cause=cause)
 
 
 def expire(tx: Tx, now: datetime, most: int = 500) -> int:
     """End messages whose validity ran out before anything of them left; how many."""
     rows = tx.all(
-        "SELECT id FROM messages WHERE final_at IS NULL AND valid_until IS NOT NULL AND valid_until <= :now"
-        " AND state IN ('scheduled', 'held', 'queued') ORDER BY valid_until LIMIT :n",
+        "SELECT id FROM messages WHERE final_at IS NULL AND valid_until IS NOT NULL AND valid_until <= :now"  # noqa: S608 # our own words
+        " AND state IN ('scheduled', 'held', 'queued') ORDER BY valid_until LIMIT :n" + locks.skipping(tx),
         now=to_us(now),
         n=most,
     )
@@ -172,9 +170,9 @@ def expire(tx: Tx, now: datetime, most: int = 500) -> int:
 def close_unreported(tx: Tx, now: datetime, grace_us: int = 3_600_000_000, most: int = 500) -> int:
     """Make `sent` final where no report came until an hour after the validity ended; how many."""
     return tx.run(
-        "UPDATE messages SET final_at = :now, reason = 'no_report' WHERE id IN (SELECT id FROM messages"
+        "UPDATE messages SET final_at = :now, reason = 'no_report' WHERE id IN (SELECT id FROM messages"  # noqa: S608 # our own words
         " WHERE state = 'sent' AND final_at IS NULL AND report = 1 AND valid_until IS NOT NULL"
-        " AND valid_until < :before ORDER BY valid_until LIMIT :n)",
+        f" AND valid_until < :before ORDER BY valid_until LIMIT :n{locks.skipping(tx)})",
         now=to_us(now),
         before=to_us(now) - grace_us,
         n=most,
@@ -184,7 +182,8 @@ def close_unreported(tx: Tx, now: datetime, grace_us: int = 3_600_000_000, most:
 def resend_unknown(tx: Tx, now: datetime, most: int = 100) -> int:
     """Send again what its sender asked to be sent again when nobody knows, at most twice a message; how many parts."""
     rows = tx.all(
-        "SELECT id, resent FROM messages WHERE resend_at IS NOT NULL AND resend_at <= :now ORDER BY resend_at LIMIT :n",
+        "SELECT id, resent FROM messages WHERE resend_at IS NOT NULL AND resend_at <= :now ORDER BY resend_at LIMIT :n"  # noqa: S608 # our own words
+        + locks.skipping(tx),
         now=to_us(now),
         n=most,
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from datetime import datetime
 
 from modemfarm.model import Ceiling, Plan, millionths
+from modemfarm.store import locks
 from modemfarm.store.counters import (
     FARM,
     charge,
@@ -16,7 +18,7 @@ from modemfarm.store.counters import (
     people,
     used_since,
 )
-from modemfarm.store.engine import Tx, to_us
+from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.events import record
 
 
@@ -56,10 +58,10 @@ def reserve(tx: Tx, what: Charge, ceiling: Ceiling, farm_day: int | None, now: d
         id=what.part_id,
     )
     cost = count * millionths(plan.price_per_part)
-    # before any owner's day, so that two who claim wait for each other in one order only
+    locks.owners(tx, [owner] if farm_day is None else [FARM, owner])
     if farm_day is not None and not _under(tx, FARM, ceiling, farm_day, count, cost):
         return False
-    used = charge(tx, owner, "day", to_us(day), count)  # from here on nobody else charges this owner's day
+    used = charge(tx, owner, "day", to_us(day), count)
     if plan.per_day is not None and used > plan.per_day:
         return False
     if month is None:
@@ -111,6 +113,15 @@ def refund(tx: Tx, part_id: int) -> None:
         " farm_cost = NULL WHERE id = :id",
         id=part_id,
     )
+    tx.later(functools.partial(_take_off, row=row), owners=charged(row["charged_to"], row["farm_day"]))
+
+
+def charged(owner: str | None, farm_day: int | None) -> set[str]:
+    """Whose limits a part was charged to."""
+    return ({owner} if owner is not None else set()) | ({FARM} if farm_day is not None else set())
+
+
+def _take_off(tx: Tx, row: Row) -> None:
     if row["farm_day"] is not None:
         charge(tx, FARM, "day", row["farm_day"], -1)
         if row["farm_cost"]:

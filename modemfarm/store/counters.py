@@ -85,15 +85,6 @@ def charge(tx: Tx, owner: str, period: str, starts_at: int, count: int) -> int:
     )
 
 
-def take_turn(tx: Tx, owner: str, day: int) -> None:
-    """Wait until no other transaction charges this owner's day any more."""
-    tx.run(
-        "UPDATE counters SET used = used WHERE owner = :owner AND period = 'day' AND starts_at = :day",
-        owner=owner,
-        day=day,
-    )
-
-
 def minute_free_at(
     tx: Tx, owner: str, limit: int, now: datetime, *, besides: int | None = None, span: timedelta = MINUTE
 ) -> datetime | None:

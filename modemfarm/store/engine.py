@@ -10,7 +10,7 @@ import re
 import sqlite3
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from modemfarm.errors import DamagedStoreError, StoreBusyError, StoreError
+from modemfarm.store import locks
 from modemfarm.store.sealing import Secret
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,20 @@ _US = timedelta(microseconds=1)
 POOLED = 4  # connections that each of the two pools of a SQLite file keeps open
 WAL_PAGES = 8192  # 32 MB: a commit moves the log only where the daemon's own checkpoints do not keep it shorter
 _DAMAGE = ("malformed", "file is not a database")  # SQLITE_CORRUPT, SQLITE_NOTADB
+_BUSY = ("locked", "lock timeout", "deadlock detected", "could not serialize")
 _MADE_WITHIN_S = 1.0  # another process between making the file and its first page
+# Of a connection to a server: a host that stops in the middle of a transaction keeps nobody waiting for long, a cut
+# cable is noticed before the lease ends, and what was committed is on the disk (of a synchronous standby, too).
+SERVER: Mapping[str, object] = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 8000,
+    "keepalives_idle": 3,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+    "application_name": "modemfarm",
+    "options": "-c timezone=UTC -c statement_timeout=30s -c lock_timeout=10s"
+    " -c idle_in_transaction_session_timeout=8s -c synchronous_commit=on",
+}
 BUSY_WITHIN_MS = 10_000  # another process's short transaction; a longer wait is an error
 
 
@@ -59,7 +73,7 @@ class Tx:
     and 50 µs as a SQLAlchemy construct (docs/decisions/sqlalchemy.md).
     """
 
-    __slots__ = ("_cursor", "_error", "_file", "connection", "secret", "sqlite")
+    __slots__ = ("_cursor", "_error", "_file", "_later", "connection", "owners", "secret", "sqlite")
 
     def __init__(self, connection: Connection, secret: Secret) -> None:
         """Begin to speak on a connection.
@@ -73,6 +87,36 @@ class Tx:
         self._error = connection.dialect.loaded_dbapi.Error
         self._file = connection.engine.url.database if self.sqlite else None
         self._cursor = connection.connection.cursor()
+        self._later: list[tuple[frozenset[str], str, Callable[[Tx], object]]] = []
+        self.owners: set[str] = set()  # whose limits nobody else charges meanwhile (see locks.py)
+
+    def later(self, work: Callable[[Tx], object], *, owners: Iterable[str] = (), person: str = "") -> None:
+        """Write at the end of this transaction what others must not be kept waiting for, or wait for, before.
+
+        Args:
+            owners: whose limits it changes; where they are ours already, and in SQLite, it is done at once.
+            person: whose last exchange it writes.
+        """
+        if self.sqlite or (not person and self.owners.issuperset(owners)):
+            work(self)
+        else:
+            self._later.append((frozenset(owners), person, work))
+
+    def mark(self) -> int:
+        """Where `drop` goes back to."""
+        return len(self._later)
+
+    def drop(self, mark: int) -> None:
+        """Forget what was put off since then: it was rolled back."""
+        del self._later[mark:]
+
+    def finish(self) -> None:
+        """Do what was put off: first what owners used, then persons, each in ascending order."""
+        if self._later:
+            locks.owners(self, (name for names, _, _ in self._later for name in names))
+            for _, _, work in sorted(self._later, key=lambda item: item[1]):
+                work(self)
+            self._later.clear()
 
     def run(self, sql: str, **binds: object) -> int:
         """Execute one statement; the number of rows it touched."""
@@ -119,7 +163,7 @@ def _renamed(error: Exception, file: Path | str | None) -> StoreError:
     if file is not None and any(sign in text for sign in _DAMAGE):
         what = f"{file} is damaged ({text}): stop the daemon and restore a backup"
         return DamagedStoreError(f"{what}; `modemfarm db check` says whether a file is whole")
-    if "locked" in text or "lock timeout" in text:
+    if any(sign in text for sign in _BUSY):
         return StoreBusyError(f"the database is busy: {text}")
     return StoreError(text or type(error).__name__)
 
@@ -163,14 +207,11 @@ class Store:
                 return create_engine(
                     self.url,
                     poolclass=QueuePool,
-                    pool_size=8,
-                    max_overflow=24,
+                    pool_size=POOLED,
+                    max_overflow=12,
+                    pool_timeout=5,
                     pool_pre_ping=True,
-                    connect_args={
-                        "connect_timeout": 5,
-                        "options": "-c statement_timeout=30000 -c timezone=UTC",
-                        "tcp_user_timeout": 15000,
-                    },
+                    connect_args=SERVER,
                 )
             engine = create_engine(self.url, poolclass=QueuePool, pool_size=POOLED, max_overflow=60)
         except (SQLAlchemyError, ImportError) as error:
@@ -266,7 +307,9 @@ class Store:
         self._refuse_emptied()
         try:
             with engine.begin() as connection:
-                yield Tx(connection, self.secret)
+                tx = Tx(connection, self.secret)
+                yield tx
+                tx.finish()
         except DBAPIError as error:
             raise _renamed(error.orig if isinstance(error.orig, Exception) else error, self.file) from error
         except SQLAlchemyError as error:

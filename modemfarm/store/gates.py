@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from modemfarm.store import locks
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.queue import Candidate
 
@@ -38,6 +39,7 @@ def follow(tx: Tx, now: datetime) -> bool:
 
 def hide(tx: Tx, parts: Collection[int], messages: Collection[int]) -> None:
     """Hide these waiting parts and say of their messages that they are paused."""
+    locks.messages(tx, messages)
     tx.many(
         "UPDATE parts SET gate = 1 WHERE id = :id AND state = 'waiting' AND gate = 0",
         [{"id": part_id} for part_id in parts],
@@ -121,6 +123,7 @@ def _show_some(tx: Tx, key: str, reached: list[object], now: datetime) -> list[o
         if not covers(pauses, row["class"], row["batch_id"])
         and not (row["state"] == "held" and row["reason"] != "paused" and row["next_at"] is None)
     ]
+    locks.messages(tx, {row["message_id"] for row in free})
     tx.many("UPDATE parts SET gate = 0 WHERE id = :id AND state = 'waiting'", [{"id": row["id"]} for row in free])
     tx.many(
         "UPDATE messages SET state = CASE WHEN send_at > :now THEN 'scheduled' ELSE 'queued' END, reason = NULL,"

@@ -1,16 +1,20 @@
-"""Which daemon lives where, and what a restart makes of what the dead one left."""
+"""Which daemon lives where, by a clock that all share, and what is made of what a dead one left."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from modemfarm.store.engine import Row, Tx, to_us
+from modemfarm.store import locks
+from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
 from modemfarm.store.messages import refresh
 from modemfarm.store.queue import give_back
 from modemfarm.store.reports import RESULT_WITHIN
 
 LEASE = timedelta(seconds=15)
+MARGIN = timedelta(seconds=2)  # before its lease ends a host puts nothing more on the air
+DEAD_AFTER = timedelta(seconds=5)  # and so long after it what it had claimed goes to others
+_SERVER_US = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
 RUN = ":"  # in an instance: between the state directory's name and that of its run
 
 
@@ -76,10 +80,70 @@ def alive(tx: Tx, now: datetime) -> list[Row]:
     )
 
 
-def recover(tx: Tx, host: str, now: datetime) -> tuple[int, int]:
+def clock(tx: Tx, now: datetime) -> datetime:
+    """The server's clock, which all hosts share; `now` where there is one host."""
+    return now if tx.sqlite else from_us(int(tx.value(f"SELECT {_SERVER_US}")))  # our own words
+
+
+def is_fenced(tx: Tx, host: str, instance: str) -> bool:
+    """Whether this daemon may claim and submit nothing: its lease is over, nearly over, or another's."""
+    return not tx.sqlite and not tx.value(
+        f"SELECT 1 FROM hosts WHERE name = :host AND instance = :instance AND lease_until > {_SERVER_US} + :margin",  # noqa: S608 # our own words
+        host=host,
+        instance=instance,
+        margin=MARGIN // timedelta(microseconds=1),
+    )
+
+
+def take_job(tx: Tx, job: str, host: str, instance: str) -> bool:
+    """Take on, or go on with, the work that one host does for all; False: another one does it."""
+    return tx.sqlite or bool(
+        tx.run(
+            "INSERT INTO leases (job, host, instance, lease_until)"  # noqa: S608 # our own words
+            f" VALUES (:job, :host, :instance, {_SERVER_US} + :span) ON CONFLICT (job) DO UPDATE SET"
+            " host = excluded.host, instance = excluded.instance, lease_until = excluded.lease_until"
+            f" WHERE leases.instance = :instance OR leases.lease_until <= {_SERVER_US}",
+            job=job,
+            host=host,
+            instance=instance,
+            span=LEASE // timedelta(microseconds=1),
+        )
+    )
+
+
+def leave_jobs(tx: Tx, instance: str) -> None:
+    """Let another host go on at once."""
+    tx.run("UPDATE leases SET lease_until = 0 WHERE instance = :instance", instance=instance)
+
+
+def recover_dead(tx: Tx, now: datetime) -> tuple[int, int]:
+    """Settle what hosts left open whose lease is over; how many parts of each kind, as `recover`.
+
+    Claimed parts wait again at once; submitting ones are unknown when their result could come no more.
+    """
+    if tx.sqlite:
+        return 0, 0
+    server = clock(tx, now)
+    dead = tx.all(
+        "SELECT name, lease_until FROM hosts WHERE lease_until < :before AND EXISTS"  # noqa: S608 # our own words
+        " (SELECT 1 FROM parts p JOIN attempts a ON a.id = p.attempt_id WHERE p.state IN ('claimed', 'submitting')"
+        f" AND a.host = hosts.name) ORDER BY name{locks.skipping(tx)}",
+        before=to_us(server - DEAD_AFTER),
+    )
+    back = unknown = 0
+    for row in dead:
+        some = recover(tx, row["name"], now, submitting=from_us(row["lease_until"]) < server - RESULT_WITHIN)
+        back, unknown = back + some[0], unknown + some[1]
+    return back, unknown
+
+
+def recover(tx: Tx, host: str, now: datetime, *, submitting: bool = True) -> tuple[int, int]:
     """Settle what a dead instance of this host left open.
 
     Claimed parts go back to waiting, refunded; submitting ones may have left and become unknown.
+
+    Args:
+        submitting: these too; else their result may still come.
 
     Returns:
         How many parts of each kind.
@@ -87,13 +151,16 @@ def recover(tx: Tx, host: str, now: datetime) -> tuple[int, int]:
     rows = tx.all(
         "SELECT p.id, p.state, p.message_id, p.attempt_id, m.resend_unknown, m.resent, a.iccid"
         " FROM parts p JOIN attempts a ON a.id = p.attempt_id JOIN messages m ON m.id = p.message_id"
-        " WHERE p.state IN ('claimed', 'submitting') AND a.host = :host",
+        " WHERE p.state IN ('claimed', 'submitting') AND a.host = :host ORDER BY p.message_id, p.id",
         host=host,
     )
+    locks.messages(tx, {row["message_id"] for row in rows})
     back = unknown = 0
     for row in rows:
         if row["state"] == "claimed":
             back += give_back(tx, row["id"], row["attempt_id"], now)
+            continue
+        if not submitting:
             continue
         unknown += 1
         tx.run("UPDATE parts SET state = 'unknown' WHERE id = :id AND state = 'submitting'", id=row["id"])

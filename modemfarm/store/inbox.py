@@ -282,20 +282,6 @@ def known_as(tx: Tx, number: str) -> str:
     return str(rows[0]["number"]) if len(rows) == 1 else number
 
 
-def wrote(tx: Tx, number: str, iccid: str | None, now: datetime) -> None:
-    """This person wrote to us by this SIM: the contact sticks to it from now on."""
-    tx.run(
-        "INSERT INTO people (number, digits, iccid, exchange_at, wrote_at)"
-        " VALUES (:number, :digits, :iccid, :now, :now) ON CONFLICT (number) DO UPDATE"
-        " SET iccid = coalesce(excluded.iccid, people.iccid), exchange_at = excluded.exchange_at,"
-        " wrote_at = excluded.wrote_at",
-        number=number,
-        digits=digits_key(number),
-        iccid=iccid,
-        now=to_us(now),
-    )
-
-
 def of_person(tx: Tx, number: str, most: int) -> list[Row]:
     """The newest messages from a number, newest first: text, received_at, verdict."""
     return tx.all(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from modemfarm.store import locks
 from modemfarm.store.engine import Tx, from_us, to_us
 
 OURS = (
@@ -44,8 +45,8 @@ class Waiting:
     pinned: str | None = None
 
 
-def label(tx: Tx, after_id: int, judge: Callable[[Waiting], Label], most: int = 1000) -> int | None:
-    """Give one chunk of the waiting messages the label that `judge` gives them.
+def label(tx: Tx, after_id: int, judge: Callable[[Waiting], Label | None], most: int = 1000) -> int | None:
+    """Give one chunk of the waiting messages the label that `judge` gives them; None leaves them.
 
     Returns:
         The id to go on after; None when all are labelled.
@@ -64,12 +65,16 @@ def label(tx: Tx, after_id: int, judge: Callable[[Waiting], Label], most: int = 
         if row["state"] == "held" and (row["reason"] not in OURS or row["reason_params"]):
             continue  # somebody else holds it: ours say no particulars
         wanted = judge(Waiting(row["iccid"], row["class"], row["batch_id"], row["pinned"]))
+        if wanted is None:
+            continue
         next_at = None if wanted.next_at is None else to_us(wanted.next_at)
         moved_little = wanted.slug == "plan_minute" and row["next_at"] is not None  # its time passes all the while
         if wanted.slug != row["reason"] or (next_at != row["next_at"] and not moved_little):
             changes.append(
                 {"id": row["id"], "state": "held" if wanted.slug else "queued", "reason": wanted.slug, "at": next_at}
             )
+    free = set(locks.messages(tx, [change["id"] for change in changes], skip=True))
+    changes = [change for change in changes if change["id"] in free]
     if changes:
         tx.many(
             "UPDATE messages SET state = :state, reason = :reason, reason_params = NULL, next_at = :at WHERE id = :id"
@@ -88,10 +93,10 @@ _PAUSED = (
 def release_due(tx: Tx, now: datetime, most: int = 500) -> int:
     """Call `queued` what was scheduled for a time that has come, or held until then; how many."""
     return tx.run(
-        f"UPDATE messages SET state = CASE WHEN {_PAUSED} THEN 'held' ELSE 'queued' END,"  # noqa: S608
+        f"UPDATE messages SET state = CASE WHEN {_PAUSED} THEN 'held' ELSE 'queued' END,"  # noqa: S608 # our own words
         f" reason = CASE WHEN {_PAUSED} THEN 'paused' ELSE NULL END, reason_params = NULL, next_at = NULL WHERE id IN"
         " (SELECT id FROM messages WHERE state IN ('scheduled', 'held') AND next_at IS NOT NULL AND next_at <= :now"
-        " AND coalesce(reason, '') NOT IN ('plan_minute') ORDER BY next_at LIMIT :n)",
+        f" AND coalesce(reason, '') NOT IN ('plan_minute') ORDER BY next_at LIMIT :n{locks.skipping(tx)})",
         now=to_us(now),
         n=most,
     )
@@ -129,14 +134,21 @@ _PUT_OFF = (
 
 def let_go(tx: Tx, iccid: str, now: datetime) -> None:
     """Free what was held for a SIM that sends again: what is bound to it, and what its refusals put off."""
+    if not tx.sqlite:
+        freed = tx.all(
+            f"{_PUT_OFF} UNION SELECT message_id FROM parts WHERE state = 'waiting' AND bound_iccid = :iccid"  # noqa: S608 # our own words
+            " AND gate = 1",
+            iccid=iccid,
+        )
+        locks.messages(tx, {row["id"] for row in freed})
     tx.run(
-        "UPDATE parts SET due_at = :now WHERE state = 'waiting' AND due_at > :now AND message_id IN"  # noqa: S608
+        "UPDATE parts SET due_at = :now WHERE state = 'waiting' AND due_at > :now AND message_id IN"  # noqa: S608 # our own words
         f" ({_PUT_OFF})",
         now=to_us(now),
         iccid=iccid,
     )
     tx.run(
-        f"UPDATE messages SET next_at = :now WHERE id IN ({_PUT_OFF}) AND next_at > :now",  # noqa: S608
+        f"UPDATE messages SET next_at = :now WHERE id IN ({_PUT_OFF}) AND next_at > :now",  # noqa: S608 # our own words
         now=to_us(now),
         iccid=iccid,
     )
@@ -147,7 +159,7 @@ def let_go(tx: Tx, iccid: str, now: datetime) -> None:
         iccid=iccid,
     )
     tx.run(
-        "UPDATE parts SET gate = 0 WHERE state = 'waiting' AND gate = 1 AND bound_iccid = :iccid"  # noqa: S608
+        "UPDATE parts SET gate = 0 WHERE state = 'waiting' AND gate = 1 AND bound_iccid = :iccid"  # noqa: S608 # our own words
         f" AND EXISTS (SELECT 1 FROM messages WHERE id = parts.message_id AND state <> 'held' AND NOT {_PAUSED})",
         iccid=iccid,
     )

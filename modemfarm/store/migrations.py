@@ -93,6 +93,7 @@ def _fourth(tx: Tx) -> None:
     _doors(tx)
     _people_at_the_page(tx)
     _people(tx)
+    meta.create_all(tx.connection, tables=[meta.tables["leases"]])
 
 
 def _doors(tx: Tx) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime, timedelta
 
-from modemfarm.model import digits_key
 from modemfarm.policy.frequency import MONTH, Sent, free_at
 from modemfarm.policy.profiles import Configured, Rules
 from modemfarm.policy.quiet import closes_at, opens_at
@@ -83,12 +82,6 @@ def may_leave(
         started: another part of it left; only the hours stand against the rest.
     """
     rules = in_force(tx, configured, now)
-    tx.run(  # of two hosts that claim for one person, the second waits here and then counts what the first took
-        "INSERT INTO people (number, digits) VALUES (:number, :digits)"
-        " ON CONFLICT (number) DO UPDATE SET digits = people.digits",
-        number=recipient,
-        digits=digits_key(recipient),
-    )
     hours, zones = rules.profile.hours, _zones(tx, rules, recipient)
     closes = closes_at(hours, zones, now)
     held: Label | None = None

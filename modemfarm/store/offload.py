@@ -1,4 +1,4 @@
-"""The one writer thread of a daemon: commands of many tasks share a transaction, a future each is told after COMMIT."""
+"""The writer threads of a daemon: commands of many tasks, each with a future that is told after COMMIT."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from modemfarm.errors import StoreError
+from modemfarm.errors import StoreBusyError, StoreError
 from modemfarm.store.engine import Store, Tx, checkpoint
 from modemfarm.store.sealing import Secret
 
@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 MOST_PER_COMMIT = 256
 BULK_SLICE_S = 0.010  # intake may hold the writer for so long while the wire waits
 CHECKPOINT_EVERY_S = 5.0
+SERVER_WRITERS = 4  # connections that a daemon writes to a server by
+TRIES = 3  # of a command that the server rolled back for another's sake
+_GONE = ("terminating connection", "server closed the connection", "connection is lost", "the connection is closed")
 
 T = TypeVar("T")
 _Future = TypeVar("_Future", asyncio.Future[Any], Future[Any])
@@ -32,9 +35,9 @@ _Told = list[tuple[_Answer, Any, BaseException | None]]
 
 
 class Offload:
-    """Runs store functions one after the other in a thread of its own.
+    """Runs store functions: one after the other in a thread of its own, or on a server in several.
 
-    Commands of the wire go before bulk ones. What is queued while a commit is on its way shares the next one.
+    Commands of the wire go before bulk ones. In SQLite, what is queued while a commit is on its way shares the next.
     """
 
     def __init__(self, store: Store) -> None:
@@ -43,15 +46,19 @@ class Offload:
         self._bulk: deque[_Job] = deque()
         self._wake = threading.Condition()
         self._stopping = False
-        self._connection: Connection | None = None
-        self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
+        one = _Together if store.sqlite else _Alone
+        self._threads = [
+            threading.Thread(target=self._work, args=(one(store, self._next),), name="store-writer", daemon=True)
+            for _ in range(1 if store.sqlite else SERVER_WRITERS)
+        ]
         self._checkpointer = threading.Thread(target=self._checkpoint, name="store-checkpoint", daemon=True)
         self._stopped = threading.Event()
         self.pending = 0  # commands not yet answered; a virtual clock waits for zero
 
     def start(self) -> None:
         """Start the thread; until then commands wait."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         if self._store.sqlite:
             self._checkpointer.start()
 
@@ -63,14 +70,15 @@ class Offload:
     @property
     def alive(self) -> bool:
         """Whether the writer thread runs."""
-        return self._thread.is_alive()
+        return all(thread.is_alive() for thread in self._threads)
 
     def stop(self) -> None:
         """Finish what is queued, then end the thread."""
         with self._wake:
             self._stopping = True
-            self._wake.notify()
-        self._thread.join()
+            self._wake.notify_all()
+        for thread in self._threads:
+            thread.join()
         self._stopped.set()
         if self._checkpointer.is_alive():
             self._checkpointer.join()
@@ -103,7 +111,7 @@ class Offload:
             self._wake.notify()
         return future
 
-    def _work(self) -> None:
+    def _work(self, writer: _Together | _Alone) -> None:
         while True:
             with self._wake:
                 while not self._wire and not self._bulk:
@@ -112,30 +120,8 @@ class Offload:
                     self._wake.wait()
                 if not self._wire and not self._bulk:
                     break
-            self._one_commit()
-        self._drop_connection()
-
-    def _one_commit(self) -> None:
-        taken: list[_Job] = []
-        answers: _Told = []
-        try:
-            if self._connection is None:
-                self._connection = self._store.connect()
-            with self._connection.begin():
-                tx = Tx(self._connection, self._store.secret)
-                until = time.monotonic() + BULK_SLICE_S
-                while len(taken) < MOST_PER_COMMIT and (job := self._next(time.monotonic() < until)):
-                    taken.append(job)
-                    answers.append(self._one_command(tx, job))
-        except Exception as error:  # whatever it is, everyone in this commit must hear of it
-            failure = error if isinstance(error, StoreError) else StoreError(str(error))
-            if not isinstance(error, (StoreError, SQLAlchemyError)):
-                log.exception("store writer: unexpected error")
-            self._drop_connection()
-            answers = [(job[2], None, failure) for job in taken]
-            if not taken and (job := self._next(True)):  # not even a transaction could be begun
-                answers = [(job[2], None, failure)]
-        self._tell(answers)
+            self._tell(writer.commit())
+        writer.close()
 
     def _tell(self, answers: _Told) -> None:
         """Hand the results of one commit over: to each thread its own, to each event loop all of its tasks' at once."""
@@ -171,6 +157,59 @@ class Offload:
                 return self._wire.popleft()
             return self._bulk.popleft() if self._bulk and bulk_too else None
 
+    def _checkpoint(self) -> None:
+        while not self._stopped.wait(CHECKPOINT_EVERY_S):
+            try:
+                checkpoint(self._store)
+            except StoreError as error:
+                log.warning("store: checkpoint: %s", error)
+
+
+class _Connected:
+    """A writer's own connection, made anew after a failure."""
+
+    def __init__(self, store: Store, take: Callable[[bool], _Job | None]) -> None:
+        self._store, self._take = store, take
+        self._connection: Connection | None = None
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._store.connect()
+        return self._connection
+
+    def close(self) -> None:
+        """Give the connection up."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.invalidate()
+                connection.close()
+            except SQLAlchemyError:
+                log.warning("store writer: the old connection did not close")
+
+
+class _Together(_Connected):
+    """SQLite: one writer; what is queued shares a transaction, a savepoint each."""
+
+    def commit(self) -> _Told:
+        """One transaction; what became of each of its commands."""
+        taken: list[_Job] = []
+        answers: _Told = []
+        try:
+            with self._connected().begin():
+                tx = Tx(self._connected(), self._store.secret)
+                until = time.monotonic() + BULK_SLICE_S
+                while len(taken) < MOST_PER_COMMIT and (job := self._take(time.monotonic() < until)):
+                    taken.append(job)
+                    answers.append(self._one_command(tx, job))
+        except Exception as error:  # noqa: BLE001 # whatever it is, everyone in this commit must hear of it
+            failure = _failure(error)
+            self.close()
+            answers = [(job[2], None, failure) for job in taken]
+            if not taken and (job := self._take(True)):  # not even a transaction could be begun
+                answers = [(job[2], None, failure)]
+        return answers
+
     @staticmethod
     def _one_command(tx: Tx, job: _Job) -> tuple[_Answer, Any, BaseException | None]:
         work, args, future = job
@@ -183,21 +222,74 @@ class Offload:
         tx.run("RELEASE SAVEPOINT command")
         return future, value, None
 
-    def _drop_connection(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            try:
-                connection.invalidate()
-                connection.close()
-            except SQLAlchemyError:
-                log.warning("store writer: the old connection did not close")
 
-    def _checkpoint(self) -> None:
-        while not self._stopped.wait(CHECKPOINT_EVERY_S):
+class _Alone(_Connected):
+    """A server: a transaction for each command, of several writers at once, so that locks are held in one order only.
+
+    The server groups the commits.
+    """
+
+    def commit(self) -> _Told:
+        """One transaction; what became of its command."""
+        job = self._take(True)
+        if job is None:  # another writer was faster
+            return []
+        for last in (False,) * TRIES + (True,):
             try:
-                checkpoint(self._store)
-            except StoreError as error:
-                log.warning("store: checkpoint: %s", error)
+                return [(job[2], self._one_command(job), None)]
+            except _AgainError as error:
+                if last:
+                    return [(job[2], None, error.cause)]
+            except Exception as error:  # noqa: BLE001 # the caller gets it
+                return [(job[2], None, error)]
+        raise AssertionError
+
+    def _one_command(self, job: _Job) -> Any:
+        """Run one command.
+
+        Raises:
+            _AgainError: it was rolled back for a reason that is over now.
+        """
+        work, args, _ = job
+        kept = self._connection is not None
+        try:
+            connection = self._connected()
+        except Exception as error:
+            raise _failure(error) from error
+        done = False
+        try:
+            with connection.begin():
+                tx = Tx(connection, self._store.secret)
+                value = work(tx, *args)
+                tx.finish()
+                done = True
+        except StoreBusyError as error:
+            self.close()
+            log.warning("store writer: once more: %s", error)
+            raise _AgainError(error) from error
+        except (StoreError, SQLAlchemyError) as error:
+            self.close()
+            if kept and not done and _is_lost(connection, error):  # it went while nothing was asked of it
+                raise _AgainError(_failure(error)) from error
+            raise _failure(error) from error
+        return value
+
+
+class _AgainError(Exception):
+    def __init__(self, cause: StoreError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+def _is_lost(connection: Connection, error: BaseException) -> bool:
+    """Whether a statement failed because the server was gone."""
+    return connection.invalidated or any(sign in str(error) for sign in _GONE)
+
+
+def _failure(error: Exception) -> StoreError:
+    if not isinstance(error, (StoreError, SQLAlchemyError)):
+        log.error("store writer: unexpected error", exc_info=error)
+    return error if isinstance(error, StoreError) else StoreError(str(error))
 
 
 def _settle(future: _Answer, value: Any, problem: BaseException | None) -> None:

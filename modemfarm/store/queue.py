@@ -7,10 +7,10 @@ from datetime import datetime
 
 from modemfarm.model import NO_CEILING, UNLIMITED, Ceiling, MessageClass, MessageState, PartState, Plan, normal_iccid
 from modemfarm.policy.profiles import Configured
-from modemfarm.store.charging import Charge, refund, reserve
+from modemfarm.store import locks
+from modemfarm.store.charging import Charge, charged, refund, reserve
 from modemfarm.store.counters import day_start
 from modemfarm.store.engine import Row, Tx, from_us, to_us
-from modemfarm.store.events import record
 from modemfarm.store.messages import NAMED, refresh, settle_doubt
 from modemfarm.store.offers import may_leave
 from modemfarm.store.sims import pinned_to
@@ -83,8 +83,12 @@ class Candidate:
         return self.scheduled or self.message_class == MessageClass.MARKETING
 
 
-def heads(tx: Tx, bound_iccid: str, now: datetime, most: int) -> list[Candidate]:
-    """The first waiting, due parts bound to one SIM ("" reads the unbound ones), in the order they should go."""
+def heads(tx: Tx, bound_iccid: str, now: datetime, most: int, *, claim: bool = True) -> list[Candidate]:
+    """The first waiting, due parts bound to one SIM ("" reads the unbound ones), in the order they should go.
+
+    Args:
+        claim: what another host looks at in this moment is left out, and what is found is left out there.
+    """
     found: list[Candidate] = []
     rank = STARTED_RANK
     while len(found) < most:
@@ -92,7 +96,13 @@ def heads(tx: Tx, bound_iccid: str, now: datetime, most: int) -> list[Candidate]
         next_rank = tx.value(_NEXT_RANK, bound=bound_iccid, rank=rank)
         if next_rank is None:
             break
-        rows = tx.all(_DUE_OF_RANK, bound=bound_iccid, rank=next_rank, now=to_us(now), most=most - len(found))
+        rows = tx.all(
+            _DUE_OF_RANK + (locks.skipping(tx, "p", "m") if claim else ""),
+            bound=bound_iccid,
+            rank=next_rank,
+            now=to_us(now),
+            most=most - len(found),
+        )
         found += [candidate(row) for row in rows]
         rank = next_rank + 1
     return found
@@ -103,7 +113,9 @@ def longest_waiting(tx: Tx, bound_iccid: str, before: datetime) -> list[Candidat
     found: list[Candidate] = []
     rank = tx.value(_NEXT_RANK, bound=bound_iccid, rank=STARTED_RANK + 1)
     while rank is not None:
-        rows = tx.all(_DUE_OF_RANK, bound=bound_iccid, rank=rank, now=to_us(before), most=2)
+        rows = tx.all(
+            _DUE_OF_RANK + locks.skipping(tx, "p", "m"), bound=bound_iccid, rank=rank, now=to_us(before), most=2
+        )
         found += [candidate(row) for row in rows]
         rank = tx.value(_NEXT_RANK, bound=bound_iccid, rank=rank + 1)
     return found
@@ -111,7 +123,14 @@ def longest_waiting(tx: Tx, bound_iccid: str, before: datetime) -> list[Candidat
 
 def heads_to_known(tx: Tx, owner: str, month: datetime, iccid: str, now: datetime, most: int) -> list[Candidate]:
     """The first parts for one SIM to people whom its owner's month counts already."""
-    rows = tx.all(_DUE_TO_KNOWN, owner=owner, month=to_us(month), bound=iccid, now=to_us(now), most=most)
+    rows = tx.all(
+        _DUE_TO_KNOWN + locks.skipping(tx, "p", "m"),
+        owner=owner,
+        month=to_us(month),
+        bound=iccid,
+        now=to_us(now),
+        most=most,
+    )
     return [candidate(row) for row in rows]
 
 
@@ -185,6 +204,8 @@ def claim(tx: Tx, part: Candidate, lane: Lane, now: datetime, why: str | None = 
         The attempt's id; None when the part was not waiting any more, a claim beside this one took the last that
         the plan, or the farm's ceiling, allows, or an offer may not leave now.
     """
+    if part.message_class == MessageClass.MARKETING and not locks.try_person(tx, part.recipient):
+        return None  # another host may be about to use up what this person is to get
     if part.message_class == MessageClass.MARKETING and not may_leave(
         tx,
         lane.policy,
@@ -202,9 +223,12 @@ def claim(tx: Tx, part: Candidate, lane: Lane, now: datetime, why: str | None = 
     if lane.plan == UNLIMITED and not lane.ceiling:
         return _claim(tx, part, lane, now, why)
     tx.run("SAVEPOINT claiming")
+    mark, owners = tx.mark(), set(tx.owners)
     attempt_id = _claim(tx, part, lane, now, why)
     if attempt_id is None:
         tx.run("ROLLBACK TO SAVEPOINT claiming")
+        tx.drop(mark)
+        tx.owners = owners
     tx.run("RELEASE SAVEPOINT claiming")
     return attempt_id
 
@@ -242,6 +266,8 @@ def _claim(tx: Tx, part: Candidate, lane: Lane, now: datetime, why: str | None) 
     anew = part.charged_to != lane.owner or part.charged_day != to_us(lane.day)
     if anew or (farm_day is not None and part.farm_day != farm_day):
         if part.charged_to is not None:
+            if not locks.try_owners(tx, charged(part.charged_to, part.farm_day)):
+                return None
             refund(tx, part.part_id)
         what = Charge(part.part_id, part.message_id, part.recipient, lane.owner, lane.plan, lane.day)
         if not reserve(tx, what, lane.ceiling, farm_day, now):
@@ -278,42 +304,6 @@ def next_concat_ref(tx: Tx, iccid: str, recipient: str, message_id: int) -> int:
     return int(ref)
 
 
-def unbind(tx: Tx, iccid: str, most: int = 500) -> int:
-    """Free what waits for a SIM that is parked or gone, where nothing of it has left; how many messages.
-
-    Marketing stays: it does not leave a SIM that an operator refused. What the sender pinned stays too.
-    """
-    rows = tx.all(
-        "SELECT DISTINCT message_id FROM (SELECT p.message_id FROM parts p JOIN messages m ON m.id = p.message_id"
-        " WHERE p.state = 'waiting' AND p.gate = 0 AND p.bound_iccid = :iccid AND p.rank >= 0"
-        " AND p.class <> 'marketing' AND m.pinned IS NULL LIMIT :n) AS bound",
-        iccid=iccid,
-        n=most,
-    )
-    for row in rows:
-        tx.run("UPDATE parts SET bound_iccid = '' WHERE message_id = :id AND state = 'waiting'", id=row["message_id"])
-        tx.run("UPDATE messages SET iccid = NULL WHERE id = :id", id=row["message_id"])
-    return len(rows)
-
-
-def give_up_started(tx: Tx, iccid: str, now: datetime, most: int = 200) -> int:
-    """Fail, as partial, started messages whose SIM is gone past its grace; how many."""
-    rows = tx.all(
-        "SELECT DISTINCT message_id FROM parts WHERE state = 'waiting' AND gate = 0 AND bound_iccid = :iccid"
-        " AND rank = :rank LIMIT :n",
-        iccid=iccid,
-        rank=STARTED_RANK,
-        n=most,
-    )
-    for row in rows:
-        for part in tx.all("SELECT id FROM parts WHERE message_id = :id AND state = 'waiting'", id=row["message_id"]):
-            refund(tx, part["id"])
-            tx.run("UPDATE parts SET state = 'failed' WHERE id = :id", id=part["id"])
-        refresh(tx, row["message_id"], now, reason="partial")
-        record(tx, "message.failed", now, message_id=row["message_id"], subject=iccid, reason="partial")
-    return len(rows)
-
-
 def give_back(
     tx: Tx,
     part_id: int,
@@ -340,6 +330,7 @@ def give_back(
     Returns:
         False when the part was not in this attempt any more.
     """
+    locks.message_of(tx, part_id)
     moved = tx.run(
         "UPDATE parts SET state = 'waiting', attempt_id = NULL, submitting_at = NULL, due_at = coalesce(:due, due_at)"
         " WHERE id = :id AND attempt_id = :attempt"

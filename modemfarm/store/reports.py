@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from modemfarm.model import digits_key
+from modemfarm.store import locks
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
 from modemfarm.store.messages import refresh, settle_doubt
@@ -36,8 +37,11 @@ class Report:
     reason: str | None
 
 
-def match(tx: Tx, report: Report, now: datetime) -> bool:
+def match(tx: Tx, report: Report, now: datetime, *, again: bool = False) -> bool:
     """Find the part that a report is about and move it; an unmatched report is kept for later.
+
+    Args:
+        again: it was kept; this transaction has another message, and waits for no second one.
 
     Returns:
         Whether a part was found.
@@ -45,6 +49,11 @@ def match(tx: Tx, report: Report, now: datetime) -> bool:
     part = _by_mr(tx, report) or _by_window(tx, report)
     if part is None:
         return False
+    if not tx.sqlite:
+        if again and not locks.try_message(tx, part["message_id"]):
+            return False  # whoever has it looks again when it is done
+        locks.message(tx, part["message_id"])
+        part["state"] = tx.value("SELECT state FROM parts WHERE id = :id", id=part["id"])
     tx.run("UPDATE received SET part_id = :part WHERE id = :id", part=part["id"], id=report.received_id)
     apply(tx, part["id"], part["message_id"], part["state"], report, now)
     if part["ctrl_z_at"] is not None and report.scts is not None and part["state"] != "unknown":

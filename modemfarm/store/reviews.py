@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from modemfarm.model import digits_key
+from modemfarm.store import locks
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.events import record
 from modemfarm.store.suppress import EXEMPT
@@ -53,6 +54,10 @@ def add(tx: Tx, number: str, inbound_id: int, keyword: str | None, now: datetime
 def hold(tx: Tx, number: str) -> None:
     """Hide offers from every claim; those that a SIM has already are stopped by step 3."""
     mine = "recipient = :number AND class = 'marketing'"
+    if not tx.sqlite:  # what another host has in hand is stopped there, and held then
+        free = f"SELECT id FROM messages WHERE {mine} AND final_at IS NULL ORDER BY id{locks.skipping(tx)}"  # noqa: S608 # our own words
+        _hold(tx, [row["id"] for row in tx.all(free, number=number)])
+        return
     tx.run(
         "UPDATE messages SET state = 'held', reason = :held, reason_params = NULL, next_at = NULL"  # noqa: S608 # our own words
         f" WHERE {mine} AND state IN ('queued', 'scheduled', 'held')",
@@ -60,6 +65,16 @@ def hold(tx: Tx, number: str) -> None:
         held=HELD,
     )
     tx.run(f"UPDATE parts SET gate = 1 WHERE {mine} AND state = 'waiting' AND gate = 0", number=number)  # noqa: S608 # our own words
+
+
+def _hold(tx: Tx, message_ids: list[int]) -> None:
+    tx.run(
+        "UPDATE messages SET state = 'held', reason = :held, reason_params = NULL, next_at = NULL"
+        " WHERE id = ANY(:ids) AND state IN ('queued', 'scheduled', 'held')",
+        ids=message_ids,
+        held=HELD,
+    )
+    tx.run("UPDATE parts SET gate = 1 WHERE message_id = ANY(:ids) AND state = 'waiting' AND gate = 0", ids=message_ids)
 
 
 def decide(tx: Tx, number: str, decision: Decision, now: datetime, *, who: str = "") -> bool:

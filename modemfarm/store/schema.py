@@ -59,6 +59,15 @@ hosts = Table(
     _us("lease_until", null=False),
 )
 
+leases = Table(
+    "leases",  # work that one host does for all: whose it is, and until when
+    meta,
+    Column("job", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("instance", Text, nullable=False),
+    _us("lease_until", null=False),
+)
+
 batches = Table(
     "batches",
     meta,

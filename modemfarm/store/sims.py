@@ -123,6 +123,19 @@ def all_sims(tx: Tx) -> list[Row]:
     return tx.all("SELECT * FROM sims ORDER BY iccid")
 
 
+def elsewhere(tx: Tx, host: str, since: datetime) -> frozenset[str]:
+    """The SIMs in modems of other hosts that lived then; SQLite has one host."""
+    if tx.sqlite:
+        return frozenset()
+    rows = tx.all(
+        "SELECT s.iccid FROM sims s JOIN hosts h ON h.name = s.host WHERE s.path IS NOT NULL AND s.host <> :host"
+        " AND h.lease_until > :since",
+        host=host,
+        since=to_us(since),
+    )
+    return frozenset(row["iccid"] for row in rows)
+
+
 def set_state(
     tx: Tx,
     iccid: str,

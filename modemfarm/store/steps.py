@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from modemfarm.model import Outcome, digits_key
-from modemfarm.store import reviews
-from modemfarm.store.charging import refund
-from modemfarm.store.counters import FARM, HOUR, minute_free_at, take_turn
+from modemfarm.model import Outcome
+from modemfarm.store import locks, reviews, sticky
+from modemfarm.store.charging import charged, refund
+from modemfarm.store.counters import HOUR, minute_free_at
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
 from modemfarm.store.messages import has_started, refresh, settle_doubt
 from modemfarm.store.offers import lost_consent
+from modemfarm.store.permits import Permit
 from modemfarm.store.queue import give_back
 from modemfarm.store.suppress import OPTED_OUT
 
@@ -25,30 +26,6 @@ _STANDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Permit:
-    """What step 3 is judged by.
-
-    Attributes:
-        shared: several SIMs count on this owner.
-        per_minute, per_hour: the plan's limits for any 60 s and any 60 minutes, or None.
-        day, farm_day: when the plan's and, under a ceiling, the farm's day began; a part charged to another goes back.
-        transactional_after_opt_out: the owner's setting.
-        clock_trusted: a clock in doubt ends no validity.
-    """
-
-    part_id: int
-    attempt_id: int
-    owner: str
-    per_minute: int | None
-    day: datetime
-    transactional_after_opt_out: bool = False
-    clock_trusted: bool = True
-    per_hour: int | None = None
-    shared: bool = False
-    farm_day: datetime | None = None
-
-
 def submitting(tx: Tx, permit: Permit, now: datetime) -> str | None:
     """Step 3: make `submitting` durable, if nothing speaks against it any more.
 
@@ -56,15 +33,19 @@ def submitting(tx: Tx, permit: Permit, now: datetime) -> str | None:
         None when Ctrl-Z may follow after the commit; else the slug of what stopped it, with the part
         already where it belongs (waiting, canceled or expired).
     """
+    locks.person_of(tx, permit.part_id)
     row = tx.one(
-        "SELECT p.class, p.charged_day, p.farm_day, p.closes_at, p.recipient, m.purpose, m.valid_until"
+        "SELECT p.class, p.charged_day, p.farm_day, p.closes_at, p.recipient, m.purpose, m.valid_until"  # noqa: S608 # our own words
         " FROM parts p JOIN messages m ON m.id = p.message_id WHERE p.id = :id"
-        " AND p.attempt_id = :attempt AND p.state = 'claimed'",
+        " AND p.attempt_id = :attempt AND p.state = 'claimed'" + locks.taking(tx, "m"),
         id=permit.part_id,
         attempt=permit.attempt_id,
     )
     if row is None:
         return _lost(tx, permit)
+    if permit.is_fenced(tx):
+        give_back(tx, permit.part_id, permit.attempt_id, now)
+        return "lease"
     farm = permit.farm_day is not None and row["farm_day"] != to_us(permit.farm_day)
     if farm or row["charged_day"] != to_us(permit.day):
         give_back(tx, permit.part_id, permit.attempt_id, now)
@@ -79,9 +60,7 @@ def submitting(tx: Tx, permit: Permit, now: datetime) -> str | None:
         _end_unsent(tx, permit, "canceled", now, reason="consent_missing")
         return "consent_missing"
     if permit.shared:  # another of its SIMs may ask in this moment
-        if row["farm_day"] is not None:
-            take_turn(tx, FARM, row["farm_day"])  # before its owner's, as claims do
-        take_turn(tx, permit.owner, row["charged_day"])
+        locks.owners(tx, charged(permit.owner, row["farm_day"]))
     if permit.per_minute is not None:
         free_at = minute_free_at(tx, permit.owner, permit.per_minute, now, besides=permit.attempt_id)
         if free_at is not None:
@@ -98,7 +77,7 @@ def submitting(tx: Tx, permit: Permit, now: datetime) -> str | None:
         return "validity_expired"
     exempt = int(row["class"] == "transactional" and permit.transactional_after_opt_out)
     moved = tx.run(
-        "UPDATE parts SET state = 'submitting', submitting_at = :now WHERE id = :id AND attempt_id = :attempt"  # noqa: S608
+        "UPDATE parts SET state = 'submitting', submitting_at = :now WHERE id = :id AND attempt_id = :attempt"  # noqa: S608 # our own words
         " AND state = 'claimed' AND" + _STANDS,
         id=permit.part_id,
         attempt=permit.attempt_id,
@@ -129,12 +108,17 @@ def _is_closed(row: Row, now: datetime) -> bool:
 
 def recheck(tx: Tx, permit: Permit, now: datetime) -> str | None:
     """The same question again, asked with the prompt open because step 3's commit grew old."""
+    locks.person_of(tx, permit.part_id)
+    locks.message_of(tx, permit.part_id)
+    if permit.is_fenced(tx):
+        give_back(tx, permit.part_id, permit.attempt_id, now)
+        return "lease"
     row = tx.one("SELECT class, closes_at FROM parts WHERE id = :id", id=permit.part_id)
     if row is not None and _is_closed(row, now):
         return _give_back_closed(tx, permit, now)
     exempt = int(row is not None and row["class"] == "transactional" and permit.transactional_after_opt_out)
     stands = tx.value(
-        "SELECT 1 FROM parts WHERE id = :id AND attempt_id = :attempt AND state = 'submitting' AND" + _STANDS,  # noqa: S608
+        "SELECT 1 FROM parts WHERE id = :id AND attempt_id = :attempt AND state = 'submitting' AND" + _STANDS,  # noqa: S608 # our own words
         id=permit.part_id,
         attempt=permit.attempt_id,
         exempt=exempt,
@@ -150,7 +134,7 @@ def _stop(tx: Tx, permit: Permit, now: datetime, exempt: int) -> str:
         attempt=permit.attempt_id,
     ):
         return _lost(tx, permit)
-    if tx.value(f"SELECT 1 FROM parts WHERE id = :id AND {OPTED_OUT}", id=permit.part_id, exempt=exempt):  # noqa: S608
+    if tx.value(f"SELECT 1 FROM parts WHERE id = :id AND {OPTED_OUT}", id=permit.part_id, exempt=exempt):  # noqa: S608 # our own words
         _end_unsent(tx, permit, "canceled", now, reason="opted_out")
         return "opted_out"
     if doubted := reviews.in_doubt(tx, permit.part_id):
@@ -229,7 +213,9 @@ class Attempt:
 
 
 def attempt(tx: Tx, attempt_id: int) -> Attempt | None:
-    """Read one attempt; None when there is none of that id."""
+    """Read one attempt, and take its message; None when there is none of that id."""
+    if not tx.sqlite:
+        locks.message(tx, tx.value("SELECT message_id FROM attempts WHERE id = :id", id=attempt_id) or 0)
     row = tx.one(
         "SELECT a.id, a.part_id, a.message_id, a.iccid, a.owner, a.recipient, a.submitting_at, a.ended_at, a.outcome,"
         " p.state, p.attempt_id, p.attempts, p.class, m.parts_total, m.resend_unknown, m.resent, m.report"
@@ -315,14 +301,7 @@ def accepted(tx: Tx, one: Attempt, outcome: Outcome, now: datetime) -> bool:
         tx.run("UPDATE messages SET attempts = attempts + :new WHERE id = :id", id=one.message_id, new=one.uncounted)
         settle_doubt(tx, one.message_id)
         refresh(tx, one.message_id, now)
-    tx.run(
-        "INSERT INTO people (number, digits, iccid, exchange_at) VALUES (:number, :digits, :iccid, :now)"
-        " ON CONFLICT (number) DO UPDATE SET iccid = excluded.iccid, exchange_at = excluded.exchange_at",
-        number=one.recipient,
-        digits=digits_key(one.recipient),
-        iccid=one.iccid,
-        now=to_us(now),
-    )
+    sticky.exchanged(tx, one.recipient, one.iccid, now)
     record(tx, "part.sent", now, message_id=one.message_id, subject=one.iccid, mr=outcome.mr, late=outcome.late)
     return True
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from modemfarm.model import digits_key
-from modemfarm.store import audit, consents, forgotten
+from modemfarm.store import audit, consents, forgotten, locks
 from modemfarm.store.charging import refund
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
@@ -102,6 +102,7 @@ def add(
     Returns:
         How many messages were cancelled.
     """
+    locks.person(tx, number)
     new = tx.run(
         "INSERT INTO suppressions (number, digits, since, source, keyword, inbound_id, removed_at)"
         " VALUES (:number, :digits, :now, :source, :keyword, :inbound, NULL)"
@@ -123,8 +124,8 @@ def add(
 
 
 def take_back(tx: Tx, number: str, now: datetime, exempt: tuple[str, ...] = EXEMPT) -> int:
-    """Cancel what waits for a number whose opt-out stands; how many messages."""
-    return _cancel(tx, number, digits_key(number), now, exempt) if is_suppressed(tx, number) else 0
+    """Cancel what waits for a number whose opt-out stands, and no other host has in hand; how many messages."""
+    return _cancel(tx, number, digits_key(number), now, exempt, skip=True) if is_suppressed(tx, number) else 0
 
 
 def stops_forgotten(tx: Tx, number: str, now: datetime, *, exempt: bool) -> bool:
@@ -135,12 +136,13 @@ def stops_forgotten(tx: Tx, number: str, now: datetime, *, exempt: bool) -> bool
     """
     if not forgotten.among(tx, (number,)):
         return False
-    return _cancel(tx, number, digits_key(number), now, exempt_classes(transactional=exempt)) > 0
+    return _cancel(tx, number, digits_key(number), now, exempt_classes(transactional=exempt), skip=True) > 0
 
 
-def _cancel(tx: Tx, number: str, digits: str, now: datetime, exempt: tuple[str, ...]) -> int:
+def _cancel(tx: Tx, number: str, digits: str, now: datetime, exempt: tuple[str, ...], *, skip: bool = False) -> int:
     first, second, third = (*exempt, "", "", "")[:3]
     same_line = "m.recipient = :number" if number.startswith("+") else "m.recipient LIKE :tail"
+    mine = _taken(tx, same_line, {"number": number, "tail": f"%{digits}"}, skip=skip)
     waiting = tx.all(
         "SELECT p.id, p.message_id FROM parts p JOIN messages m ON m.id = p.message_id"  # noqa: S608 # our own words
         f" WHERE {same_line} AND m.final_at IS NULL AND p.state IN ('waiting', 'claimed')"
@@ -152,6 +154,7 @@ def _cancel(tx: Tx, number: str, digits: str, now: datetime, exempt: tuple[str, 
         second=second,
         third=third,
     )
+    waiting = [row for row in waiting if mine is None or row["message_id"] in mine]
     for row in waiting:
         refund(tx, row["id"])
         tx.run("UPDATE parts SET state = 'canceled' WHERE id = :id AND state IN ('waiting', 'claimed')", id=row["id"])
@@ -160,6 +163,14 @@ def _cancel(tx: Tx, number: str, digits: str, now: datetime, exempt: tuple[str, 
         refresh(tx, message_id, now, reason="opted_out")
         record(tx, "message.canceled", now, message_id=message_id, reason="opted_out")
     return len(messages)
+
+
+def _taken(tx: Tx, same_line: str, binds: dict[str, str], *, skip: bool) -> set[int] | None:
+    """The messages to a number that are ours now; None: all of them."""
+    if tx.sqlite:
+        return None
+    open_ones = f"SELECT m.id FROM messages m WHERE {same_line} AND m.final_at IS NULL"  # noqa: S608 # our own words
+    return set(locks.messages(tx, [row["id"] for row in tx.all(open_ones, **binds)], skip=skip))
 
 
 def remove(tx: Tx, number: str, now: datetime, *, own: bool = False, **proof: Any) -> bool:

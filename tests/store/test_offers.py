@@ -15,8 +15,8 @@ from modemfarm.policy.profiles import Configured
 from modemfarm.store import consents, contacts, queue, rules, steps
 from modemfarm.store.contacts import Contact
 from modemfarm.store.engine import Store, Tx
+from modemfarm.store.permits import Permit
 from modemfarm.store.queue import Lane
-from modemfarm.store.steps import Permit
 from tests.store.tools import INTAKE, SIM, TO, add
 
 CONFIGURED = Configured(profile="CN", brand="小店", country="CN")

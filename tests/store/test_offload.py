@@ -14,8 +14,8 @@ from modemfarm.store.offload import Offload
 
 
 @pytest.fixture
-def offload(store: Store) -> Iterator[Offload]:
-    made = Offload(store)
+def offload(sqlite_store: Store) -> Iterator[Offload]:
+    made = Offload(sqlite_store)
     made.start()
     yield made
     made.stop()
@@ -51,7 +51,7 @@ async def _until(event: threading.Event) -> None:
         await asyncio.sleep(0.001)
 
 
-async def test_what_is_queued_meanwhile_shares_the_next_commit(offload: Offload, store: Store) -> None:
+async def test_what_is_queued_meanwhile_shares_the_next_commit(offload: Offload, sqlite_store: Store) -> None:
     gate = Gate(offload)
     await _until(gate.inside)
     commits: list[int] = []
@@ -65,10 +65,10 @@ async def test_what_is_queued_meanwhile_shares_the_next_commit(offload: Offload,
     gate.open()
     await asyncio.gather(gate.done, *waiting)
     assert len(set(commits)) == 1
-    assert len(_keys(store)) == 20
+    assert len(_keys(sqlite_store)) == 20
 
 
-async def test_one_failing_command_hurts_nobody_else(offload: Offload, store: Store) -> None:
+async def test_one_failing_command_hurts_nobody_else(offload: Offload, sqlite_store: Store) -> None:
     def bad(tx: Tx) -> None:
         _put(tx, "half")
         raise KeyError("mine alone")
@@ -89,13 +89,13 @@ async def test_one_failing_command_hurts_nobody_else(offload: Offload, store: St
     assert (first, second) == ("a", "b")
     assert isinstance(failed, KeyError)
     assert isinstance(broken, StoreError)
-    assert _keys(store) == {"a", "b"}
+    assert _keys(sqlite_store) == {"a", "b"}
 
 
 async def test_a_failed_commit_fails_all_that_were_in_it(
-    offload: Offload, store: Store, monkeypatch: pytest.MonkeyPatch
+    offload: Offload, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = store.connect().dialect
+    broken = sqlite_store.connect().dialect
     gate = Gate(offload)
     await _until(gate.inside)
     answers = [asyncio.ensure_future(offload.run(_put, f"k{number}")) for number in range(3)]
@@ -109,25 +109,25 @@ async def test_a_failed_commit_fails_all_that_were_in_it(
         gate.open()
         heard = await asyncio.gather(gate.done, *answers, return_exceptions=True)
     assert all(isinstance(one, StoreError) for one in heard)
-    assert not _keys(store)
+    assert not _keys(sqlite_store)
     assert await offload.run(_put, "later") == "later"
-    assert _keys(store) == {"later"}
+    assert _keys(sqlite_store) == {"later"}
 
 
 async def test_a_database_that_cannot_be_opened_fails_what_waits_and_nothing_later(
-    offload: Offload, store: Store, monkeypatch: pytest.MonkeyPatch
+    offload: Offload, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse() -> None:
         raise StoreError("gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "connect", refuse)
+        patch.setattr(sqlite_store, "connect", refuse)
         heard = await asyncio.gather(offload.run(_put, "a"), offload.run(_put, "b"), return_exceptions=True)
         assert [str(one) for one in heard] == ["gone", "gone"]
     assert await offload.run(_put, "c") == "c"
 
 
-async def test_a_cancelled_wait_leaves_the_others_alone(offload: Offload, store: Store) -> None:
+async def test_a_cancelled_wait_leaves_the_others_alone(offload: Offload, sqlite_store: Store) -> None:
     gate = Gate(offload)
     await _until(gate.inside)
     given_up = asyncio.ensure_future(offload.run(_put, "given up"))
@@ -139,7 +139,7 @@ async def test_a_cancelled_wait_leaves_the_others_alone(offload: Offload, store:
     await gate.done
     with pytest.raises(asyncio.CancelledError):
         await given_up
-    assert "kept" in _keys(store)
+    assert "kept" in _keys(sqlite_store)
     assert offload.pending == 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modemfarm.model import Plan
-from modemfarm.store import actions, queue
+from modemfarm.store import actions, leaving, queue
 from modemfarm.store.engine import Store
 from modemfarm.store.messages import NAMED
 from tests.store.tools import (
@@ -202,7 +202,7 @@ def test_what_waits_for_a_parked_sim_is_freed_but_for_marketing_and_pins(store: 
         tx.run("UPDATE messages SET rank = 0 WHERE id = :id", id=started)
         tx.run("UPDATE parts SET rank = 0 WHERE message_id = :id", id=started)
         send(tx)
-        assert queue.unbind(tx, SIM) == 1
+        assert leaving.unbind(tx, SIM) == 1
         assert [part.message_id for part in queue.heads(tx, "", NOW, 9)] == [free]
         assert {part.message_id for part in queue.heads(tx, SIM, NOW, 9)} == {kept, started}
 
@@ -214,8 +214,8 @@ def test_many_pinned_messages_do_not_keep_the_others_bound(store: Store) -> None
             add(tx, pinned=SIM)
         free = add(tx)
         queue.bind(tx, free, SIM)
-        queue.unbind(tx, SIM, most=3)
-        queue.unbind(tx, SIM, most=3)
+        leaving.unbind(tx, SIM, most=3)
+        leaving.unbind(tx, SIM, most=3)
         assert [part.message_id for part in queue.heads(tx, "", NOW, 9)] == [free]
 
 
@@ -225,7 +225,7 @@ def test_a_started_message_of_a_sim_that_stays_away_fails_as_partial(store: Stor
         number = add(tx, text=LONG)
         whole = add(tx)
         send(tx)
-        assert queue.give_up_started(tx, SIM, NOW) == 1
+        assert leaving.give_up_started(tx, SIM, NOW) == 1
         assert states(tx, number) == ["sent", "failed", "failed"]
         assert (message(tx, number)["state"], message(tx, number)["reason"]) == ("failed", "partial")
         assert message(tx, whole)["state"] == "queued"

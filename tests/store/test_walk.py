@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from modemfarm.model import UNLIMITED, Evidence, MessageState, PartState, derive
-from modemfarm.store import actions, hosts, migrations, queue, steps, suppress
+from modemfarm.store import actions, hosts, leaving, migrations, queue, steps, suppress
 from modemfarm.store.engine import Store
 from tests.store.conftest import _TRIGGER
 from tests.store.tools import (
@@ -177,9 +177,9 @@ class Walk(RuleBasedStateMachine):
     def sim_stays_away(self, sim: str, gone: bool) -> None:
         self._tick()
         with self.store.write() as tx:
-            queue.unbind(tx, sim)
+            leaving.unbind(tx, sim)
             if gone:
-                queue.give_up_started(tx, sim, after(self.at))
+                leaving.give_up_started(tx, sim, after(self.at))
 
     @rule()
     def restart(self) -> None:

@@ -18,8 +18,8 @@ from modemfarm.resources import shipped
 from modemfarm.simulator.tpdus import Body, address, deliver_tpdu, report_tpdu, smsc_address
 from modemfarm.store import counters, queue, sims, steps
 from modemfarm.store.engine import Row, Store, Tx, to_us
+from modemfarm.store.permits import Permit
 from modemfarm.store.queue import Candidate, Lane
-from modemfarm.store.steps import Permit
 
 NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
 SIM, OTHER = "8986001234567890123", "8986009999999999999"
@@ -108,7 +108,9 @@ def uncertain(text: str = "timeout", at: datetime = NOW, **facts: Any) -> Outcom
 
 
 def end(tx: Tx, attempt: int, outcome: Outcome, at: datetime | None = None) -> Settled:
-    return settle(tx, RULES, INBOUND, attempt, None, outcome, at or outcome.at)
+    settled = settle(tx, RULES, INBOUND, attempt, None, outcome, at or outcome.at)
+    tx.finish()  # what a server is told at the end of a transaction, and a test may ask for in the same one
+    return settled
 
 
 def send(tx: Tx, iccid: str = SIM, *, mr: int = 7, at: datetime = NOW) -> tuple[Candidate, int]:
@@ -184,7 +186,9 @@ def deliver_pdu(text: str, *, by: str = TO, at: datetime = NOW, concat: tuple[in
 
 def get(tx: Tx, pdu: bytes, *, at: datetime = NOW, iccid: str | None = SIM, **facts: Any) -> Understood:
     """One PDU taken in."""
-    return receive(tx, Received(pdu, pdu.hex().upper(), iccid, None, at, **facts), INBOUND, at)
+    understood = receive(tx, Received(pdu, pdu.hex().upper(), iccid, None, at, **facts), INBOUND, at)
+    tx.finish()
+    return understood
 
 
 def as_offer(tx: Tx, message_id: int) -> int:
