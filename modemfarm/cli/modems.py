@@ -107,7 +107,7 @@ def reset(farm: Farm, modem: str, as_json: bool) -> None:
     found = store.look(views.modem, modem)
     if found is None:
         raise NotThereError(f"there is no modem {modem}")
-    if not store.run(sims.wish, found["path"], "reset"):
+    if not store.run(sims.wish, found["path"], "reset", found["host"]):
         raise CliError(f"modem {modem} is gone")
     farm.committed(store)
     if as_json:

@@ -56,6 +56,7 @@ from modemfarm.modem.usb_ids import UsbIds
 from modemfarm.resources import shipped
 from modemfarm.store import epoch, hosts, migrations, sims, wake
 from modemfarm.store.engine import Store, Tx, from_us
+from modemfarm.store.listening import Listener
 from modemfarm.store.offload import Offload
 from modemfarm.webapp.app import create_app
 from modemfarm.webapp.lately import Lately
@@ -215,6 +216,9 @@ class Daemon:
         await housekeeping.turn()
         waker = wake.listen(self._config.state_dir)
         loop.add_reader(waker, self._woken, waker)
+        listener = None if self._store.sqlite else Listener(self._store, self._wake_soon)
+        if listener is not None:
+            listener.start()
         server = self._serve()
         await self._control.start()
         if self._spool is not None:
@@ -249,6 +253,8 @@ class Daemon:
                 await asyncio.to_thread(self._spool.stop)
             self._recordings.flush()
             server.stop()
+            if listener is not None:
+                listener.stop()
             loop.remove_reader(waker)
             waker.close()
             await self._leave()

@@ -15,7 +15,20 @@ from modemfarm.farm.encoding import encode
 from modemfarm.farm.lanes import SimFacts
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.model import UNLIMITED, ClaimedPart
-from modemfarm.store import actions, beside, counters, gates, hosts, labels, locks, messages, queue, steps, suppress
+from modemfarm.store import (
+    actions,
+    beside,
+    counters,
+    gates,
+    hosts,
+    labels,
+    leaving,
+    locks,
+    messages,
+    queue,
+    steps,
+    suppress,
+)
 from modemfarm.store.engine import Tx
 from modemfarm.store.offload import Offload
 from modemfarm.store.queue import Candidate, Lane
@@ -91,6 +104,7 @@ class Dispatcher:
         self.failures: dict[str, int] = {}
         self.blocked: dict[str, labels.Label] = {}
         self.paused = False
+        self._doubted = False  # a round ended without an answer from the store
         self.clock_trusted = True
 
     def wake(self) -> None:
@@ -139,11 +153,13 @@ class Dispatcher:
                 next_at = None
                 continue
             try:
+                await self._find_lost()
                 done: _Round = await self._offload.run(self._round, waiters, self._now())
                 for claimed in done.claimed:
                     await self._hand_over(claimed)
             except StoreError as error:
                 log.warning("dispatch: the store does not answer: %s", error)
+                self._doubted = True
                 await asyncio.sleep(STORE_AGAIN_S)
                 self._wake.set()
                 continue
@@ -169,6 +185,15 @@ class Dispatcher:
                 return  # the next round tries again
             self._returned.remove((part_id, attempt_id))
             self._in_flight.pop(attempt_id, None)
+
+    async def _find_lost(self) -> None:
+        """After a round whose COMMIT may have happened all the same: give back what it claimed."""
+        if self._doubted:
+            known = frozenset(self._in_flight) | {attempt_id for _, attempt_id in self._returned}
+            lost = await self._offload.run(leaving.give_back_lost, self._instance, known, self._now())
+            self._doubted = False
+            if lost:
+                log.info("dispatch: %d parts were claimed by a commit that nobody answered: they wait again", lost)
 
     async def _hand_over(self, claimed: _Claimed) -> None:
         part, waiter = claimed.part, self._waiters.get(claimed.lane.iccid)

@@ -94,6 +94,7 @@ def resume(tx: Tx, scope: str, value: str, now: datetime, *, who: str = "") -> b
     """Lift a pause; False when there was none."""
     lifted = tx.run("DELETE FROM pauses WHERE scope = :scope AND value = :value", scope=scope, value=value)
     if lifted:
+        tx.tell()
         if scope != "all":
             gates.begin(tx, scope, value, now)
         record(tx, "farm.resumed", now, subject=value, scope=scope, who=who)

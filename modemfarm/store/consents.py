@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from modemfarm.policy.consent import GENERAL, Standing, head_of, link, record_hash, standing
+from modemfarm.store import locks
 from modemfarm.store.engine import Tx, to_us
 from modemfarm.store.events import record as event
 
@@ -25,6 +26,7 @@ def add(tx: Tx, number: str, record: dict[str, Any], now: datetime) -> int:
         "INSERT INTO farm (key, value) VALUES ('consent_ledger', '1')"
         " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
     )
+    locks.ledger(tx)
     last = tx.one("SELECT seq, chain FROM consent_chain ORDER BY seq DESC LIMIT 1")
     seq, before = (0, "") if last is None else (int(last["seq"]), str(last["chain"]))
     salt = secrets.token_hex(_SALT_OCTETS)

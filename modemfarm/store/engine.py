@@ -30,6 +30,7 @@ T = TypeVar("T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
+CHANNEL = "modemfarm"
 POOLED = 4  # connections that each of the two pools of a SQLite file keeps open
 WAL_PAGES = 8192  # 32 MB: a commit moves the log only where the daemon's own checkpoints do not keep it shorter
 _DAMAGE = ("malformed", "file is not a database")  # SQLITE_CORRUPT, SQLITE_NOTADB
@@ -37,7 +38,7 @@ _BUSY = ("locked", "lock timeout", "deadlock detected", "could not serialize")
 _MADE_WITHIN_S = 1.0  # another process between making the file and its first page
 # Of a connection to a server: a host that stops in the middle of a transaction keeps nobody waiting for long, a cut
 # cable is noticed before the lease ends, and what was committed is on the disk (of a synchronous standby, too).
-SERVER: Mapping[str, object] = {
+SERVER: Mapping[str, Any] = {
     "connect_timeout": 5,
     "tcp_user_timeout": 8000,
     "keepalives_idle": 3,
@@ -73,7 +74,7 @@ class Tx:
     and 50 µs as a SQLAlchemy construct (docs/decisions/sqlalchemy.md).
     """
 
-    __slots__ = ("_cursor", "_error", "_file", "_later", "connection", "owners", "secret", "sqlite")
+    __slots__ = ("_cursor", "_error", "_file", "_later", "_tells", "connection", "owners", "secret", "sqlite")
 
     def __init__(self, connection: Connection, secret: Secret) -> None:
         """Begin to speak on a connection.
@@ -88,6 +89,7 @@ class Tx:
         self._file = connection.engine.url.database if self.sqlite else None
         self._cursor = connection.connection.cursor()
         self._later: list[tuple[frozenset[str], str, Callable[[Tx], object]]] = []
+        self._tells = False
         self.owners: set[str] = set()  # whose limits nobody else charges meanwhile (see locks.py)
 
     def later(self, work: Callable[[Tx], object], *, owners: Iterable[str] = (), person: str = "") -> None:
@@ -101,6 +103,10 @@ class Tx:
             work(self)
         else:
             self._later.append((frozenset(owners), person, work))
+
+    def tell(self) -> None:
+        """Wake the daemons of all hosts once this is committed; in SQLite its one daemon is woken otherwise."""
+        self._tells = not self.sqlite
 
     def mark(self) -> int:
         """Where `drop` goes back to."""
@@ -117,6 +123,9 @@ class Tx:
             for _, _, work in sorted(self._later, key=lambda item: item[1]):
                 work(self)
             self._later.clear()
+        if self._tells:
+            self._tells = False
+            self.run(f"SELECT pg_notify('{CHANNEL}', '')")
 
     def run(self, sql: str, **binds: object) -> int:
         """Execute one statement; the number of rows it touched."""

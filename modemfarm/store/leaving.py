@@ -9,7 +9,7 @@ from modemfarm.store.charging import refund
 from modemfarm.store.engine import Tx
 from modemfarm.store.events import record
 from modemfarm.store.messages import refresh
-from modemfarm.store.queue import STARTED_RANK
+from modemfarm.store.queue import STARTED_RANK, give_back
 
 
 def unbind(tx: Tx, iccid: str, most: int = 500) -> int:
@@ -33,6 +33,23 @@ def unbind(tx: Tx, iccid: str, most: int = 500) -> int:
         )
         tx.run("UPDATE messages SET iccid = NULL WHERE id = :id AND iccid = :iccid", id=message_id, iccid=iccid)
     return len(free)
+
+
+def give_back_lost(tx: Tx, instance: str, known: frozenset[int], now: datetime) -> int:
+    """Return what this daemon claimed and knows nothing of, since the answer to the claim's COMMIT was lost.
+
+    Args:
+        known: the attempts that its lanes have in hand.
+    """
+    rows = tx.all(
+        "SELECT p.id, p.attempt_id FROM parts p JOIN attempts a ON a.id = p.attempt_id WHERE p.state = 'claimed'"
+        " AND a.instance = :instance ORDER BY p.message_id, p.id",
+        instance=instance,
+    )
+    lost = [row for row in rows if row["attempt_id"] not in known]
+    for row in lost:
+        give_back(tx, row["id"], row["attempt_id"], now)
+    return len(lost)
 
 
 def give_up_started(tx: Tx, iccid: str, now: datetime, most: int = 200) -> int:

@@ -47,6 +47,12 @@ def try_person(tx: Tx, number: str) -> bool:
     return tx.sqlite or bool(tx.value("SELECT pg_try_advisory_xact_lock(:key)", key=_person(number)))
 
 
+def ledger(tx: Tx) -> None:
+    """Wait for the end of the ledger of consents, behind its person: each row is chained to the one before it."""
+    if not tx.sqlite:
+        tx.run("SELECT pg_advisory_xact_lock(:key)", key=_key("ledger"))
+
+
 def message(tx: Tx, message_id: int) -> None:
     """Wait for a message."""
     if not tx.sqlite:

@@ -117,6 +117,7 @@ def insert_rows(tx: Tx, batch_id: int, rows: Sequence[tuple[int, NewMessage]], n
     Returns:
         How many were new; a row that is already there is left as it is.
     """
+    tx.tell()
     if not rows:
         return 0
     at = to_us(now)
@@ -137,6 +138,7 @@ def insert(tx: Tx, new: NewMessage, now: datetime) -> int | None:
     Returns:
         Its id; None when this row of its batch is already there.
     """
+    tx.tell()
     at = to_us(now)
     refused = new.state is MessageState.REFUSED
     message_id = tx.value(_INSERT + " RETURNING id", **_columns(new, at, new.batch_id, new.batch_row))

@@ -176,6 +176,7 @@ def bind(tx: Tx, message_id: int, iccid: str) -> None:
         "UPDATE parts SET bound_iccid = :iccid WHERE message_id = :id AND state = 'waiting'", iccid=iccid, id=message_id
     )
     tx.run("UPDATE messages SET iccid = :iccid WHERE id = :id", iccid=iccid, id=message_id)
+    tx.tell()
 
 
 @dataclass(frozen=True, slots=True)

@@ -237,9 +237,12 @@ def forget_modem(tx: Tx, host: str, path: str) -> None:
     tx.run("DELETE FROM modems WHERE host = :host AND path = :path", host=host, path=path)
 
 
-def wish(tx: Tx, path: str, wish_slug: str) -> bool:
+def wish(tx: Tx, path: str, wish_slug: str, host: str) -> bool:
     """Write down what a person asked of a modem; its host takes it from there. False: no such modem."""
-    return bool(tx.run("UPDATE modems SET wish = :wish WHERE path = :path", wish=wish_slug, path=path))
+    found = tx.run(
+        "UPDATE modems SET wish = :wish WHERE path = :path AND host = :host", wish=wish_slug, path=path, host=host
+    )
+    return bool(found)
 
 
 def take_wishes(tx: Tx, host: str) -> list[tuple[str, str]]:

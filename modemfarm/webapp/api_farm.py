@@ -112,7 +112,7 @@ def reset(key: str) -> Response:
 
     def work(tx: Tx) -> Answer:
         document = _modem(tx, key)
-        sims.wish(tx, document["path"], "reset")
+        sims.wish(tx, document["path"], "reset", document["host"])
         return 202, {"id": document["id"], "wish": "reset"}
 
     return reply(*write(work))

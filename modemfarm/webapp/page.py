@@ -241,7 +241,7 @@ def reset(key: str) -> Response:
     modem = deps().store.look(views.modem, key) or deps().store.look(views.modem, "/" + key)
     if modem is None:
         raise not_found(f"modem {key}")
-    write(sims.wish, modem["path"], "reset")
+    write(sims.wish, modem["path"], "reset", modem["host"])
     return back()
 
 

@@ -261,8 +261,8 @@ def test_a_wish_is_given_out_once(store: Store) -> None:
         moment = {"since": to_us(NOW), "last_success_at": None, "signal_dbm": None}
         words = {"state": "working", "sentence": "ready", "params": "{}", "next_action": "", "registration": "home"}
         sims.write_modem(tx, "here", {"path": "/dev/a", **facts, **moment, **words}, NOW)
-        assert not sims.wish(tx, "/dev/none", "reset")
-        assert sims.wish(tx, "/dev/a", "reset")
+        assert not sims.wish(tx, "/dev/none", "reset", "here")
+        assert sims.wish(tx, "/dev/a", "reset", "here")
         assert sims.take_wishes(tx, "elsewhere") == []
         assert sims.take_wishes(tx, "here") == [("/dev/a", "reset")]
         assert sims.take_wishes(tx, "here") == []
