@@ -16,16 +16,32 @@ from modemfarm.store import sessions, users
 @click.command()
 @click.option("--simulate", metavar="N", type=click.IntRange(1, 250), help="Use N virtual modems, no hardware.")
 @click.option("--demo", metavar="DIR", type=click.Path(path_type=Path), hidden=True, help="Show the simulator in DIR.")
+@click.option("--lan", is_flag=True, help="Let this network's machines in, over TLS with a certificate made for it.")
 @click.option("--debug", is_flag=True, help="Log what only matters to whoever looks for a fault.")
 @pass_farm
-def run(farm: Farm, simulate: int | None, demo: Path | None, *, debug: bool) -> int:
+def run(farm: Farm, simulate: int | None, demo: Path | None, *, lan: bool, debug: bool) -> int:
     """Run the daemon; SIGTERM or Ctrl-C ends it in order."""
     from modemfarm.daemon import logs  # noqa: PLC0415 # see below
+    from modemfarm.daemon.lan import Lan  # noqa: PLC0415 # the same
     from modemfarm.daemon.run import run as run_daemon  # noqa: PLC0415 # all rooms; `login` needs none of them
+    from modemfarm.webapp.qr import terminal  # noqa: PLC0415 # the same
 
     tighten(farm.config.state_dir, farm.config.state_dir / "modemfarm.db")
     logs.start(farm.config.file.log.format, "debug" if debug else farm.config.file.log.level)
-    return run_daemon(farm.config, simulate=simulate, demo=demo)
+
+    def announce(open_to: Lan) -> None:
+        token = farm.store().run(sessions.create_login, "admin", now())
+        link = f"{open_to.urls[0]}/login?token={token}"
+        say("The page for other machines of this network:")
+        for url in open_to.urls:
+            say(f"  {url}")
+        say("Its certificate is self-signed. A browser warns; compare the SHA-256 fingerprint once, then go on:")
+        say(f"  {open_to.fingerprint}")
+        say("A link that logs in once, within the hour; with a phone, scan it:")
+        say(f"  {link}")
+        say(terminal(link))
+
+    return run_daemon(farm.config, simulate=simulate, demo=demo, announce=announce if lan else None)
 
 
 def page_url(config: Config) -> str:

@@ -148,6 +148,12 @@ def _across(document: Document, file: File) -> list[ConfigError]:
         what = "no plan has a price_per_part: nothing would be counted"
         faults.append(_at(document, ("sending", "max_cost_per_day"), what))
     if not kinds.loopback(file.http.listen) and file.http.tls is None and not file.http.insecure_lan:
-        what = "other machines can reach this address: use 127.0.0.1 behind a TLS proxy, or set http.insecure_lan: true"
+        what = (
+            "other machines can reach this address: use 127.0.0.1 with `modemfarm run --lan`, name a certificate in"
+            " http.tls, or set http.insecure_lan: true"
+        )
         faults.append(_at(document, ("http", "listen"), what))
+    if file.http.proxy and not kinds.loopback(file.http.listen):
+        what = "whoever reaches this address could say to be somebody else: listen on 127.0.0.1 behind the proxy"
+        faults.append(_at(document, ("http", "proxy"), what))
     return faults

@@ -49,6 +49,8 @@ class Http(_Section):
     listen: Address = "127.0.0.1:8025"
     tls: Tls | None = None
     insecure_lan: bool = False
+    names: list[Text] = []
+    proxy: bool = False
 
 
 class Modems(_Section):

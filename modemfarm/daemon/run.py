@@ -20,12 +20,14 @@ from zoneinfo import ZoneInfo
 
 from modemfarm.at.errors_table import ErrorTable
 from modemfarm.config.keywords import keywords
+from modemfarm.config.kinds import loopback
 from modemfarm.config.load import Config
 from modemfarm.daemon.alarm import build_alarm
 from modemfarm.daemon.control import ControlServer
 from modemfarm.daemon.demo import SimulatedNetwork
 from modemfarm.daemon.devices import Devices
 from modemfarm.daemon.errands import Errands, vitals
+from modemfarm.daemon.lan import Announce, Lan, Opening, opening
 from modemfarm.daemon.lease import enter
 from modemfarm.daemon.lock import StateLock
 from modemfarm.daemon.notify import feed_watchdog, notify
@@ -33,7 +35,7 @@ from modemfarm.daemon.settings import farm_settings
 from modemfarm.daemon.signals import Signals
 from modemfarm.daemon.simulated import SimulatorProcess
 from modemfarm.daemon.spool import build_spool
-from modemfarm.errors import ConfigError, StoreError
+from modemfarm.errors import StoreError
 from modemfarm.farm.balances import Balances
 from modemfarm.farm.clockguard import ClockGuard
 from modemfarm.farm.housekeeping import Housekeeping
@@ -72,12 +74,15 @@ PORT_THREADS = 64
 VERSION = "0.1.0"
 
 
-def run(config: Config, *, simulate: int | None = None, demo: Path | None = None) -> int:
+def run(
+    config: Config, *, simulate: int | None = None, demo: Path | None = None, announce: Announce | None = None
+) -> int:
     """Run the daemon until SIGTERM or SIGINT.
 
     Args:
         simulate: start so many virtual modems beside it.
         demo: folder of a running simulator that the page shows.
+        announce: told where other machines come in; None: they do not (`--lan`).
 
     Returns:
         The exit code: 0 after a drain.
@@ -85,12 +90,10 @@ def run(config: Config, *, simulate: int | None = None, demo: Path | None = None
     Raises:
         ConfigError, StoreError: it cannot start.
     """
-    if config.file.http.tls is not None:  # never plain HTTP where TLS was asked for
-        what = "this version does not serve TLS itself: remove it, and put a TLS proxy before 127.0.0.1"
-        raise ConfigError(config.name, "http.tls", what)
     _raise_file_limit()
     sys.setswitchinterval(SWITCH_S)
     config.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    door = opening(config, _now(), lan=announce is not None)
     lock = StateLock(config.state_dir)
     try:
         store = Store(config.database, config.state_dir)
@@ -109,7 +112,7 @@ def run(config: Config, *, simulate: int | None = None, demo: Path | None = None
                 # beside virtual modems no real one is opened unasked: a try must not send from somebody's SIM
                 virtual = replace(config.modem, ports=tuple(dict.fromkeys(ports)), discover=False)
                 config = replace(config, modem=virtual)
-            asyncio.run(Daemon(config, store, demo, instance).run())
+            asyncio.run(Daemon(config, store, demo, instance, door=door, announce=announce).run())
     finally:
         lock.release()
     return 0
@@ -131,8 +134,10 @@ class Daemon:
     """Everything that runs in one process, built once."""
 
     def __init__(
-        self, config: Config, store: Store, demo: Path | None, instance: str, now: Callable[[], datetime] = _now
-    ) -> None:
+        self, config: Config, store: Store, demo: Path | None, instance: str, now: Callable[[], datetime] = _now,
+        door: Opening | None = None, announce: Announce | None = None,
+    ) -> None:  # fmt: skip
+        self._door, self._announce = door or Opening(), announce
         self._config = config
         self._store = store
         self._now = now
@@ -331,8 +336,12 @@ class Daemon:
             supervisor.retry()
 
     def _serve(self) -> Server:
-        host, _, port = self._config.file.http.listen.rpartition(":")
-        settings = WebSettings(host=host.strip("[]"), port=int(port))
+        http = self._config.file.http
+        host, _, port = http.listen.rpartition(":")
+        settings = WebSettings(
+            host=host.strip("[]"), port=int(port), proxy=http.proxy, secure=http.proxy, names=tuple(http.names),
+            insecure=not (loopback(http.listen) or http.tls),
+        )  # fmt: skip
         loop = asyncio.get_running_loop()
         deps = WebDeps(
             store=self._store,
@@ -355,7 +364,11 @@ class Daemon:
             balance=partial(self._errands.wait_balance, loop),
             lately=Lately() if self._store.sqlite else Lately(time.monotonic),
         )
-        return serve(create_app(deps), settings)
+        door = self._door
+        server = serve(create_app(deps), settings, door.certificate, door.addresses, door.lan_certificate)
+        if self._announce is not None:
+            self._announce(Lan(door.addresses, server.port, door.fingerprint))
+        return server
 
 
 def _toml(path: Path) -> dict[str, object]:

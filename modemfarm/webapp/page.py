@@ -70,6 +70,7 @@ def show(template: str, status: int = 200, **values: Any) -> Response:
             csrf=csrf_token(),
             farm_name=deps().farm_name,
             demo=deps().demo is not None,
+            insecure=deps().settings.insecure and not request.is_secure,
             may=access.may,
             me=access.known(),
             here=request.path,

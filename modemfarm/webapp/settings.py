@@ -35,6 +35,7 @@ class WebSettings:
     Attributes:
         secure: the page is reached over TLS, so that its cookie may be marked Secure.
         proxy: a proxy on this machine serves TLS and names who asks in X-Forwarded-For.
+        insecure: other machines reach it without TLS: every page says so.
         names: host names besides IP addresses, localhost and *.local under which the page answers.
     """
 
@@ -43,6 +44,7 @@ class WebSettings:
     threads: int = 8
     secure: bool = False
     proxy: bool = False
+    insecure: bool = False
     names: tuple[str, ...] = ()
 
 
