@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import quote
 
 from tests.e2e.browser import Browser, chromium
 from tests.e2e.demo import Demo, demo
 from tests.e2e.farm import until
-from tests.e2e.png import smaller
+from tests.e2e.png import moving, smaller
 
 BUYER, OTHER, FAR = "+8613800138000", "+8613800138001", "+79161234567"
 LOST = "您好李女士,您预订的蛋糕已做好,今天20点前可到店自取。"
@@ -67,6 +70,54 @@ def take(browser: Browser, name: str, path: str, ready: str, into: Path) -> None
     (into / f"{name}.png").write_bytes(smaller(browser.driver.get_screenshot_as_png()))
 
 
+class Film:
+    """The README's moving picture: what a newcomer sees in the demo, one shot after the other."""
+
+    WIDTH, HEIGHT = 1000, 720
+
+    def __init__(self, running: Demo, browser: Browser) -> None:
+        self._demo, self._browser, self._shots = running, browser, list[tuple[bytes, float]]()
+
+    def shot(self, seconds: float, path: str, css: str, wanted: str) -> None:
+        """The page at `path` once `css` says `wanted`, shown for `seconds`."""
+        self._browser.open(path)
+        until(lambda: wanted in self._browser.text(css), 30, lambda: self._browser.text("body"))
+        self._shots.append((self._browser.driver.get_screenshot_as_png(), seconds))
+
+    def play(self) -> bytes:
+        """Sent, delivered, answered with TD, refused; a modem pulled; an answer lost and found."""
+        self._browser.width(self.WIDTH, self.HEIGHT)
+        scene, farm = Scene(self._demo), f"/?phone={quote(BUYER)}"
+        until(lambda: {self._demo.state_of(first) for first in (1, 2, 3)} == {"delivered"}, 60, "the first texts")
+        self.shot(1.5, farm, "#phone", BUYER)
+        text = "新品八折,本周末有效。回复TD退订"
+        offer = self._demo.api("/v1/messages", {"to": BUYER, "text": text})["id"]
+        self.shot(1.0, farm, "#phone", "八折")
+        until(lambda: self._demo.state_of(offer) == "delivered", 60, "the offer arrived")
+        self.shot(1.5, farm, "main", "八折")
+        scene.answer(BUYER, "TD")
+        self.shot(2.5, farm, "#phone", "TD")
+        number = self._refused(text)
+        self.shot(3.0, f"/messages/{number}", "main", "八折")
+        self._demo.control("unplug", 2)
+        self.shot(2.0, farm, ".tile.is-gone", "EC25")
+        for modem in range(4):
+            self._demo.control("fault", modem, "lost-result", "", 1)
+        lost = self._demo.api("/v1/messages", {"to": OTHER, "text": LOST})["id"]
+        self.shot(1.5, f"/messages/{lost}", "main", "蛋糕")
+        until(lambda: self._demo.state_of(lost) == "delivered", 60, "the network told")
+        self.shot(3.0, f"/messages/{lost}", "main", "蛋糕")
+        return moving(self._shots)
+
+    def _refused(self, text: str) -> int:
+        """The message that an opt-out stopped."""
+        try:
+            self._demo.api("/v1/messages", {"to": BUYER, "text": text})
+        except HTTPError as error:
+            return int(json.loads(error.read())["message_id"])
+        raise AssertionError("it was not refused")
+
+
 @contextmanager
 def stage() -> Iterator[tuple[Demo, Browser]]:
     """A demo and a window on it."""
@@ -79,6 +130,9 @@ def stage() -> Iterator[tuple[Demo, Browser]]:
 def main(into: Path) -> None:
     """Take them all."""
     into.mkdir(parents=True, exist_ok=True)
+    with stage() as (running, browser):
+        film = Film(running, browser).play()
+        (into / f"demo-{Film.WIDTH}.png").write_bytes(film)
     with stage() as (running, browser):
         lost = Scene(running).play()
         take(browser, "farm-1440", "/", ".tile.is-gone", into)
