@@ -199,6 +199,13 @@ def remove(tx: Tx, number: str, now: datetime, *, own: bool = False, **proof: An
     return bool(lifted)
 
 
+def of(tx: Tx, number: str) -> Row | None:
+    """The opt-out that stands for a number: since, source, keyword."""
+    return tx.one(
+        "SELECT since, source, keyword FROM suppressions WHERE number = :number AND removed_at IS NULL", number=number
+    )
+
+
 def listed(tx: Tx, after: str = "", limit: int = 1000) -> list[Row]:
     """Standing opt-outs in order of number, after `after`."""
     rows: list[dict[str, Any]] = tx.all(

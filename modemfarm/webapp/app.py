@@ -22,6 +22,7 @@ from modemfarm.webapp import (
     page_device,
     page_login,
     page_messages,
+    page_people,
     page_settings,
     pins,
     problems,
@@ -68,6 +69,7 @@ def create_app(deps: WebDeps) -> Flask:
         page_device,
         page_login,
         page_messages,
+        page_people,
         page_settings,
         pins,
     ):

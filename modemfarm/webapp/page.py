@@ -14,7 +14,7 @@ from modemfarm import wording
 from modemfarm.errors import ModemfarmError, StoreError
 from modemfarm.store import actions, devices, epoch, remembered, sims, unread, views
 from modemfarm.store.engine import Tx
-from modemfarm.webapp import access
+from modemfarm.webapp import access, masking
 from modemfarm.webapp.access import check_form, csrf_token, deps
 from modemfarm.webapp.demo import DemoHooks
 from modemfarm.webapp.language import COOKIE_LANG, words
@@ -73,6 +73,7 @@ def show(template: str, status: int = 200, **values: Any) -> Response:
             insecure=deps().settings.insecure and not request.is_secure,
             may=access.may,
             me=access.known(),
+            shown=masking.here,
             here=request.path,
             **values,
         ),
@@ -88,8 +89,8 @@ def fragment(template: str, **values: Any) -> Response:
     w = words()
     text = render_template(template, w=w, say=w.say, t=w.page, lang=w.lang, csrf=csrf_token(), mark="@mark@",
                            languages=wording.LANGUAGES, farm_name=deps().farm_name, demo=deps().demo is not None,
-                           may=access.may, me=access.known(), here=request.args.get("here", "/"), polled=True,
-                           **values)  # fmt: skip
+                           may=access.may, me=access.known(), shown=masking.here, polled=True,
+                           here=request.args.get("here", "/"), **values)  # fmt: skip
     mark = hashlib.sha256(text.encode()).hexdigest()[:16]
     if request.args.get("seen") == mark:
         return Response(status=204)
