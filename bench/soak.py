@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench import hosts
 from bench.crowd import crowd
 from bench.plugging import plugging
 from tests.e2e.farm import RealFarm
@@ -21,6 +22,7 @@ from tests.e2e.opting_out import ANSWER, MODEMS, WAITING, opt_out
 REPORT = Path(__file__).parent / "soak-report.md"
 FUZZER = Path(__file__).parents[1] / "tests" / "fuzz" / "fuzz_gsm.py"
 PLUGGING = "## Modems pulled out and put in again"
+HOSTS = "## Three hosts, one PostgreSQL"
 CROWD = "## Everything at once"
 OPT_OUTS = "## Refusals in the middle of sending"
 LIMITED = 14  # SIMs of the crowd whose plan binds
@@ -193,6 +195,23 @@ def crowded(modems: int, messages: int, kills: int, seed: int) -> str:
     return "\n".join([CROWD, "", "`bench/crowd.py`.", "", *(f"- {line}" for line in found.told())]) + "\n"
 
 
+def several_hosts(messages: int, kills: int, opt_outs: int, seed: int) -> str:
+    """Three daemons on one PostgreSQL, killed, stopped, cut off and their server restarted; the report's section.
+
+    Raises:
+        AssertionError: something was lost or doubled, a limit was not kept, or an opt-out came too late.
+    """
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+        found = hosts.soak(Path(folder), messages, kills, restarts=6, cuts=2, stops=1, seed=seed)
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+        seen = hosts.opt_out(Path(folder), opt_outs)
+    told = [*found.told(), f"TD at another host: {seen.told()}"]
+    print(*told, sep="\n", file=sys.stderr)
+    assert not found.wrong(), found.wrong()
+    assert not seen.wrong, seen.wrong
+    return "\n".join([HOSTS, "", "`bench/hosts.py`.", "", *(f"- {line}" for line in told)]) + "\n"
+
+
 def with_section(report: str, section: str) -> str:
     """The report with this section in its place, or at the end."""
     heading = section.partition("\n")[0]
@@ -226,13 +245,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--crowd-modems", type=int, default=64)
     parser.add_argument("--crowd-messages", type=int, default=10_000)
     parser.add_argument("--crowd-kills", type=int, default=60)
-    parser.add_argument("--only", choices=["opt-outs", "plugging", "crowd"], help="rewrite this section alone")
+    parser.add_argument("--hosts-messages", type=int, default=3600)
+    parser.add_argument("--hosts-kills", type=int, default=20, help="of each of three hosts")
+    parser.add_argument("--only", choices=["opt-outs", "plugging", "crowd", "hosts"], help="rewrite this section alone")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=REPORT)
     asked = parser.parse_args(arguments)
     parts = {
         "opt-outs": lambda: refused(asked.opt_outs),
         "crowd": lambda: crowded(asked.crowd_modems, asked.crowd_messages, asked.crowd_kills, asked.seed),
+        "hosts": lambda: several_hosts(asked.hosts_messages, asked.hosts_kills, asked.opt_outs or 20, asked.seed),
         "plugging": lambda: plugged(asked.plug_modems, asked.plug_seconds, asked.seed),
     }
     if asked.only:

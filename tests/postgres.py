@@ -61,6 +61,11 @@ class Cluster:
         self._do(self._psql, "-h", str(self.folder), "-U", "postgres", "-q", "-c", f'CREATE DATABASE "{database}"')
         return self.url(database)
 
+    def restart(self, mode: str) -> None:
+        """Stop the server, ``fast`` or as if it had crashed (``immediate``), and start it again."""
+        data, log = str(self.folder / "data"), str(self.folder / "log")
+        self._do(self._pg_ctl, "-D", data, "-w", "-m", mode, "-l", log, "restart")
+
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://postgres@/{database}?host={self.folder}"
 

@@ -11,7 +11,7 @@ from modemfarm.cli.outcome import CliError, Exit
 from modemfarm.cli.output import emit, json_option, say
 from modemfarm.daemon.lock import StateLock
 from modemfarm.errors import DamagedStoreError
-from modemfarm.store import admin, copying, encrypting, epoch, migrations
+from modemfarm.store import admin, copying, encrypting, epoch, migrations, moving
 from modemfarm.store.engine import Store
 from modemfarm.store.schema import SCHEMA
 
@@ -136,3 +136,23 @@ def compact(farm: Farm, as_json: bool) -> None:
         emit({"before": before, "after": after})
     else:
         say(f"{before / 1e6:.1f} MB before, {after / 1e6:.1f} MB now")
+
+
+@db.command()
+@click.argument("url")
+@json_option
+@pass_farm
+def move(farm: Farm, url: str, as_json: bool) -> None:
+    """Move the farm from its SQLite file to the empty PostgreSQL database URL; the daemon must be stopped."""
+    state_dir = farm.config.state_dir
+    lock = StateLock(state_dir)
+    try:
+        rows = moving.move(Store(farm.config.database, state_dir), Store(url, state_dir), now())
+    finally:
+        lock.release()
+    if as_json:
+        emit({"rows": rows})
+        return
+    say(f"{sum(rows.values())} rows moved, {rows['messages']} messages among them; every table was counted")
+    say(f"Write `database: {url}` into config.yaml; the old file is closed, and kept as it was.")
+    note("a further host needs a copy of secret.key in its state directory, and a `host` of its own")

@@ -176,8 +176,11 @@ def _rules(tx: Tx) -> None:
 STEPS: tuple[Callable[[Tx], None], ...] = (_first, _allowed_devices, _balances, _fourth)
 
 
-def found(store: Store) -> int:
+def found(store: Store, *, moved_ok: bool = False) -> int:
     """The schema number of the database; 0 when it is empty or does not exist yet.
+
+    Args:
+        moved_ok: also of one that was moved elsewhere.
 
     Raises:
         StoreError: it is not a database, is damaged, or holds something else.
@@ -185,15 +188,18 @@ def found(store: Store) -> int:
     if not store.exists():
         return 0
     with store.read() as tx:
-        return _found(tx)
+        return _found(tx, moved_ok=moved_ok)
 
 
-def _found(tx: Tx) -> int:
+def _found(tx: Tx, *, moved_ok: bool = False) -> int:
     tables = inspect(tx.connection).get_table_names()
     if not tables:
         return 0
     if "farm" not in tables:
         raise StoreError(f"the database holds other tables ({', '.join(sorted(tables)[:3])}…) and none of modemfarm's")
+    moved = None if moved_ok else tx.value("SELECT value FROM farm WHERE key = 'moved'")
+    if moved is not None:
+        raise StoreError(f"this database was moved to {moved}: write that as `database` into config.yaml")
     number = tx.value("SELECT value FROM farm WHERE key = 'schema'")
     if number is None or not str(number).isdigit():
         raise StoreError("the database's schema number is missing: restore a backup")
@@ -217,7 +223,7 @@ def check(store: Store) -> None:
         )
 
 
-def upgrade(store: Store, now: datetime) -> bool:
+def upgrade(store: Store, now: datetime, *, moved_ok: bool = False) -> bool:
     """Create the database or bring it up to date; an up-to-date one is not written, wrong rights are tightened.
 
     Returns:
@@ -227,9 +233,10 @@ def upgrade(store: Store, now: datetime) -> bool:
         SchemaOutdatedError: it is newer than this version, or a live daemon uses it.
     """
     store.tighten()
-    number = found(store)
+    number = found(store, moved_ok=moved_ok)
     if number >= SCHEMA:
-        check(store)
+        if not moved_ok:
+            check(store)
         return False
     store.create_file()
     with store.write() as tx:
@@ -250,8 +257,10 @@ def upgrade(store: Store, now: datetime) -> bool:
 
 
 def _refuse_while_used(tx: Tx, number: int, now: datetime) -> None:
-    host = tx.one("SELECT name, pid FROM hosts WHERE lease_until > :now ORDER BY name", now=to_us(now))
-    if host:
-        raise SchemaOutdatedError(
-            number, SCHEMA, f"the daemon on {host['name']} (process {host['pid']}) uses this database: stop it first"
+    alive = tx.all("SELECT name, pid FROM hosts WHERE lease_until > :now ORDER BY name", now=to_us(now))
+    if alive:
+        named = " and ".join(f"the daemon on {host['name']} (process {host['pid']})" for host in alive)
+        what = (
+            f"{named} {'uses' if len(alive) == 1 else 'use'} this database: stop {'it' if len(alive) == 1 else 'them'}"
         )
+        raise SchemaOutdatedError(number, SCHEMA, f"{what} first")

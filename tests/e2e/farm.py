@@ -150,6 +150,10 @@ class RealFarm:
             )
         return self.daemon.pid
 
+    def use_key_of(self, other: RealFarm) -> None:
+        """Speak to the API with another farm's key: both use one database."""
+        self._key = other._key
+
     def wait_ready(self, within_s: float = READY_WITHIN_S) -> None:
         """Wait for /readyz."""
         until(self.is_ready, within_s, lambda: f"/readyz; the daemon said: {self.said()[-2000:]}")

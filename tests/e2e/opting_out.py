@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def opt_out(folder: Path, replies: int) -> Seen:
         until(lambda: len(_rows(database, confirmed)) == replies, 120, "every opt-out is confirmed")
         time.sleep(1)  # what would wrongly follow has its chance
         farm.terminate()
-        return judged(farm.log(), database, wanted, farm.said())
+        return judged(farm.log(), partial(_rows, database), wanted, farm.said())
 
 
 def _answer(farm: RealFarm, replies: int) -> set[str]:
@@ -93,14 +94,13 @@ def _rows(database: Path, sql: str) -> list[Row]:
         return [dict(row) for row in db.execute(sql)]
 
 
-def judged(log: list[Row], database: Path, wanted: set[str], said: str) -> Seen:
+def judged(log: list[Row], rows: Callable[[str], list[Row]], wanted: set[str], said: str) -> Seen:
     """Compare the network's log with the database, person by person."""
-    since = {row["number"]: row["since"] for row in _rows(database, "SELECT number, since FROM suppressions")}
+    since = {row["number"]: row["since"] for row in rows("SELECT number, since FROM suppressions")}
     seen = Seen(people=len(since))
     if since.keys() != wanted:
         seen.wrong.append(f"{len(wanted ^ since.keys())} people are suppressed or not against what they said")
-    attempts = _rows(
-        database,
+    attempts = rows(
         "SELECT a.*, p.state AS part_state, p.part_number, m.automatic FROM attempts a JOIN parts p ON p.id = a.part_id"
         " JOIN messages m ON m.id = a.message_id",
     )
@@ -124,8 +124,7 @@ def judged(log: list[Row], database: Path, wanted: set[str], said: str) -> Seen:
         if len(late) > len(allowed) or any(one["part_state"] in ("canceled", "waiting") for one in left):
             seen.wrong.append(f"{number}: {len(late)} parts after the opt-out, {len(allowed)} with step 3 before it")
         seen.caught += any(_is_caught(one, plain, at) for one in plain)
-    waiting = _rows(
-        database,
+    waiting = rows(
         "SELECT p.id FROM parts p JOIN suppressions s ON s.number = p.recipient JOIN messages m ON m.id = p.message_id"
         " WHERE p.state IN ('waiting', 'claimed', 'submitting') AND m.automatic IS NULL",
     )
