@@ -150,5 +150,6 @@ def _body(draft: Draft) -> Item:
         "flash": draft.flash or None,
         "report": draft.report,
         "resend_unknown": draft.resend_unknown or None,
+        "confirm_emergency": draft.confirm_emergency or None,
     }
     return {name: value for name, value in body.items() if value is not None}

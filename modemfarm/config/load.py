@@ -162,6 +162,8 @@ def _intake(file: File, plans: Mapping[str, Plan], sims: Mapping[str, SimSetting
         country=sending.country,
         default_class=MessageClass(sending.default_class),
         transactional_after_opt_out=sending.transactional_after_opt_out,
+        conversation_within=sending.conversation_within,
+        emergency_per_hour=sending.emergency_per_hour,
         reports=sending.reports,
         valid_for={MessageClass(name): span for name, span in spans.items()},
         allow_countries=allowed if isinstance(allowed, str) else tuple(allowed),

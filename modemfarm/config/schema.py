@@ -138,6 +138,8 @@ class Sending(_Section):
     customers_timezone: Zone | None = None
     default_class: ClassName = "transactional"
     transactional_after_opt_out: bool = False
+    conversation_within: Span = timedelta(hours=24)
+    emergency_per_hour: Limit | None = 60
     reports: bool = True
     valid_for: ValidFor = ValidFor()
     sticky: bool = True

@@ -172,6 +172,7 @@ class Alarm:
                 valid_for=_VALID_FOR,
                 report=False,
                 fixed_line=True,
+                confirm_emergency=True,  # the owner named these numbers for it
             )
             way, what = f"sms {number}", ""
             try:

@@ -11,6 +11,7 @@ from typing import Any
 
 from modemfarm.errors import BadFieldError, KeyCeilingError, TextTooLongError
 from modemfarm.gsm.splitting import Layout, measure
+from modemfarm.intake import classes
 from modemfarm.intake.draft import Accepted, Draft, IntakeSettings, Preview, Quota
 from modemfarm.model import Encoding, MessageClass, MessageState, Reason, millionths
 from modemfarm.policy.lint import warnings
@@ -27,7 +28,7 @@ from modemfarm.store.offers import waits
 from modemfarm.store.queue import home
 from modemfarm.store.reviews import is_open
 from modemfarm.store.rules import in_force
-from modemfarm.store.suppress import EXEMPT, is_suppressed
+from modemfarm.store.suppress import is_suppressed
 from modemfarm.store.waiting import coming
 
 PRIORITY_MOST = 9
@@ -57,6 +58,8 @@ def check(draft: Draft, settings: IntakeSettings, now: datetime) -> tuple[NewMes
         if value is not None and not _is_text(value):
             raise BadFieldError(field, "not_text", "holds half a surrogate pair or a NUL")
     message_class = _message_class(draft, settings)
+    if message_class is MessageClass.EMERGENCY:
+        classes.confirmed(draft)
     text = draft.text
     if message_class is MessageClass.MARKETING and settings.rules is not None:
         text = completed(text, settings.rules)
@@ -151,11 +154,13 @@ def _valid_until(
 
 def judge(tx: Tx, message: NewMessage, settings: IntakeSettings, now: datetime) -> Reason | None:
     """What policy says against a checked message; None: nothing."""
-    free = message.message_class in EXEMPT or (
-        message.message_class == MessageClass.TRANSACTIONAL and settings.transactional_after_opt_out
-    )
-    if not free and is_suppressed(tx, message.recipient):
+    free = message.message_class in settings.exempt
+    talks = message.message_class == MessageClass.CONVERSATION
+    stopped = (talks or not free) and is_suppressed(tx, message.recipient)
+    if stopped and not (talks and classes.is_talking(tx, message, settings, now)):
         return Reason("opted_out")
+    if many := classes.too_many(tx, message, settings, now):
+        return many
     if message.message_class == MessageClass.MARKETING:
         return _against_offer(tx, message, settings, now)
     return None
@@ -241,6 +246,7 @@ def write(
     if quota is not None:
         spend_of(tx, quota, *share, now)
     if against is None:
+        classes.count(tx, message, now)
         message = starting(tx, message, batch_id, settings, now)
     message = replace(
         message,

@@ -38,6 +38,7 @@ def retry(tx: Tx, message_id: int, settings: IntakeSettings, now: datetime) -> A
         report=bool(row["report"]),
         flash=bool(row["flash"]),
         fixed_line=True,
+        confirm_emergency=True,  # it was
         retry_of=message_id,
     )
     return accept(tx, draft, settings, now)

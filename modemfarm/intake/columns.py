@@ -34,6 +34,7 @@ _CALLED: Mapping[str, tuple[str, ...]] = {
     "flash": ("flash", "闪信 閃信", "флеш"),
     "report": ("report", "回执 回執", "отчет отчёт"),
     "resend_unknown": ("resendunknown", "", ""),
+    "confirm_emergency": ("confirmemergency", "", ""),
     "fixed_line": ("fixedline landline", "固话 固話", "городской"),
 }
 _SQUEEZED = re.compile(r"[\s_\-.]+")

@@ -31,6 +31,8 @@ class IntakeSettings:
         price_per_part, currency: of the plan that most SIMs have, for the cost of a dry run.
         policy: what config.yaml says on the rules for offers.
         rules: those in force, read from the database for a message that is an offer.
+        conversation_within: how long after a person wrote an opt-out does not stop a conversation.
+        emergency_per_hour: how many emergencies are taken in from one full hour to the next; None: any number.
         quota: of the API key that sends, where it has one.
     """
 
@@ -51,6 +53,8 @@ class IntakeSettings:
     policy: Configured = field(default_factory=Configured)
     rules: Rules | None = None
     quota: Quota | None = None
+    conversation_within: timedelta = timedelta(hours=24)
+    emergency_per_hour: int | None = 60
 
     @property
     def exempt(self) -> tuple[str, ...]:
@@ -84,6 +88,7 @@ class Draft:
     flash: bool = False
     report: bool | None = None
     resend_unknown: bool = False
+    confirm_emergency: bool = False  # the second word that class emergency needs
     fixed_line: bool = False  # the row says that a fixed line is meant
     retry_of: int | None = None
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from modemfarm.errors import BadFieldError, RefusedError
 from modemfarm.intake.accept import PRIORITY_MOST, check, judge, ruled, spend_of, starting
 from modemfarm.intake.draft import Draft, IntakeSettings
-from modemfarm.model import millionths
+from modemfarm.model import MessageClass, millionths
 from modemfarm.store.editing import Open, rewrite, take_open
 from modemfarm.store.engine import Tx, from_us
 from modemfarm.store.events import record
@@ -99,6 +99,7 @@ def _as_it_is(found: Open) -> Draft:
         report=bool(row["report"]),
         resend_unknown=bool(row["resend_unknown"]),
         fixed_line=True,
+        confirm_emergency=row["class"] == MessageClass.EMERGENCY,
         retry_of=row["retry_of"],
     )
 

@@ -22,7 +22,7 @@ MOST_CELL = 1_000_000  # characters; csv's own limit of 131,072 would end the fi
 Known = Callable[[str], Mapping[str, str]]
 _NUMBER = re.compile(r"\+?[\d\s().-]{7,}")
 _SEPARATORS = ",;\t"
-_FLAGS = frozenset({"flash", "report", "resend_unknown", "fixed_line"})
+_FLAGS = frozenset({"flash", "report", "resend_unknown", "fixed_line", "confirm_emergency"})
 _TEXTS = {"to": "to", "text": "text", "class": "message_class", "purpose": "purpose", "from": "pinned"}
 _TEXTS |= {"reference": "reference"}
 

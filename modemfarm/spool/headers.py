@@ -12,6 +12,7 @@ OBEYED = (
     "To_TOA",
     "Alphabet",
     "Message-Class",
+    "Confirm-Emergency",
     "Report",
     "Flash",
     "Class",

@@ -37,6 +37,7 @@ def draft(file: SpoolFile, name: str) -> Draft:
         to=_to(file),
         text=text,
         message_class=file.values.get("Message-Class", "").lower() or None,
+        confirm_emergency=file.is_on("Confirm-Emergency"),
         pinned=file.values.get("Queue") or file.values.get("Provider") or None,
         priority=HIGH if file.values.get("Priority", "").lower() == "high" else None,
         valid_for=_validity(file.values.get("Validity", "")),

@@ -6,7 +6,7 @@ import functools
 from datetime import datetime
 
 from modemfarm.model import digits_key
-from modemfarm.store.engine import Tx, to_us
+from modemfarm.store.engine import Tx, from_us, to_us
 
 
 def exchanged(tx: Tx, number: str, iccid: str | None, now: datetime, *, wrote: bool = False) -> None:
@@ -26,3 +26,9 @@ def _exchanged(tx: Tx, number: str, iccid: str | None, now: datetime, wrote: boo
         now=to_us(now),
         wrote=to_us(now) if wrote else None,
     )
+
+
+def wrote_at(tx: Tx, number: str) -> datetime | None:
+    """When this person wrote to us last."""
+    at = tx.value("SELECT wrote_at FROM people WHERE number = :number", number=number)
+    return None if at is None else from_us(at)

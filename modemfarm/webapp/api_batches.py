@@ -24,7 +24,7 @@ routes = Blueprint("batches", __name__, url_prefix="/v1/batches")
 
 _FORMATS = {"application/x-ndjson": "ndjson", "application/jsonl": "ndjson", "text/csv": "csv"}
 _TEXTS = {"class": "message_class", "purpose": "purpose", "from": "pinned", "reference": "reference"}
-_FLAGS = ("flash", "report", "resend_unknown")
+_FLAGS = ("flash", "report", "resend_unknown", "confirm_emergency")
 _TIMES = ("send_at", "valid_until")
 
 

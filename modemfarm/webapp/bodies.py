@@ -92,6 +92,7 @@ class MessageBody(Body):
     flash: bool = False
     report: bool | None = None
     resend_unknown: bool = False
+    confirm_emergency: bool = False
     fixed_line: bool = False
 
     @model_validator(mode="after")
@@ -126,6 +127,7 @@ class MessageBody(Body):
             flash=self.flash,
             report=self.report,
             resend_unknown=self.resend_unknown,
+            confirm_emergency=self.confirm_emergency,
             fixed_line=self.fixed_line,
         )
 

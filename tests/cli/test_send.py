@@ -41,7 +41,7 @@ def test_send_makes_a_message_for_each_recipient(farm: FarmAt) -> None:
 
 def test_every_flag_reaches_the_message(farm: FarmAt) -> None:
     year = datetime.now(UTC).year + 1
-    flags = "--class emergency --purpose p --from front --valid-for 2h --priority 9 --reference r --flash --no-report"
+    flags = "--class emergency --confirm-emergency --purpose p --from front --valid-for 2h --priority 9 --reference r --flash --no-report"
     ran = farm(
         "send",
         "13800138000",

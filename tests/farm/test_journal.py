@@ -393,7 +393,11 @@ def test_a_ceiling_of_the_farm_holds_every_sim_until_the_next_day(tmp_path: Path
     async def script(one: Bench) -> None:
         await one.journal.sim_seen("/dev/ttyV1", None, SimSeen(OTHER, None, None, None))
         for number in range(6):
-            await one.add(to=f"+861380013800{number}", message_class="emergency" if number == 4 else None)
+            await one.add(
+                to=f"+861380013800{number}",
+                message_class="emergency" if number == 4 else None,
+                confirm_emergency=True,
+            )
         for iccid, path in ((SIM, PATH), (OTHER, "/dev/ttyV1"), (SIM, PATH)):
             part = await one.journal.claim(iccid, path)
             assert isinstance(await one.journal.submitting(part), Go)

@@ -36,6 +36,7 @@ from tests.store.tools import (
     submit,
     take,
     uncertain,
+    wrote,
 )
 
 
@@ -101,8 +102,9 @@ def test_an_opted_out_person_is_refused_in_a_row_that_can_be_explained(store: St
         assert (row["state"], row["reason"], row["final_at"]) == ("refused", "opted_out", to_us(NOW))
         assert parts(tx, taken.message_id) == []
         assert [step["code"] for step in story.explain(tx, taken.message_id) or []] != []
+        wrote(tx, TO, NOW)
         for message_class in ("conversation", "emergency"):
-            other = accept(tx, Draft(TO, "x", message_class=message_class), INTAKE, NOW)
+            other = accept(tx, Draft(TO, "x", message_class=message_class, confirm_emergency=True), INTAKE, NOW)
             assert other is not None
             assert other.state is MessageState.QUEUED
         allowed = accept(tx, Draft(TO, "x"), replace(INTAKE, transactional_after_opt_out=True), NOW)
@@ -128,7 +130,7 @@ def test_a_pause_of_the_class_holds_what_comes_in(store: Store) -> None:
         assert taken is not None
         assert taken.state is MessageState.HELD
         assert parts(tx, taken.message_id)[0]["gate"] == 1
-        other = accept(tx, Draft(TO, "x", message_class="emergency"), INTAKE, NOW)
+        other = accept(tx, Draft(TO, "x", message_class="emergency", confirm_emergency=True), INTAKE, NOW)
         assert other is not None
         assert other.state is MessageState.QUEUED
 
@@ -358,3 +360,32 @@ def test_a_file_taken_while_the_farm_is_paused_is_held(store: Store) -> None:
     with store.read() as tx:
         assert tx.value("SELECT state FROM messages") == "held"
         assert tx.value("SELECT gate FROM parts") == 0
+
+
+@pytest.mark.parametrize(("at", "state"), [(86_399, "queued"), (86_401, "refused")])
+def test_a_conversation_with_who_opted_out_is_one_for_a_day_after_they_wrote(
+    store: Store, at: float, state: str
+) -> None:
+    with store.write() as tx:
+        suppress.add(tx, TO, TO[-9:], "counter", NOW)
+        assert message(tx, add(tx, message_class="conversation"))["reason"] == "opted_out"
+        wrote(tx, TO, NOW)
+        row = message(tx, add(tx, message_class="conversation", at=after(at)))
+        assert (row["state"], row["reason"]) == (state, None if state == "queued" else "opted_out")
+        late = add(tx, message_class="conversation", send_at=after(2 * 86_400))
+        assert message(tx, late)["reason"] == "opted_out"
+        other = add(tx, to="+8613900139000", message_class="conversation", at=after(at))
+        assert message(tx, other)["state"] == "queued"
+
+
+def test_an_emergency_has_to_be_said_twice_and_is_measured_by_the_hour(store: Store) -> None:
+    settings = replace(INTAKE, emergency_per_hour=2)
+    with store.write() as tx:
+        with pytest.raises(BadFieldError, match="confirm_emergency"):
+            accept(tx, Draft(TO, "x", message_class="emergency"), settings, NOW)
+        ids = [add(tx, message_class="emergency", settings=settings) for _ in range(3)]
+        assert [message(tx, one)["reason"] for one in ids] == [None, None, "emergency_limit"]
+        later = add(tx, message_class="emergency", settings=settings, at=after(3600))
+        assert message(tx, later)["state"] == "queued"
+        unmeasured = add(tx, message_class="emergency", settings=replace(INTAKE, emergency_per_hour=None))
+        assert message(tx, unmeasured)["state"] == "queued"

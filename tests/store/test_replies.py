@@ -35,6 +35,7 @@ from tests.store.tools import (
     send,
     states,
     submit,
+    wrote,
 )
 
 DAY = 86400.0
@@ -347,6 +348,7 @@ def test_yes_lifts_an_opt_out_only_where_it_was_offered(store: Store) -> None:
     with store.write() as tx:
         see(tx)
         _get(tx, "STOP")
+        wrote(tx, TO, after(60))
         add(tx, text="Shall I come at 5?", message_class="conversation", at=after(100))
         tx.run("UPDATE messages SET state = 'sent' WHERE class = 'conversation'")
         _get(tx, "Yes", at=120)

@@ -54,7 +54,7 @@ def after(seconds: float) -> datetime:
 
 def add(tx: Tx, *, at: datetime = NOW, settings: IntakeSettings = INTAKE, **draft: Any) -> int:
     """Take one message in; its id."""
-    taken = accept(tx, Draft(**{"to": TO, "text": "hello", **draft}), settings, at)
+    taken = accept(tx, Draft(**{"to": TO, "text": "hello", "confirm_emergency": True, **draft}), settings, at)
     assert taken is not None
     return taken.message_id
 
@@ -196,3 +196,14 @@ def as_offer(tx: Tx, message_id: int) -> int:
     tx.run("UPDATE messages SET class = 'marketing' WHERE id = :id", id=message_id)
     tx.run("UPDATE parts SET class = 'marketing' WHERE message_id = :id", id=message_id)
     return message_id
+
+
+def wrote(tx: Tx, number: str, at: datetime) -> None:
+    """This person wrote to us then; in the product that is noted at the end of the transaction."""
+    tx.run(
+        "INSERT INTO people (number, digits, wrote_at) VALUES (:n, :d, :at)"
+        " ON CONFLICT (number) DO UPDATE SET wrote_at = excluded.wrote_at",
+        n=number,
+        d=number[-9:],
+        at=to_us(at),
+    )
