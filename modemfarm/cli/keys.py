@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from modemfarm.cli.context import Farm, now, pass_farm
-from modemfarm.cli.outcome import NotThereError
+from modemfarm.cli.outcome import CliError, Exit, NotThereError
 from modemfarm.cli.output import emit, json_option, local, say, table
 from modemfarm.model import millionths
 from modemfarm.store import keys as store_keys
@@ -22,6 +22,16 @@ _COLUMNS = (
 )
 
 
+def _rate(typed: str | None) -> int | None:
+    """The number in ``60/min``."""
+    if typed is None:
+        return None
+    number = typed.removesuffix("/min")
+    if not number.isascii() or not number.isdigit() or not 1 <= int(number[:9]) <= 1_000_000:
+        raise CliError("--rate is like 60/min", Exit.USAGE)
+    return int(number)
+
+
 @click.group()
 def keys() -> None:
     """Make, list or revoke API keys."""
@@ -32,14 +42,21 @@ def keys() -> None:
 @click.option("--scope", "scopes", multiple=True, type=click.Choice(store_keys.SCOPES), help="All when none is named.")
 @click.option("--parts-per-day", "parts", type=click.IntRange(min=1), help="The most parts taken in with it a day.")
 @click.option("--cost-per-day", "cost", type=click.FloatRange(0, min_open=True), help="The most that they may cost.")
+@click.option("--rate", metavar="N/min", help="The most requests a minute.")
 @json_option
 @pass_farm
 def create(
-    farm: Farm, name: str, scopes: tuple[str, ...], parts: int | None, cost: float | None, as_json: bool
+    farm: Farm,
+    name: str,
+    scopes: tuple[str, ...],
+    parts: int | None,
+    cost: float | None,
+    rate: str | None,
+    as_json: bool,
 ) -> None:
     """Make a key; it is shown this once."""
     most = None if cost is None else millionths(cost)
-    key = farm.store(create=True).run(store_keys.create_key, name, scopes, now(), parts, most)
+    key = farm.store(create=True).run(store_keys.create_key, name, scopes, now(), parts, most, "cli", _rate(rate))
     if as_json:
         emit({"key": key})
     else:

@@ -21,6 +21,7 @@ class Key:
     """One API key as a request shows it; `stale` when its "last used" is worth a write.
 
     Attributes:
+        rate: how many requests a minute; None: any number.
         parts_a_day, cost_a_day: what may be taken in with it; the cost in millionths. None: no limit.
     """
 
@@ -30,6 +31,7 @@ class Key:
     stale: bool
     parts_a_day: int | None = None
     cost_a_day: int | None = None
+    rate: int | None = None
 
     @property
     def owner(self) -> str:
@@ -50,12 +52,13 @@ def create_key(
     parts_a_day: int | None = None,
     cost_a_day: int | None = None,
     who: str = "cli",
+    rate: int | None = None,
 ) -> str:
     """Make an API key; the only time that it is seen.
 
     Args:
         scopes: of SCOPES; none means all.
-        parts_a_day, cost_a_day: see `Key`.
+        parts_a_day, cost_a_day, rate: see `Key`.
 
     Raises:
         ValueError: an unknown scope.
@@ -65,8 +68,9 @@ def create_key(
             raise ValueError(f"{scope!r} is not one of {', '.join(SCOPES)}")
     key = "mf_" + secrets.token_urlsafe(32)
     tx.run(
-        "INSERT INTO api_keys (name, hash, scopes, created_at, parts_a_day, cost_a_day)"
-        " VALUES (:name, :hash, :scopes, :now, :parts, :cost)",
+        "INSERT INTO api_keys (name, hash, scopes, created_at, parts_a_day, cost_a_day, rate)"
+        " VALUES (:name, :hash, :scopes, :now, :parts, :cost, :rate)",
+        rate=rate,
         parts=parts_a_day,
         cost=cost_a_day,
         name=name,
@@ -81,14 +85,15 @@ def create_key(
 def check_key(tx: Tx, key: str, now: datetime) -> Key | None:
     """Whose key this is; None when it is unknown or revoked. Writes nothing."""
     row = tx.one(
-        "SELECT id, name, scopes, used_at, parts_a_day, cost_a_day FROM api_keys WHERE hash = :hash"
+        "SELECT id, name, scopes, used_at, parts_a_day, cost_a_day, rate FROM api_keys WHERE hash = :hash"
         " AND revoked_at IS NULL",
         hash=_digest(key),
     )
     if row is None:
         return None
     stale = row["used_at"] is None or from_us(row["used_at"]) < now - _USED_EVERY
-    return Key(row["id"], row["name"], frozenset(row["scopes"].split()), stale, row["parts_a_day"], row["cost_a_day"])
+    most = (row["parts_a_day"], row["cost_a_day"], row["rate"])
+    return Key(row["id"], row["name"], frozenset(row["scopes"].split()), stale, *most)
 
 
 def key_used(tx: Tx, key_id: int, now: datetime) -> None:
@@ -103,7 +108,7 @@ def list_keys(tx: Tx, day: datetime | None = None) -> list[dict[str, Any]]:
         day: when the day began of which each key's use is told; None: not told.
     """
     rows = tx.all(
-        "SELECT id, name, scopes, created_at, used_at, revoked_at, parts_a_day, cost_a_day FROM api_keys"
+        "SELECT id, name, scopes, created_at, used_at, revoked_at, parts_a_day, cost_a_day, rate FROM api_keys"
         " ORDER BY id DESC"
     )
     for row in rows:
@@ -133,3 +138,13 @@ def revoke_key(tx: Tx, name_or_id: str, now: datetime, who: str = "cli") -> int:
     if count:
         audit.note(tx, who, "key.revoked", now, subject=name_or_id, keys=count)
     return count
+
+
+def revoke_key_id(tx: Tx, key_id: int, now: datetime, who: str) -> bool:
+    """Switch off one key; False when none of that number works."""
+    done = tx.run(
+        "UPDATE api_keys SET revoked_at = :now WHERE revoked_at IS NULL AND id = :id", id=key_id, now=to_us(now)
+    )
+    if done:
+        audit.note(tx, who, "key.revoked", now, subject=str(key_id), keys=done)
+    return bool(done)

@@ -53,7 +53,7 @@ def _fourth(tx: Tx) -> None:
     )
     for column in ("charged_month", "farm_day", "farm_cost"):
         _add_column(tx, "parts", column, "BIGINT")
-    for column in ("parts_a_day", "cost_a_day"):
+    for column in ("parts_a_day", "cost_a_day", "rate"):
         _add_column(tx, "api_keys", column, "BIGINT")
     _add_column(tx, "attempts", "why", "TEXT")
     tx.run(

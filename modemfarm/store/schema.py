@@ -766,6 +766,7 @@ api_keys = Table(
     _us("revoked_at"),
     Column("parts_a_day", BigInteger),
     Column("cost_a_day", BigInteger),  # in millionths
+    Column("rate", BigInteger),  # requests a minute
     sqlite_autoincrement=True,
 )
 

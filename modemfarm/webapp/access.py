@@ -7,6 +7,7 @@ import functools
 import hashlib
 import hmac
 import ipaddress
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar, cast
@@ -61,10 +62,17 @@ def _key() -> keys.Key:
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     farm = deps()
     now = farm.clock.now()
-    key = farm.store.look(keys.check_key, secret.strip(), now) if scheme.lower() == "bearer" and secret else None
+    secret = secret.strip() if scheme.lower() == "bearer" else ""
+    address = peer()
+    if secret and (wait_s := farm.buckets.may_guess(address, secret, now)) > 0:
+        raise _too_often("Too many unknown keys came from this address.", wait_s)
+    key = farm.store.look(keys.check_key, secret, now) if secret else None
     if key is None:
         what = "This API key is not known or was revoked." if secret else "Send Authorization: Bearer mf_…"
         raise Problem(401, "unauthorized", what, headers={"WWW-Authenticate": 'Bearer realm="modemfarm"'})
+    farm.buckets.known(address, secret)
+    if key.rate is not None and (wait_s := farm.buckets.take(key.owner, key.rate, now)) > 0:
+        raise _too_often(f"This API key may ask {key.rate} times a minute.", wait_s)
     if key.stale:
         try:
             farm.offload_call(keys.key_used, key.id, now)
@@ -98,6 +106,10 @@ def session() -> sessions.Session | None:
             with contextlib.suppress(StoreError):
                 farm.offload_call(sessions.seen, token, farm.clock.now())
     return cast("sessions.Session | None", g.session)
+
+
+def _too_often(what: str, wait_s: float) -> Problem:
+    return Problem(429, "rate_limited", what, headers={"Retry-After": str(math.ceil(wait_s))})
 
 
 def known() -> sessions.Session | None:

@@ -16,6 +16,7 @@ from modemfarm.webapp.asked import Asked
 from modemfarm.webapp.demo import DemoHooks
 from modemfarm.webapp.forecast import NoOutlook, Outlook
 from modemfarm.webapp.lately import Lately
+from modemfarm.webapp.rate import Buckets
 
 MOST_BODY_OCTETS = 1024 * 1024
 MOST_BATCH_OCTETS = 64 * 1024 * 1024
@@ -64,6 +65,7 @@ class WebDeps:
         alert_ways: who is told, as `store.alerts.outcomes` names them.
         balance: asks the operator for the credit of a SIM: ``(iccid, who)``; raises `UssdError`.
         outlook: plays the farm forward, for forecasts.
+        buckets: how often each key asked, and each address guessed.
         asked: what people asked on the page and still wait for.
         lately: counts that all who watch share.
         trouble: slug of the section `trouble` in web/sentences while the daemon cannot work, else None.
@@ -88,4 +90,5 @@ class WebDeps:
     balance: Callable[[str, str], dict[str, Any]] | None = None
     outlook: Outlook = field(default_factory=NoOutlook)
     asked: Asked = field(default_factory=Asked)
+    buckets: Buckets = field(default_factory=Buckets)
     lately: Lately = field(default_factory=Lately)

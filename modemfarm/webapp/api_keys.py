@@ -1,0 +1,67 @@
+"""API keys over the API itself: made, listed and switched off by one that is an administrator's."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from flask import Blueprint, Response, g, url_for
+from pydantic import Field
+
+from modemfarm.model import Ceiling, millionths
+from modemfarm.store import keys
+from modemfarm.store.counters import day_start
+from modemfarm.webapp.access import deps, needs
+from modemfarm.webapp.asking import only
+from modemfarm.webapp.bodies import Body, body
+from modemfarm.webapp.problems import Problem, not_found
+from modemfarm.webapp.writing import reply
+
+routes = Blueprint("keys", __name__, url_prefix="/v1/keys")
+
+
+class KeyBody(Body):
+    """`POST /v1/keys`."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    scopes: Annotated[list[str], Field(default_factory=list)]
+    rate: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    parts_per_day: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    cost_per_day: Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)] | None = None
+
+
+@routes.get("")
+@needs("admin")
+def listed() -> Response:
+    only()
+    farm = deps()
+    days = Ceiling(None, None, str(farm.zone)).days
+    found = farm.store.look(keys.list_keys, day_start(days, farm.clock.now()))
+    return reply(200, {"data": found, "next": None})
+
+
+@routes.post("")
+@needs("admin")
+def create() -> Response:
+    """Make a key. No Idempotency-Key is kept for it: its answer would keep the key."""
+    only()
+    wanted = body(KeyBody)
+    farm = deps()
+    wrong = [scope for scope in wanted.scopes if scope not in keys.SCOPES]
+    if wrong:
+        fault = {"pointer": "/scopes", "code": "not_fitting", "detail": f"known are {', '.join(keys.SCOPES)}"}
+        raise Problem(422, "validation", "Not as expected: /scopes.", code="not_fitting", errors=[fault])
+    cost = None if wanted.cost_per_day is None else millionths(wanted.cost_per_day)
+    made = farm.offload_call(
+        keys.create_key, wanted.name, wanted.scopes, farm.clock.now(), wanted.parts_per_day, cost,
+        f"key {g.key.id}", wanted.rate,
+    )  # fmt: skip
+    return reply(201, {"key": made, "name": wanted.name}, {"Location": url_for("keys.listed")})
+
+
+@routes.delete("/<int:key_id>")
+@needs("admin")
+def revoke(key_id: int) -> Response:
+    farm = deps()
+    if not farm.offload_call(keys.revoke_key_id, key_id, farm.clock.now(), f"key {g.key.id}"):
+        raise not_found(f"key {key_id} that works")
+    return Response(status=204)

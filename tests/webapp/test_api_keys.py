@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from modemfarm.store import keys
+from modemfarm.webapp.rate import GUESSES
+from tests.webapp.sample import NOW, Sample
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def test_an_administrators_key_makes_lists_and_switches_off_others(farm: Sample) -> None:
+    api = farm.api()
+    made = api.post("/v1/keys", json={"name": "till", "scopes": ["messages:read"], "rate": 60, "cost_per_day": 1.5})
+    assert made.status_code == 201
+    key = made.get_json()["key"]
+    client = farm.app.test_client()
+    assert client.get("/v1/messages", headers=bearer(key)).status_code == 200
+    assert client.get("/v1/keys", headers=bearer(key)).status_code == 403
+    listed = api.get("/v1/keys").get_json()["data"]
+    assert (listed[0]["name"], listed[0]["rate"], listed[0]["limits"]["cost"]) == ("till", 60, 1.5)
+    assert key not in api.get("/v1/keys").text
+    assert api.delete(f"/v1/keys/{listed[0]['id']}").status_code == 204
+    assert api.delete(f"/v1/keys/{listed[0]['id']}").status_code == 404
+    assert client.get("/v1/messages", headers=bearer(key)).status_code == 401
+
+
+def test_a_key_that_cannot_be_is_refused_by_name(farm: Sample) -> None:
+    api = farm.api()
+    for wrong in ({}, {"name": ""}, {"name": "a\nb"}, {"name": "x", "scopes": ["messages:sing"]}, {"name": "x", "rate": 0},
+                  {"name": "x", "cost_per_day": 0}, {"name": "x", "admin": True}):  # fmt: skip
+        assert api.post("/v1/keys", json=wrong).status_code == 422, wrong
+
+
+def test_the_new_key_is_kept_nowhere_though_the_request_had_an_idempotency_key(farm: Sample) -> None:
+    made = farm.api().post("/v1/keys", json={"name": "till"}, headers={"Idempotency-Key": "k1"})
+    with farm.store.read() as tx:
+        assert made.get_json()["key"] not in str(tx.all("SELECT * FROM idempotency"))
+        assert made.get_json()["key"] not in str(tx.all("SELECT * FROM api_keys"))
+
+
+def test_a_key_asks_only_as_often_as_it_may(farm: Sample) -> None:
+    key = farm.store.run(keys.create_key, "slow", (), NOW, None, None, "cli", 3)
+    client = farm.app.test_client()
+    assert [client.get("/v1/stats", headers=bearer(key)).status_code for _ in range(4)] == [200, 200, 200, 429]
+    refused = client.get("/v1/stats", headers=bearer(key))
+    assert refused.get_json()["code"] == "rate_limited"
+    assert refused.content_type == "application/problem+json"
+    farm.clock.at += timedelta(seconds=int(refused.headers["Retry-After"]))
+    assert [client.get("/v1/stats", headers=bearer(key)).status_code for _ in range(2)] == [200, 429]
+    assert farm.api().get("/v1/stats").status_code == 200  # another key is not slowed by it
+
+
+def test_who_guesses_keys_waits_and_keeps_nobody_else_out(farm: Sample) -> None:
+    good = farm.store.run(keys.create_key, "till", (), NOW)
+    client = farm.app.test_client()
+    assert client.get("/v1/stats", headers=bearer(good)).status_code == 200
+    said = [client.get("/v1/stats", headers=bearer(f"mf_{number}")).status_code for number in range(GUESSES + 3)]
+    assert said == [401] * GUESSES + [429] * 3
+    fresh = farm.store.run(keys.create_key, "found", (), NOW)
+    assert client.get("/v1/stats", headers=bearer(fresh)).status_code == 429  # a right guess tells nothing either
+    assert client.get("/v1/stats", headers=bearer(good)).status_code == 200
+    other = farm.app.test_client()
+    other.environ_base["REMOTE_ADDR"] = "10.0.0.9"
+    assert other.get("/v1/stats", headers=bearer(fresh)).status_code == 200
+    farm.clock.at += timedelta(seconds=4)
+    assert client.get("/v1/stats", headers=bearer(fresh)).status_code == 200
+
+
+def test_keys_and_users_are_made_on_the_page_and_shown_once(farm: Sample) -> None:
+    client = farm.person()
+    found = re.search(r'name="csrf" value="(\w+)"', client.get("/settings/access").text)
+    assert found is not None
+    csrf = {"csrf": found[1]}
+    shown = client.post(
+        "/settings/access/keys", data=csrf | {"name": "<b>till</b>", "scope": "messages:read", "rate": "5"}
+    )
+    key = re.search(r"mf_[\w-]{43}", shown.text)
+    assert key is not None
+    assert farm.app.test_client().get("/v1/messages", headers=bearer(key[0])).status_code == 200
+    page = client.get("/settings/access").text
+    assert key[0] not in page
+    assert "<b>till" not in page
+    assert client.post("/settings/access/keys", data=csrf | {"name": "x"}).status_code == 422
+    number = farm.store.look(keys.list_keys)[0]["id"]
+    assert client.post(f"/settings/access/keys/{number}/revoke", data=csrf).status_code == 303
+    assert farm.app.test_client().get("/v1/messages", headers=bearer(key[0])).status_code == 401
+    invited = client.post("/settings/access/users", data=csrf | {"name": "Anna", "role": "viewer"})
+    link = re.search(r"http://localhost(/login\?token=[\w-]+)", invited.text)
+    assert link is not None
+    assert farm.app.test_client().get(link[1]).headers["Location"] == "/account"
+    assert client.post("/settings/access/users", data=csrf | {"name": "anna", "role": "viewer"}).status_code == 409
+    assert client.post("/settings/access/users", data=csrf | {"name": "b c", "role": "viewer"}).status_code == 422
+    assert client.post("/settings/access/users/anna/role", data=csrf | {"role": "admin"}).status_code == 303
+    assert "anna" in client.get("/settings/access").text
+    assert client.post("/settings/access/users/anna/remove", data=csrf).status_code == 303
+    assert "anna" not in client.get("/settings/access").text
