@@ -55,6 +55,12 @@ class Config:
         """Plans and SIMs as the store's views want them."""
         return Terms(self.plans, self.default_plan, self.sims, frozenset(self.file.modems.pins), self.provenance)
 
+    @property
+    def keep(self) -> dict[str, timedelta]:
+        """How long texts, replies and the like are kept; what is kept for ever is not there."""
+        spans = ((kind, getattr(self.file.retention, kind)) for kind in type(self.file.retention).model_fields)
+        return {kind: span for kind, span in spans if span is not None}
+
     def source(self, key: str) -> str | None:
         """Where the file sets this key, as ``config.yaml:12``; None when it does not."""
         found = self.provenance.get(key)

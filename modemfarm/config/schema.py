@@ -185,6 +185,16 @@ class Log(_Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+class Retention(_Section):
+    """`retention`"""
+
+    texts: Span | None = timedelta(days=365)
+    inbound: Span | None = timedelta(days=365)
+    pdus: Span | None = timedelta(days=30)
+    events: Span | None = timedelta(days=365)
+    audit: Annotated[Span, Field(ge=timedelta(days=366))] | None = None
+
+
 class Webhook(_Section):
     """One item of `webhooks`"""
 
@@ -209,4 +219,5 @@ class File(_Section):
     spool: Spool = Spool()
     alerts: Alerts = Alerts()
     log: Log = Log()
+    retention: Retention = Retention()
     webhooks: list[Webhook] = []

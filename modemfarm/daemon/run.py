@@ -217,6 +217,7 @@ class Daemon:
             self._reset_modem,
             partial(epoch.remember, self._config.state_dir),
             self._retry_modem,
+            self._config.keep,
         )
         await housekeeping.turn()
         waker = wake.listen(self._config.state_dir)

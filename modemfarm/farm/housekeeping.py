@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -29,6 +29,7 @@ from modemfarm.store import (
 )
 from modemfarm.store.engine import Row, Tx
 from modemfarm.store.offload import Offload
+from modemfarm.store.retention import Pruner
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class Housekeeping:
         reset: called with the path of a modem that a person wants restarted.
         new_epoch: called with the farm's epoch once an hour, after its commit.
         retry: the same where a person entered a PIN.
+        keep: how long texts, replies and the like are kept.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Housekeeping:
         reset: Callable[[str], None],
         new_epoch: Callable[[int], None],
         retry: Callable[[str], None],
+        keep: Mapping[str, timedelta] | None = None,
     ) -> None:
         self._offload = offload
         self._journal = journal
@@ -87,6 +90,7 @@ class Housekeeping:
         self._new_epoch = new_epoch
         self._version = 0
         self._turns = 0
+        self._pruner = Pruner(keep or {})
         self._leads = True
 
     async def run(self) -> None:
@@ -171,6 +175,7 @@ class Housekeeping:
             counters.forget_people(tx, now - PEOPLE_KEPT)
             offers.forget_sends(tx, now - PEOPLE_KEPT)
         if trusted:
+            self._pruner.step(tx, now)
             tick.moved += labels.release_due(tx, now)
             tick.moved += actions.expire(tx, now)
             actions.close_unreported(tx, now)

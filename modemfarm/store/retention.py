@@ -1,0 +1,94 @@
+"""What is kept no longer: texts, replies, PDUs, events and audit lines, by age, a small piece at a time.
+
+Rows of messages, parts and attempts stay: plans and batches count them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from modemfarm.store.engine import Tx, to_us
+
+PIECE = 500  # rows that one transaction looks at
+REST = timedelta(hours=24)  # between two walks
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    table: str
+    time: str  # the column that grows with the ids
+    old: str  # what goes of a piece
+
+
+_KINDS: Mapping[str, _Kind] = {
+    "texts": _Kind(
+        "messages",
+        "created_at",
+        "UPDATE messages SET text = '', metadata = NULL WHERE id > :after AND id <= :upto AND final_at < :before"
+        " AND text <> ''",
+    ),
+    "inbound": _Kind(
+        "inbound",
+        "received_at",
+        "DELETE FROM inbound WHERE id > :after AND id <= :upto AND received_at < :before"
+        " AND NOT EXISTS (SELECT 1 FROM reviews r WHERE r.inbound_id = inbound.id AND r.decided_at IS NULL)",
+    ),
+    "pdus": _Kind(  # one that may still lie in its slot is what tells a second reading of it
+        "received",
+        "at",
+        "DELETE FROM received WHERE id > :after AND id <= :upto AND at < :before AND slot IS NULL",
+    ),
+    "events": _Kind("events", "at", "DELETE FROM events WHERE id > :after AND id <= :upto AND at < :before"),
+    "audit": _Kind("audit", "at", "DELETE FROM audit WHERE id > :after AND id <= :upto AND at < :before"),
+}
+
+
+def piece(tx: Tx, kind: str, before: datetime, after: int) -> int | None:
+    """Clear one piece of a kind.
+
+    Args:
+        after: the id that the last piece ended with; 0 to begin.
+
+    Returns:
+        Where the next piece begins; None when what follows is younger than `before`.
+    """
+    one = _KINDS[kind]
+    rows = tx.all(
+        f"SELECT id, {one.time} AS at FROM {one.table} WHERE id > :after ORDER BY id LIMIT :most",  # noqa: S608 # ours
+        after=after,
+        most=PIECE,
+    )
+    if not rows or rows[0]["at"] >= to_us(before):
+        return None
+    upto = int(rows[-1]["id"])
+    tx.run(one.old, after=after, upto=upto, before=to_us(before))
+    return upto
+
+
+@dataclass
+class Pruner:
+    """Walks through all kinds, a piece at a time, then rests.
+
+    Attributes:
+        keep: how long by kind; a kind that is not there is kept for ever.
+    """
+
+    keep: Mapping[str, timedelta] = field(default_factory=dict)
+    _left: list[str] = field(default_factory=list)
+    _after: int = 0
+    _next_at: datetime | None = None
+
+    def step(self, tx: Tx, now: datetime) -> bool:
+        """One piece; False: nothing to do now."""
+        if not self._left:
+            if not self.keep or (self._next_at is not None and now < self._next_at):
+                return False
+            self._left, self._after, self._next_at = list(self.keep), 0, now + REST
+        kind = self._left[0]
+        following = piece(tx, kind, now - self.keep[kind], self._after)
+        if following is None:
+            self._left.pop(0)
+        self._after = following or 0
+        return True
