@@ -187,6 +187,11 @@ class Plan:
         """Whether it matters to whom its parts go."""
         return self.recipients_per_month is not None or self.ask_at_recipients is not None
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether it limits anything, or counts people."""
+        return self.counts_people or {self.per_minute, self.per_hour, self.per_day, self.per_month} != {None}
+
 
 CAUTIOUS = Plan("cautious", per_minute=6, per_day=100, ask_at_recipients=150)
 UNLIMITED = Plan("unlimited")

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
-from modemfarm.model import UNLIMITED, Plan, millionths
+from modemfarm.model import Plan, millionths
 from modemfarm.store.engine import to_us
 from modemfarm.store.labels import Label
 from modemfarm.store.queue import Candidate
@@ -173,6 +173,7 @@ def choose(
     bindings: dict[int, str] = {}
     going_to = dict(in_flight)  # recipient -> SIM
     messages: set[int] = set()
+    personal = any(lane.known or lane.plan.on_net for lane in lanes)  # whom it goes to makes a difference
     usual = sorted(parts, key=lambda item: (not item.bound_iccid, item.rank, item.due_at, item.part_id))
     for part, fair in [*_old_first(parts, by_age, now), *((part, False) for part in usual)]:
         if part.message_id in messages:
@@ -186,7 +187,7 @@ def choose(
         if fair:
             offered = [one for one in offered if one.iccid in by_age]
         avoid = frozenset[str]() if part.bound_iccid else _to_avoid(part, presence)
-        found = _best(part, offered, avoid, now)
+        found = _best(part, offered, avoid, now, personal=personal)
         if found is None:
             if wanted and not part.bound_iccid and not fair:
                 bindings[part.message_id] = wanted
@@ -196,7 +197,7 @@ def choose(
         assignments.append(Assignment(part, lane.iccid, _why(part, wanted, beside), beside))
         going_to[part.recipient] = lane.iccid
         del free[lane.iccid]
-        if lane.plan != UNLIMITED:  # what an account has left is known anew after this claim only
+        if lane.plan.is_limited:  # what an account has left is known anew after this claim only
             free = {iccid: other for iccid, other in free.items() if other.owner != lane.owner}
         if not free:
             break
@@ -237,14 +238,14 @@ def _why(part: Candidate, wanted: str, beside: Beside | None) -> str:
 
 
 def _best(
-    part: Candidate, lanes: Sequence[LaneView], avoid: frozenset[str], now: datetime
+    part: Candidate, lanes: Sequence[LaneView], avoid: frozenset[str], now: datetime, *, personal: bool
 ) -> tuple[LaneView, Beside | None] | None:
-    """The first of `lanes` that may take the part, and the one that came next.
+    """The first of `lanes`, which stand in `_turn`'s order, that may take the part, and the one that came next.
 
     Of those as sound one that counts its recipient comes first, then one of its network; else it is `_turn`'s order.
     """
     needs = part.parts_total - part.part_number + 1
-    if len(lanes) > 1:
+    if personal and len(lanes) > 1:
         to = part.recipient
         lanes = sorted(lanes, key=lambda one: (one.failures, to not in one.known, not to.startswith(one.plan.on_net)))
     beside: Beside | None = None

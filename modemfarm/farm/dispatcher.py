@@ -17,6 +17,7 @@ from modemfarm.farm.settings import FarmSettings
 from modemfarm.model import UNLIMITED, ClaimedPart
 from modemfarm.store import (
     actions,
+    attempts,
     beside,
     counters,
     gates,
@@ -28,6 +29,7 @@ from modemfarm.store import (
     queue,
     steps,
     suppress,
+    waiting,
 )
 from modemfarm.store.engine import Tx
 from modemfarm.store.offload import Offload
@@ -68,6 +70,11 @@ class _Round:
     blocked: dict[str, labels.Label] = field(default_factory=dict)  # by ICCID
     paused: bool = False
     next_at: datetime | None = None
+
+
+def _queues(view: LaneView) -> set[str]:
+    """A lane's own queue, and those of what a sender may call it."""
+    return {view.iccid, *(messages.NAMED + name for name in view.names)}
 
 
 class Dispatcher:
@@ -228,7 +235,7 @@ class Dispatcher:
 
     @staticmethod
     def _unencodable(tx: Tx, attempt_id: int, now: datetime) -> None:
-        one = steps.attempt(tx, attempt_id)
+        one = attempts.attempt(tx, attempt_id)
         if one is not None:
             steps.failed(tx, one, "content", now)
 
@@ -260,8 +267,9 @@ class Dispatcher:
             if not able:
                 break
             by_age = {iccid for iccid in able if self._taken.get(iccid, 0) % TURN_BY_AGE == TURN_BY_AGE - 1}
-            parts = self._heads(tx, able, now)
-            parts += self._old_ones(tx, [able[iccid] for iccid in sorted(by_age)], now)
+            filled = waiting.filled(tx, {one for view in able.values() for one in _queues(view)})
+            parts = self._heads(tx, able, filled, now)
+            parts += self._old_ones(tx, [able[iccid] for iccid in sorted(by_age)], filled, now)
             parts = [part for part in parts if part.part_id not in taken]
             seen, parts = parts, gates.sift(tx, parts, pauses)
             able = {iccid: lanes.with_known(tx, view, parts) for iccid, view in able.items()}
@@ -315,22 +323,23 @@ class Dispatcher:
         }
         return lanes.under(tx, views, self._settings.ceiling, now)
 
-    def _heads(self, tx: Tx, able: Mapping[str, LaneView], now: datetime) -> list[Candidate]:
+    def _heads(self, tx: Tx, able: Mapping[str, LaneView], filled: set[str], now: datetime) -> list[Candidate]:
         """What stands in front of each lane's own queue, of those of its names, and of the one for any SIM."""
         parts: list[Candidate] = []
         for iccid, view in able.items():
-            parts += queue.heads(tx, iccid, now, 3)
+            if iccid in filled:
+                parts += queue.heads(tx, iccid, now, 3)
             if view.month is not None and blocked_by(view, 1, now, ANYONE) == "plan_recipients":
                 parts += self._to_known(tx, view, view.month, now)
-        for name in sorted({name for view in able.values() for name in view.names} - able.keys()):
-            parts += queue.heads(tx, messages.NAMED + name, now, 2)
-        parts += queue.heads(tx, "", now, 2 * len(able) + 4)
+        for name in sorted(filled - able.keys()):
+            parts += queue.heads(tx, name, now, 2)
+        parts += queue.heads(tx, "", now, len(able) + 8)
         return parts if self.clock_trusted else [part for part in parts if not part.by_clock]
 
-    def _old_ones(self, tx: Tx, views: list[LaneView], now: datetime) -> list[Candidate]:
+    def _old_ones(self, tx: Tx, views: list[LaneView], filled: set[str], now: datetime) -> list[Candidate]:
         """What has waited longest of each priority, for the SIMs whose turn is for it."""
-        queues = {view.iccid for view in views} | {messages.NAMED + name for view in views for name in view.names}
-        parts = [part for one in sorted(queues) for part in queue.longest_waiting(tx, one, now - PATIENCE)]
+        queues = {one for view in views for one in _queues(view)} & filled
+        parts = [part for name in sorted(queues) for part in queue.longest_waiting(tx, name, now - PATIENCE)]
         if views:
             parts += queue.longest_waiting(tx, "", now - PATIENCE)
         return parts if self.clock_trusted else [part for part in parts if not part.by_clock]

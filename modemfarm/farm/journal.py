@@ -302,7 +302,8 @@ class FarmJournal:
         """Commit one PDU and what follows from it; held while the store is away, and its slot with it."""
         if received.iccid in self._alias:
             received = replace(received, iccid=self._alias[received.iccid])
-        understood: Understood = await self._until_stored(receive, received, self._inbound, self._now())
+        urgent = not received.status_report  # it may be an opt-out
+        understood: Understood = await self._until_stored(receive, received, self._inbound, self._now(), urgent=urgent)
         if understood.opted_out:
             waited = (self._now() - received.at).total_seconds() * 1000
             log.info("opt-out of %s, durable %.0f ms after its last octet", mask(understood.opted_out), waited)
@@ -328,11 +329,11 @@ class FarmJournal:
 
     # what the daemon runs
 
-    async def _until_stored(self, work: Callable[..., T], *args: Any) -> T:
+    async def _until_stored(self, work: Callable[..., T], *args: Any, urgent: bool = False) -> T:
         """Repeat a guarded write until the store takes it."""
         while True:
             try:
-                result: T = await self._offload.run(work, *args)
+                result: T = await (self._offload.at_once if urgent else self._offload.run)(work, *args)
             except StoreError as error:
                 self._is_down(error)
                 await asyncio.sleep(STORE_AGAIN_S)

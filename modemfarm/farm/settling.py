@@ -12,10 +12,10 @@ from modemfarm.farm.triage import Decision, History, triage
 from modemfarm.inbound.receive import InboundSettings, match_loose
 from modemfarm.model import Evidence, MessageClass, Outcome, SimState
 from modemfarm.modem.journal import After, GoOn, Parked, Repair, Resync
-from modemfarm.store import histories, labels, queue, reports, sims, steps
+from modemfarm.store import attempts, histories, labels, queue, reports, sims, steps
+from modemfarm.store.attempts import Attempt
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.shapes import rfc3339
-from modemfarm.store.steps import Attempt
 
 RESEND_AFTER = timedelta(minutes=2)
 MOST_RESENDS = 2
@@ -56,7 +56,7 @@ def settle(
     now: datetime,
 ) -> Settled:
     """Write one attempt's outcome; repeating it, or hearing it late, is harmless."""
-    one = steps.attempt(tx, attempt_id)
+    one = attempts.attempt(tx, attempt_id)
     if one is None:
         return Settled(GoOn(), worked=True)
     match outcome.evidence:
@@ -77,10 +77,10 @@ def settle(
 def _accepted(tx: Tx, inbound: InboundSettings, one: Attempt, outcome: Outcome, now: datetime) -> Settled:
     steps.end_attempt(tx, one.id, outcome, now, charged=True)
     moved = steps.accepted(tx, one, outcome, now)
-    reports.mr_seen(tx, one.iccid, outcome.mr, now)
-    if moved and one.report:
+    reports.mr_seen(tx, one.iccid, outcome.mr, now, last=one.mr_last)
+    if moved and one.report and one.loose:
         match_loose(tx, one.iccid, inbound, now)
-    return Settled(GoOn(), worked=True, sim_changed=histories.stops_failing(tx, one.iccid))
+    return Settled(GoOn(), worked=True, sim_changed=one.sim_failing and histories.stops_failing(tx, one.iccid))
 
 
 def _uncertain(tx: Tx, inbound: InboundSettings, one: Attempt, outcome: Outcome, now: datetime) -> Settled:

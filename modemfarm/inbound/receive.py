@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from modemfarm.at.errors_table import ErrorTable
 from modemfarm.errors import PduDecodeError
@@ -77,24 +78,29 @@ def receive(tx: Tx, received: Received, settings: InboundSettings, now: datetime
 
     The modem's copy may be deleted once the transaction is committed.
     """
-    raw = Raw(
+    try:
+        tpdu = decode_pdu(received.pdu, bad_time_is_none=True).tpdu
+    except PduDecodeError as error:
+        return _undecodable(tx, _raw(received, "undecodable", what=str(error)), now)
+    if isinstance(tpdu, SmsStatusReport):
+        return _report(tx, received, tpdu, settings, now)
+    if isinstance(tpdu, SmsDeliver):
+        return _deliver(tx, tpdu, received, settings, now)
+    what = "an SMS-SUBMIT lay in the store: this SIM's own draft or copy"
+    return _undecodable(tx, _raw(received, "undecodable", what=what), now)
+
+
+def _raw(received: Received, kind: str, **understood: Any) -> Raw:
+    return Raw(
         pdu=received.pdu.hex().upper() if received.pdu else _storable(received.pdu_text),
         iccid=received.iccid,
         imei=received.imei,
         at=received.at,
         memory=received.memory,
         slot=received.index,
-        kind="undecodable",
+        kind=kind,
+        **understood,
     )
-    try:
-        tpdu = decode_pdu(received.pdu, bad_time_is_none=True).tpdu
-    except PduDecodeError as error:
-        return _undecodable(tx, replace(raw, what=str(error)), now)
-    if isinstance(tpdu, SmsStatusReport):
-        return _report(tx, raw, tpdu, settings, now)
-    if isinstance(tpdu, SmsDeliver):
-        return _deliver(tx, raw, tpdu, received, settings, now)
-    return _undecodable(tx, replace(raw, what="an SMS-SUBMIT lay in the store: this SIM's own draft or copy"), now)
 
 
 def _undecodable(tx: Tx, raw: Raw, now: datetime) -> Understood:
@@ -109,10 +115,10 @@ def _plausible(scts: datetime | None, now: datetime) -> bool:
     return scts is not None and EARLIEST_SCTS < scts < now + CLOCK_SLACK
 
 
-def _report(tx: Tx, raw: Raw, tpdu: SmsStatusReport, settings: InboundSettings, now: datetime) -> Understood:
-    raw = replace(
-        raw,
-        kind="status_report",
+def _report(tx: Tx, received: Received, tpdu: SmsStatusReport, settings: InboundSettings, now: datetime) -> Understood:
+    raw = _raw(
+        received,
+        "status_report",
         recipient=tpdu.recipient,
         mr=tpdu.mr,
         status=tpdu.status,
@@ -121,16 +127,17 @@ def _report(tx: Tx, raw: Raw, tpdu: SmsStatusReport, settings: InboundSettings, 
     )
     if inbox.is_known(tx, raw, plausible=_plausible(tpdu.scts, now)):
         return Understood("duplicate")
-    received_id = inbox.keep(tx, raw)
-    if raw.iccid is not None:
-        reports.match(tx, _as_report(raw, received_id, settings), now)
+    report = _as_report(raw, settings)
+    part = None if raw.iccid is None else reports.find(tx, report)
+    inbox.keep(tx, raw, part_id=None if part is None else part["id"])
+    if part is not None:
+        reports.apply(tx, part, report, now)
     return Understood("status_report")
 
 
-def _as_report(raw: Raw, received_id: int, settings: InboundSettings) -> reports.Report:
+def _as_report(raw: Raw, settings: InboundSettings) -> reports.Report:
     said = settings.errors.tp_status(raw.status or 0)
     return reports.Report(
-        received_id=received_id,
         iccid=raw.iccid or "",
         mr=raw.mr or 0,
         recipient=raw.recipient or "",
@@ -164,17 +171,15 @@ def match_loose(tx: Tx, iccid: str, settings: InboundSettings, now: datetime) ->
             scts=None if row["scts"] is None else from_us(row["scts"]),
             discharge_at=None if row["discharge_at"] is None else from_us(row["discharge_at"]),
         )
-        found += reports.match(tx, _as_report(raw, row["id"], settings), now, again=True)
+        found += reports.match(tx, _as_report(raw, settings), row["id"], now)
     return found
 
 
-def _deliver(
-    tx: Tx, raw: Raw, tpdu: SmsDeliver, received: Received, settings: InboundSettings, now: datetime
-) -> Understood:
-    country = settings.country or (home_country(sims.imsi(tx, raw.iccid)) if raw.iccid else None)
-    raw = replace(
-        raw,
-        kind="deliver",
+def _deliver(tx: Tx, tpdu: SmsDeliver, received: Received, settings: InboundSettings, now: datetime) -> Understood:
+    country = settings.country or (home_country(sims.imsi(tx, received.iccid)) if received.iccid else None)
+    raw = _raw(
+        received,
+        "deliver",
         originator=inbox.known_as(tx, originator(_storable(tpdu.originator), country)),
         text=_storable(tpdu.text) if tpdu.data is None else tpdu.data.hex().upper(),
         scts=tpdu.scts,

@@ -24,7 +24,11 @@ from modemfarm.store.events import record
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """A part with the owner, plan and day that it is charged to."""
+    """A part with the owner, plan and day that it is charged to.
+
+    Attributes:
+        farm_day: when the farm's day began; None without a ceiling.
+    """
 
     part_id: int
     message_id: int
@@ -32,31 +36,55 @@ class Charge:
     owner: str
     plan: Plan
     day: datetime
+    farm_day: int | None = None
+
+    @property
+    def month(self) -> datetime | None:
+        """When the plan's month began, where it counts anything by the month."""
+        counts = self.plan.counts_people or self.plan.per_month is not None
+        return month_start(self.plan, self.day) if counts else None
 
 
-def reserve(tx: Tx, what: Charge, ceiling: Ceiling, farm_day: int | None, now: datetime) -> bool:
+CHARGED = (  # what a part says of whom it is charged to; `charge_binds` has the values
+    "charged_to = :owner, charged_day = :day, charged_month = :month, farm_day = :farm_day, farm_cost = :cost"
+)
+
+REFUNDED = (  # what it says after that
+    "charged_to = NULL, charged_day = NULL, charged_month = NULL, farm_day = NULL, farm_cost = NULL"
+)
+
+
+def charge_binds(what: Charge) -> dict[str, object]:
+    """The values of CHARGED."""
+    month = what.month if what.plan.counts_people else None
+    return {
+        "owner": what.owner,
+        "day": to_us(what.day),
+        "month": None if month is None else to_us(month),
+        "farm_day": what.farm_day,
+        "cost": None if what.farm_day is None else millionths(what.plan.price_per_part),
+    }
+
+
+def reserve(tx: Tx, what: Charge, ceiling: Ceiling, now: datetime, *, alone: bool = False) -> bool:
     """Charge this part and every other part of its message that waits, where they are not charged to this day.
 
     Args:
-        farm_day: when the farm's day began; None without a ceiling.
+        alone: its message has no other part, and its own row says already what it is charged to.
 
     Returns:
         False when that is more than the plan, or the farm's ceiling, allows: nothing of it may stay.
     """
-    plan, owner, day = what.plan, what.owner, what.day
-    month = month_start(plan, day) if plan.counts_people or plan.per_month is not None else None
-    count = tx.run(
-        "UPDATE parts SET charged_to = :owner, charged_day = :day, charged_month = :month, farm_day = :farm_day,"
-        " farm_cost = :cost WHERE message_id = :message"
-        " AND (id = :id OR (state = 'waiting' AND charged_to IS NULL))",
-        owner=owner,
-        day=to_us(day),
-        month=to_us(month) if month is not None and plan.counts_people else None,
-        farm_day=farm_day,
-        cost=None if farm_day is None else millionths(plan.price_per_part),
-        message=what.message_id,
-        id=what.part_id,
-    )
+    plan, owner, day, farm_day, month = what.plan, what.owner, what.day, what.farm_day, what.month
+    count = 1
+    if not alone:
+        count = tx.run(
+            f"UPDATE parts SET {CHARGED} WHERE message_id = :message"  # noqa: S608 # our own words
+            " AND (id = :id OR (state = 'waiting' AND charged_to IS NULL))",
+            message=what.message_id,
+            id=what.part_id,
+            **charge_binds(what),
+        )
     cost = count * millionths(plan.price_per_part)
     locks.owners(tx, [owner] if farm_day is None else [FARM, owner])
     if farm_day is not None and not _under(tx, FARM, ceiling, farm_day, count, cost):
@@ -108,12 +136,8 @@ def refund(tx: Tx, part_id: int) -> None:
     )
     if row is None or row["charged_to"] is None:
         return
-    tx.run(
-        "UPDATE parts SET charged_to = NULL, charged_day = NULL, charged_month = NULL, farm_day = NULL,"
-        " farm_cost = NULL WHERE id = :id",
-        id=part_id,
-    )
-    tx.later(functools.partial(_take_off, row=row), owners=charged(row["charged_to"], row["farm_day"]))
+    tx.run(f"UPDATE parts SET {REFUNDED} WHERE id = :id", id=part_id)  # noqa: S608 # our own words
+    tx.later(functools.partial(uncharge, row=row, parts=1), owners=charged(row["charged_to"], row["farm_day"]))
 
 
 def charged(owner: str | None, farm_day: int | None) -> set[str]:
@@ -121,11 +145,14 @@ def charged(owner: str | None, farm_day: int | None) -> set[str]:
     return ({owner} if owner is not None else set()) | ({FARM} if farm_day is not None else set())
 
 
-def _take_off(tx: Tx, row: Row) -> None:
+def uncharge(tx: Tx, row: Row, parts: int) -> None:
+    """Take what so many parts of one person, all charged alike, cost together from the counters."""
+    if row["charged_to"] is None:
+        return
     if row["farm_day"] is not None:
-        charge(tx, FARM, "day", row["farm_day"], -1)
+        charge(tx, FARM, "day", row["farm_day"], -parts)
         if row["farm_cost"]:
             charge(tx, FARM, "cost", row["farm_day"], -row["farm_cost"])
-    charge(tx, row["charged_to"], "day", row["charged_day"], -1)
+    charge(tx, row["charged_to"], "day", row["charged_day"], -parts)
     if row["charged_month"] is not None:
-        charge_person(tx, row["charged_to"], row["charged_month"], row["recipient"], -1)
+        charge_person(tx, row["charged_to"], row["charged_month"], row["recipient"], -parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import functools
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -21,9 +22,13 @@ def day_start(plan: Plan, now: datetime) -> datetime:
     On the night that skips the reset time the day begins when the clock resumes; on the night that
     has it twice, the first one counts.
     """
-    zone = ZoneInfo(plan.zone)
-    local = now.astimezone(zone)
-    at = local.replace(hour=plan.resets_minute // 60, minute=plan.resets_minute % 60, second=0, microsecond=0, fold=0)
+    return _day_start(plan.zone, plan.resets_minute, now.replace(second=0, microsecond=0))
+
+
+@functools.lru_cache(256)  # asked for several times a part; days begin with a whole minute
+def _day_start(name: str, resets_minute: int, now: datetime) -> datetime:
+    local = now.astimezone(ZoneInfo(name))
+    at = local.replace(hour=resets_minute // 60, minute=resets_minute % 60, second=0, microsecond=0, fold=0)
     if at.astimezone(now.tzinfo) > now:
         at = (at - timedelta(days=1)).replace(fold=0)
     return at.astimezone(now.tzinfo)

@@ -51,6 +51,7 @@ SERVER: Mapping[str, Any] = {
 BUSY_WITHIN_MS = 10_000  # another process's short transaction; a longer wait is an error
 
 
+@functools.lru_cache(256)  # one command asks for the same moment again and again
 def to_us(moment: datetime) -> int:
     """A moment as the database keeps it: whole microseconds since the epoch, UTC."""
     return (moment - _EPOCH) // _US
@@ -328,7 +329,10 @@ class Store:
         """A connection to keep: the writer thread's."""
         self._refuse_emptied()
         try:
-            return self._writer.connect()
+            connection = self._writer.connect()
+            if self.sqlite:  # else what a savepoint could undo goes to a temporary file, page by page
+                connection.connection.cursor().execute("PRAGMA temp_store=MEMORY")
+            return connection
         except DBAPIError as error:
             raise _renamed(error.orig if isinstance(error.orig, Exception) else error, self.file) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 
 from modemfarm.store import audit
@@ -35,3 +36,20 @@ def record(
     )
     if kind in _AUDITED:
         audit.note(tx, str(data.pop("who", "") or "cli"), kind, now, subject=subject or str(message_id or ""), **data)
+
+
+def record_all(tx: Tx, kind: str, now: datetime, messages: str, binds: Mapping[str, object], /, **data: object) -> None:
+    """The same event of many messages, in one statement.
+
+    Args:
+        messages: a SELECT of their ids, with its `binds`.
+    """
+    tx.run(
+        "INSERT INTO events (at, kind, message_id, subject, data)"  # noqa: S608 # the callers' own words
+        f" SELECT CAST(:at AS BIGINT), CAST(:kind AS TEXT), one.id, '', CAST(:data AS TEXT) FROM ({messages}) AS one"
+        " ORDER BY one.id",
+        at=to_us(now),
+        kind=kind,
+        data=_encode(data),
+        **binds,
+    )

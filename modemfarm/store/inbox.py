@@ -41,14 +41,14 @@ def _us(moment: datetime | None) -> int | None:
     return None if moment is None else to_us(moment)
 
 
-def keep(tx: Tx, raw: Raw) -> int:
-    """Write one PDU; its id."""
+def keep(tx: Tx, raw: Raw, *, part_id: int | None = None) -> int:
+    """Write one PDU, of a report with the part that it tells of; its id."""
     return int(
         tx.value(
             "INSERT INTO received (pdu, iccid, imei, at, memory, slot, kind, what, originator, text, scts, concat_ref,"
-            " concat_total, concat_number, recipient, mr, status, discharge_at) VALUES (:pdu, :iccid, :imei, :at,"
-            " :memory, :slot, :kind, :what, :originator, :text, :scts, :ref, :total, :number, :recipient, :mr, :status,"
-            " :discharge) RETURNING id",
+            " concat_total, concat_number, recipient, mr, status, discharge_at, part_id) VALUES (:pdu, :iccid, :imei,"
+            " :at, :memory, :slot, :kind, :what, :originator, :text, :scts, :ref, :total, :number, :recipient, :mr,"
+            " :status, :discharge, :part) RETURNING id",
             pdu=raw.pdu,
             iccid=raw.iccid,
             imei=raw.imei,
@@ -67,6 +67,7 @@ def keep(tx: Tx, raw: Raw) -> int:
             mr=raw.mr,
             status=raw.status,
             discharge=_us(raw.discharge_at),
+            part=part_id,
         )
     )
 

@@ -202,17 +202,23 @@ def refresh(
     params: Mapping[str, object] | None = None,
     waits_as: MessageState = MessageState.QUEUED,
     next_at: datetime | None = None,
+    only: PartState | None = None,
 ) -> MessageState:
     """Derive a message's state from its parts and write it.
 
     Args:
+        only: what the network told of its only part, so that it is not sent again for want of that.
         reason: slug to show beside the new state; None clears it.
         waits_as: what it is called when parts wait and none has left.
         next_at: when it may go on, where it waits.
     """
-    states = tx.all("SELECT state, count(*) AS n FROM parts WHERE message_id = :id GROUP BY state", id=message_id)
-    state = derive([PartState(row["state"]) for row in states], waits_as)
-    write_state(tx, message_id, state, now, reason=reason, params=params, next_at=next_at)
+    if only is not None:
+        states = [only]
+    else:
+        rows = tx.all("SELECT DISTINCT state FROM parts WHERE message_id = :id", id=message_id)
+        states = [PartState(row["state"]) for row in rows]
+    state = derive(states, waits_as)
+    write_state(tx, message_id, state, now, reason=reason, params=params, next_at=next_at, told=only is not None)
     return state
 
 
@@ -225,8 +231,9 @@ def write_state(
     reason: str | None = None,
     params: Mapping[str, object] | None = None,
     next_at: datetime | None = None,
+    told: bool = False,
 ) -> None:
-    """Write a message's state with what follows from it: when it was sent, when it became final."""
+    """Write a message's state with what follows from it: when it was sent, when it became final; `told`: `refresh`."""
     at = to_us(now)
     final = state.value in FINAL
     sent = state in (MessageState.SENT, MessageState.DELIVERED)
@@ -234,7 +241,8 @@ def write_state(
         "UPDATE messages SET state = :state, reason = :reason, reason_params = :params, next_at = :next_at,"
         " sent_at = CASE WHEN :sent = 1 THEN coalesce(sent_at, :now) ELSE sent_at END,"
         " final_at = CASE WHEN :final = 1 THEN coalesce(final_at, :now)"
-        " WHEN :state = 'sent' AND report = 0 THEN :now ELSE NULL END"
+        " WHEN :state = 'sent' AND report = 0 THEN :now ELSE NULL END,"
+        " resend_at = CASE WHEN :told = 1 THEN NULL ELSE resend_at END"
         " WHERE id = :id",
         id=message_id,
         state=state.value,
@@ -243,6 +251,7 @@ def write_state(
         next_at=_us(next_at),
         sent=int(sent),
         final=int(final),
+        told=int(told),
         now=at,
     )
 

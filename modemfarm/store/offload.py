@@ -21,6 +21,7 @@ from modemfarm.store.sealing import Secret
 log = logging.getLogger(__name__)
 
 MOST_PER_COMMIT = 256
+COMMIT_WITHIN_S = 0.020  # work that one commit takes up, where an fsync is no slower: all of it waits for its end
 BULK_SLICE_S = 0.010  # intake may hold the writer for so long while the wire waits
 CHECKPOINT_EVERY_S = 5.0
 SERVER_WRITERS = 4  # connections that a daemon writes to a server by
@@ -37,18 +38,22 @@ _Told = list[tuple[_Answer, Any, BaseException | None]]
 class Offload:
     """Runs store functions: one after the other in a thread of its own, or on a server in several.
 
-    Commands of the wire go before bulk ones. In SQLite, what is queued while a commit is on its way shares the next.
+    Urgent commands go before those of the wire, these before bulk ones; an urgent one is committed at once. In SQLite,
+    what is queued while a commit is on its way shares the next.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._urgent: deque[_Job] = deque()
         self._wire: deque[_Job] = deque()
         self._bulk: deque[_Job] = deque()
         self._wake = threading.Condition()
         self._stopping = False
         one = _Together if store.sqlite else _Alone
         self._threads = [
-            threading.Thread(target=self._work, args=(one(store, self._next),), name="store-writer", daemon=True)
+            threading.Thread(
+                target=self._work, args=(one(store, self._next, self._is_urgent),), name="store-writer", daemon=True
+            )
             for _ in range(1 if store.sqlite else SERVER_WRITERS)
         ]
         self._checkpointer = threading.Thread(target=self._checkpoint, name="store-checkpoint", daemon=True)
@@ -92,6 +97,11 @@ class Offload:
         answer: T = await self._put(self._wire, work, args, asyncio.get_running_loop().create_future())
         return answer
 
+    async def at_once(self, work: Callable[..., T], *args: Any) -> T:
+        """The same, before all that waits: for what must have its effect within a tenth of a second."""
+        answer: T = await self._put(self._urgent, work, args, asyncio.get_running_loop().create_future())
+        return answer
+
     def call(self, work: Callable[..., T], *args: Any) -> T:
         """The same for other threads and for bulk work: it waits behind the wire's commands."""
         answer: T = self._put(self._bulk, work, args, Future()).result()
@@ -114,14 +124,21 @@ class Offload:
     def _work(self, writer: _Together | _Alone) -> None:
         while True:
             with self._wake:
-                while not self._wire and not self._bulk:
+                while not self._waiting:
                     if self._stopping:
                         break
                     self._wake.wait()
-                if not self._wire and not self._bulk:
+                if not self._waiting:
                     break
             self._tell(writer.commit())
         writer.close()
+
+    def _is_urgent(self) -> bool:
+        return bool(self._urgent)
+
+    @property
+    def _waiting(self) -> bool:
+        return bool(self._urgent or self._wire or self._bulk)
 
     def _tell(self, answers: _Told) -> None:
         """Hand the results of one commit over: to each thread its own, to each event loop all of its tasks' at once."""
@@ -153,8 +170,8 @@ class Offload:
 
     def _next(self, bulk_too: bool) -> _Job | None:
         with self._wake:
-            if self._wire:
-                return self._wire.popleft()
+            if self._urgent or self._wire:
+                return (self._urgent or self._wire).popleft()
             return self._bulk.popleft() if self._bulk and bulk_too else None
 
     def _checkpoint(self) -> None:
@@ -168,8 +185,9 @@ class Offload:
 class _Connected:
     """A writer's own connection, made anew after a failure."""
 
-    def __init__(self, store: Store, take: Callable[[bool], _Job | None]) -> None:
-        self._store, self._take = store, take
+    def __init__(self, store: Store, take: Callable[[bool], _Job | None], is_urgent: Callable[[], bool]) -> None:
+        self._store, self._take, self._is_urgent = store, take, is_urgent
+        self._took_s = 0.0  # the last COMMIT
         self._connection: Connection | None = None
 
     def _connected(self) -> Connection:
@@ -198,10 +216,16 @@ class _Together(_Connected):
         try:
             with self._connected().begin():
                 tx = Tx(self._connected(), self._store.secret)
-                until = time.monotonic() + BULK_SLICE_S
-                while len(taken) < MOST_PER_COMMIT and (job := self._take(time.monotonic() < until)):
+                begun, urgent, spent = time.monotonic(), self._is_urgent(), 0.0
+                within = max(COMMIT_WITHIN_S, 2 * self._took_s)
+                while len(taken) < MOST_PER_COMMIT and spent < within and (job := self._take(spent < BULK_SLICE_S)):
                     taken.append(job)
                     answers.append(self._one_command(tx, job))
+                    if urgent is not self._is_urgent():  # the urgent ones are through, or one came
+                        break
+                    spent = time.monotonic() - begun
+                begun = time.monotonic()
+            self._took_s = time.monotonic() - begun
         except Exception as error:  # noqa: BLE001 # whatever it is, everyone in this commit must hear of it
             failure = _failure(error)
             self.close()

@@ -8,7 +8,7 @@ from datetime import datetime
 from modemfarm.model import NO_CEILING, UNLIMITED, Ceiling, MessageClass, MessageState, PartState, Plan, normal_iccid
 from modemfarm.policy.profiles import Configured
 from modemfarm.store import locks
-from modemfarm.store.charging import Charge, charged, refund, reserve
+from modemfarm.store.charging import CHARGED, Charge, charge_binds, charged, refund, reserve
 from modemfarm.store.counters import day_start
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.messages import NAMED, refresh, settle_doubt
@@ -39,6 +39,10 @@ _DUE_TO_KNOWN = (
     " AND p.state = 'waiting' AND p.gate = 0 AND p.bound_iccid IN ('', :bound) AND p.due_at <= :now"
     " ORDER BY p.rank, p.due_at, p.id LIMIT :most"
 )
+
+_CLAIM = "UPDATE parts SET state = 'claimed', attempt_id = :attempt, iccid = :iccid, bound_iccid = :iccid"
+_WAITS = f" WHERE id = :id AND state = 'waiting' AND gate = 0 AND NOT {OPTED_OUT}"
+_CLAIM_ALONE = f"{_CLAIM}, {CHARGED}{_WAITS}"  # and charge it: it is its message's only part
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +225,7 @@ def claim(tx: Tx, part: Candidate, lane: Lane, now: datetime, why: str | None = 
         return None
     if stops_forgotten(tx, part.recipient, now, exempt=lane.transactional_after_opt_out):
         return None
-    if lane.plan == UNLIMITED and not lane.ceiling:
+    if not (lane.plan.is_limited or lane.ceiling or part.charged_to):
         return _claim(tx, part, lane, now, why)
     tx.run("SAVEPOINT claiming")
     mark, owners = tx.mark(), set(tx.owners)
@@ -251,27 +255,27 @@ def _claim(tx: Tx, part: Candidate, lane: Lane, now: datetime, why: str | None) 
         now=at,
         why=why,
     )
+    farm_day = to_us(day_start(lane.ceiling.days, now)) if lane.ceiling else None
+    what = Charge(part.part_id, part.message_id, part.recipient, lane.owner, lane.plan, lane.day, farm_day)
+    alone = part.parts_total == 1 and part.charged_to is None
     moved = tx.run(
-        "UPDATE parts SET state = 'claimed', attempt_id = :attempt, iccid = :iccid, bound_iccid = :iccid"  # noqa: S608 # our own words
-        " WHERE id = :id AND state = 'waiting' AND gate = 0"
-        f" AND NOT {OPTED_OUT}",
+        _CLAIM_ALONE if alone else _CLAIM + _WAITS,
         attempt=attempt_id,
         iccid=lane.iccid,
         id=part.part_id,
         exempt=int(lane.transactional_after_opt_out and part.message_class == "transactional"),
+        **(charge_binds(what) if alone else {}),
     )
     if not moved:
         tx.run("DELETE FROM attempts WHERE id = :id", id=attempt_id)
         return None
-    farm_day = to_us(day_start(lane.ceiling.days, now)) if lane.ceiling else None
     anew = part.charged_to != lane.owner or part.charged_day != to_us(lane.day)
     if anew or (farm_day is not None and part.farm_day != farm_day):
         if part.charged_to is not None:
             if not locks.try_owners(tx, charged(part.charged_to, part.farm_day)):
                 return None
             refund(tx, part.part_id)
-        what = Charge(part.part_id, part.message_id, part.recipient, lane.owner, lane.plan, lane.day)
-        if not reserve(tx, what, lane.ceiling, farm_day, now):
+        if not reserve(tx, what, lane.ceiling, now, alone=alone):
             return None
     tx.run(
         "UPDATE messages SET state = 'sending', reason = NULL, reason_params = NULL, next_at = NULL, iccid = :iccid,"

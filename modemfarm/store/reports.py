@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from modemfarm.model import digits_key
+from modemfarm.model import PartState, digits_key
 from modemfarm.store import locks
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
@@ -14,6 +14,7 @@ from modemfarm.store.messages import refresh, settle_doubt
 RESULT_WITHIN = timedelta(seconds=185)  # the longest a profile waits for +CMGS; for attempts whose end nobody saw
 UNSEEN = ("killed", "port_lost", "stop")  # how an attempt ended without its result being waited for
 SCTS_SLACK = timedelta(seconds=5)  # TP-SCTS has whole seconds, and the two clocks drift
+_SECOND_US = 1_000_000
 MATCH_WITHIN = timedelta(days=10)  # MRs wrap at 256: an older part of the same MR is another message
 
 
@@ -26,7 +27,6 @@ class Report:
         reason: slug for an undelivered one.
     """
 
-    received_id: int
     iccid: str
     mr: int
     recipient: str
@@ -37,35 +37,37 @@ class Report:
     reason: str | None
 
 
-def match(tx: Tx, report: Report, now: datetime, *, again: bool = False) -> bool:
-    """Find the part that a report is about and move it; an unmatched report is kept for later.
+def find(tx: Tx, report: Report, *, again: bool = False) -> Row | None:
+    """The part that a report is about, for `apply`, and its message taken.
 
     Args:
         again: it was kept; this transaction has another message, and waits for no second one.
-
-    Returns:
-        Whether a part was found.
     """
     part = _by_mr(tx, report) or _by_window(tx, report)
+    if part is None or tx.sqlite:
+        return part
+    if again and not locks.try_message(tx, part["message_id"]):
+        return None  # whoever has it looks again when it is done
+    locks.message(tx, part["message_id"])
+    return part | {"state": tx.value("SELECT state FROM parts WHERE id = :id", id=part["id"])}
+
+
+def match(tx: Tx, report: Report, received_id: int, now: datetime) -> bool:
+    """Find the part that a kept report is about and move it; whether there was one."""
+    part = find(tx, report, again=True)
     if part is None:
         return False
-    if not tx.sqlite:
-        if again and not locks.try_message(tx, part["message_id"]):
-            return False  # whoever has it looks again when it is done
-        locks.message(tx, part["message_id"])
-        part["state"] = tx.value("SELECT state FROM parts WHERE id = :id", id=part["id"])
-    tx.run("UPDATE received SET part_id = :part WHERE id = :id", part=part["id"], id=report.received_id)
-    apply(tx, part["id"], part["message_id"], part["state"], report, now)
-    if part["ctrl_z_at"] is not None and report.scts is not None and part["state"] != "unknown":
-        _learn_offset(tx, report.iccid, to_us(report.scts) - part["ctrl_z_at"])
+    tx.run("UPDATE received SET part_id = :part WHERE id = :id", part=part["id"], id=received_id)
+    apply(tx, part, report, now)
     return True
 
 
 def _by_mr(tx: Tx, report: Report) -> Row | None:
     """The part of this SIM with this MR and recipient; MRs wrap, so of several the one that TP-SCTS is nearest to."""
     rows = tx.all(
-        "SELECT id, message_id, state, recipient, ctrl_z_at, sent_at FROM parts WHERE iccid = :iccid AND mr = :mr"
-        " AND sent_at > :since ORDER BY sent_at DESC LIMIT 20",
+        "SELECT p.id, p.message_id, p.state, p.recipient, p.ctrl_z_at, p.sent_at, m.parts_total, s.smsc_offset_us"
+        " FROM parts p JOIN messages m ON m.id = p.message_id LEFT JOIN sims s ON s.iccid = p.iccid"
+        " WHERE p.iccid = :iccid AND p.mr = :mr AND p.sent_at > :since ORDER BY p.sent_at DESC LIMIT 20",
         iccid=report.iccid,
         mr=report.mr,
         since=to_us(report.scts - MATCH_WITHIN) if report.scts else 0,
@@ -75,14 +77,9 @@ def _by_mr(tx: Tx, report: Report) -> Row | None:
     if report.scts is None:
         return next((row for row in fitting if row["state"] == "sent"), fitting[0] if fitting else None)
     if len(fitting) > 1:
-        at = to_us(report.scts) - _offset(tx, report.iccid)
+        at = to_us(report.scts) - int(fitting[0]["smsc_offset_us"] or 0)
         fitting.sort(key=lambda row: abs((row["ctrl_z_at"] or row["sent_at"]) - at))
     return fitting[0] if fitting else None
-
-
-def _offset(tx: Tx, iccid: str) -> int:
-    """How far the clock of this SIM's SMS centre was from ours, in microseconds."""
-    return int(tx.value("SELECT smsc_offset_us FROM sims WHERE iccid = :iccid", iccid=iccid) or 0)
 
 
 def _by_window(tx: Tx, report: Report) -> Row | None:
@@ -98,8 +95,8 @@ def _by_window(tx: Tx, report: Report) -> Row | None:
     )
     offset = int(sim["smsc_offset_us"] or 0) if sim else 0
     rows = tx.all(
-        "SELECT p.id, p.message_id, p.state, p.recipient, p.ctrl_z_at, a.submitting_at, a.ended_at, a.detail"
-        " FROM parts p JOIN attempts a ON a.id = p.attempt_id"
+        "SELECT p.id, p.message_id, p.state, p.recipient, p.ctrl_z_at, a.submitting_at, a.ended_at, a.detail,"
+        " m.parts_total FROM parts p JOIN attempts a ON a.id = p.attempt_id JOIN messages m ON m.id = p.message_id"
         " WHERE p.state IN ('unknown', 'submitting') AND a.iccid = :iccid",
         iccid=report.iccid,
     )
@@ -125,25 +122,29 @@ def _by_window(tx: Tx, report: Report) -> Row | None:
     return fitting[0]
 
 
-def apply(tx: Tx, part_id: int, message_id: int, state: str, report: Report, now: datetime) -> None:
-    """Move a part by what its report says; a final one is not moved again."""
-    fresh = state in ("sent", "unknown")
+def apply(tx: Tx, part: Row, report: Report, now: datetime) -> None:
+    """Move a part that `find` found by what its report says; a final one is not moved again."""
+    if part["ctrl_z_at"] is not None and report.scts is not None and part["state"] != "unknown":
+        _learn_offset(tx, report.iccid, to_us(report.scts) - part["ctrl_z_at"], part["smsc_offset_us"])
+    state, message_id = part["state"], part["message_id"]
     target = {"delivered": "delivered", "undelivered": "undelivered"}.get(report.verdict, "sent")
-    if not fresh:
+    if state not in ("sent", "unknown"):
         return
     tx.run(
         "UPDATE parts SET state = :state, status = :status, reported_at = coalesce(:reported, reported_at),"
         " mr = coalesce(mr, :mr), sent_at = coalesce(sent_at, ctrl_z_at, submitting_at, :at) WHERE id = :id",
-        id=part_id,
+        id=part["id"],
         state=target,
         status=report.status,
         at=to_us(now),
         reported=None if report.verdict == "pending" else to_us(now),
         mr=report.mr,
     )
-    settle_doubt(tx, message_id)
     reason = report.reason if report.verdict == "undelivered" else None
-    after = refresh(tx, message_id, now, reason=reason)
+    only = PartState(target) if part["parts_total"] == 1 else None
+    if only is None:
+        settle_doubt(tx, message_id)
+    after = refresh(tx, message_id, now, reason=reason, only=only)
     if report.verdict in ("unconfirmed", "delivered") and after.value == "sent":
         tx.run(
             "UPDATE messages SET final_at = coalesce(final_at, :now), reason = 'unconfirmed' WHERE id = :id"
@@ -157,8 +158,10 @@ def apply(tx: Tx, part_id: int, message_id: int, state: str, report: Report, now
     )
 
 
-def _learn_offset(tx: Tx, iccid: str, offset_us: int) -> None:
-    """How far this SIM's SMSC clock is from ours; the newest exact match counts."""
+def _learn_offset(tx: Tx, iccid: str, offset_us: int, known: int | None) -> None:
+    """How far this SIM's SMSC clock is from ours; the newest exact match counts, TP-SCTS has whole seconds."""
+    if known is not None and abs(offset_us - known) <= _SECOND_US:
+        return
     tx.run("UPDATE sims SET smsc_offset_us = :offset WHERE iccid = :iccid", offset=offset_us, iccid=iccid)
 
 
@@ -172,10 +175,8 @@ def loose(tx: Tx, iccid: str, since: datetime) -> list[Row]:
     )
 
 
-def mr_seen(tx: Tx, iccid: str, mr: int | None, now: datetime) -> None:
-    """Learn whether this SIM's MRs count up by one, and that it just worked."""
-    row = tx.one("SELECT mr_last FROM sims WHERE iccid = :iccid", iccid=iccid)
-    last = row["mr_last"] if row else None
+def mr_seen(tx: Tx, iccid: str, mr: int | None, now: datetime, *, last: int | None) -> None:
+    """Learn whether this SIM's MRs, of which the last was `last`, count up by one, and that it just worked."""
     up = int(last is not None and mr is not None and mr == (last + 1) % 256)
     other = int(last is not None and mr is not None and not up)
     tx.run(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from modemfarm.model import digits_key
 from modemfarm.store import audit, consents, forgotten, locks
-from modemfarm.store.charging import refund
+from modemfarm.store.charging import REFUNDED, charged, uncharge
 from modemfarm.store.engine import Row, Tx, from_us, to_us
-from modemfarm.store.events import record
+from modemfarm.store.events import record, record_all
 from modemfarm.store.messages import refresh
 
 EXEMPT = ("conversation", "emergency")  # classes that an opt-out does not stop
@@ -139,38 +140,59 @@ def stops_forgotten(tx: Tx, number: str, now: datetime, *, exempt: bool) -> bool
     return _cancel(tx, number, digits_key(number), now, exempt_classes(transactional=exempt), skip=True) > 0
 
 
+_NOT_WHOLE = (  # of a message (m): a part of it left, or came to another end
+    "SELECT 1 FROM parts o WHERE o.message_id = m.id AND o.state NOT IN ('waiting', 'claimed', 'canceled')"
+)
+
+
 def _cancel(tx: Tx, number: str, digits: str, now: datetime, exempt: tuple[str, ...], *, skip: bool = False) -> int:
+    """All that waits, in a few statements however much it is: the wire waits for this transaction."""
     first, second, third = (*exempt, "", "", "")[:3]
+    binds: dict[str, object] = {"number": number, "tail": f"%{digits}"}
     same_line = "m.recipient = :number" if number.startswith("+") else "m.recipient LIKE :tail"
-    mine = _taken(tx, same_line, {"number": number, "tail": f"%{digits}"}, skip=skip)
-    waiting = tx.all(
-        "SELECT p.id, p.message_id FROM parts p JOIN messages m ON m.id = p.message_id"  # noqa: S608 # our own words
-        f" WHERE {same_line} AND m.final_at IS NULL AND p.state IN ('waiting', 'claimed')"
-        " AND p.class NOT IN (:first, :second, :third) AND coalesce(m.automatic, '') <> 'opted_out'"
-        " ORDER BY p.message_id",
-        number=number,
-        tail=f"%{digits}",
-        first=first,
-        second=second,
-        third=third,
+    mine = f"{same_line} AND m.final_at IS NULL AND coalesce(m.automatic, '') <> 'opted_out'"
+    if not tx.sqlite:
+        binds["taken"] = _taken(tx, same_line, binds, skip=skip)
+        mine += " AND m.id = ANY(:taken)"
+    binds |= {"first": first, "second": second, "third": third}
+    waits = "p.state IN ('waiting', 'claimed') AND p.class NOT IN (:first, :second, :third)"
+    joined = f"FROM messages m JOIN parts p ON p.message_id = m.id WHERE {mine} AND {waits}"
+    charges = tx.all(
+        "SELECT p.recipient, p.charged_to, p.charged_day, p.charged_month, p.farm_day, count(*) AS parts,"
+        f" CAST(sum(coalesce(p.farm_cost, 0)) AS BIGINT) AS farm_cost {joined}"
+        " GROUP BY p.recipient, p.charged_to, p.charged_day, p.charged_month, p.farm_day",
+        **binds,
     )
-    waiting = [row for row in waiting if mine is None or row["message_id"] in mine]
-    for row in waiting:
-        refund(tx, row["id"])
-        tx.run("UPDATE parts SET state = 'canceled' WHERE id = :id AND state IN ('waiting', 'claimed')", id=row["id"])
-    messages = {row["message_id"] for row in waiting}
-    for message_id in sorted(messages):
-        refresh(tx, message_id, now, reason="opted_out")
-        record(tx, "message.canceled", now, message_id=message_id, reason="opted_out")
-    return len(messages)
+    if not charges:
+        return 0
+    started = tx.all(f"SELECT DISTINCT m.id {joined} AND EXISTS ({_NOT_WHOLE}) ORDER BY m.id", **binds)
+    whole = f"SELECT DISTINCT m.id {joined} AND NOT EXISTS ({_NOT_WHOLE})"
+    record_all(tx, "message.canceled", now, whole, binds, reason="opted_out")
+    tx.run(
+        f"UPDATE parts AS p SET state = 'canceled', {REFUNDED} WHERE {waits}"  # noqa: S608
+        f" AND message_id IN (SELECT m.id FROM messages m WHERE {mine})",
+        **binds,
+    )
+    canceled = tx.run(
+        "UPDATE messages AS m SET state = 'canceled', reason = 'opted_out', reason_params = NULL, next_at = NULL,"  # noqa: S608
+        f" final_at = :now WHERE {mine} AND NOT EXISTS ({_NOT_WHOLE})"
+        " AND EXISTS (SELECT 1 FROM parts p WHERE p.message_id = m.id AND p.state = 'canceled')",
+        now=to_us(now),
+        **binds,
+    )
+    for row in charges:
+        uncharged = functools.partial(uncharge, row=row, parts=row["parts"])
+        tx.later(uncharged, owners=charged(row["charged_to"], row["farm_day"]))
+    for row in started:
+        refresh(tx, row["id"], now, reason="opted_out")
+        record(tx, "message.canceled", now, message_id=row["id"], reason="opted_out")
+    return canceled + len(started)
 
 
-def _taken(tx: Tx, same_line: str, binds: dict[str, str], *, skip: bool) -> set[int] | None:
-    """The messages to a number that are ours now; None: all of them."""
-    if tx.sqlite:
-        return None
+def _taken(tx: Tx, same_line: str, binds: dict[str, object], *, skip: bool) -> list[int]:
+    """The messages to a number that are ours now."""
     open_ones = f"SELECT m.id FROM messages m WHERE {same_line} AND m.final_at IS NULL"  # noqa: S608 # our own words
-    return set(locks.messages(tx, [row["id"] for row in tx.all(open_ones, **binds)], skip=skip))
+    return locks.messages(tx, [row["id"] for row in tx.all(open_ones, **binds)], skip=skip)
 
 
 def remove(tx: Tx, number: str, now: datetime, *, own: bool = False, **proof: Any) -> bool:

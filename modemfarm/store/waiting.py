@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from modemfarm.store.engine import Tx, to_us
@@ -12,6 +13,13 @@ _ALL_WAITING = (
     WHAT
     + ", m.next_at FROM parts p JOIN messages m ON m.id = p.message_id LEFT JOIN people q ON q.number = p.recipient"
     " WHERE p.state = 'waiting' AND {which} ORDER BY {order} LIMIT :most"
+)
+_QUEUES = 64  # asked for in one statement, always so many: its text is prepared once
+_FILLED = (
+    "SELECT v.column1 AS name FROM (VALUES "  # noqa: S608 # names of binds
+    + ", ".join(f"(:q{place})" for place in range(_QUEUES))
+    + ") AS v WHERE EXISTS (SELECT 1 FROM parts p WHERE p.state = 'waiting' AND p.gate = 0"
+    " AND p.bound_iccid = v.column1)"
 )
 
 
@@ -24,6 +32,17 @@ def parts(tx: Tx, most: int) -> list[Candidate]:
     rows = tx.all(open_ones, most=most)
     later = [row | {"due_at": row["next_at"]} for row in tx.all(timed, most=most - len(rows))]
     return [candidate(row) for row in (*rows, *later)]
+
+
+def filled(tx: Tx, queues: Collection[str]) -> set[str]:
+    """Those of some queues in which a part waits, whenever it is due."""
+    names = sorted(queues)
+    found: set[str] = set()
+    for start in range(0, len(names), _QUEUES):
+        some = names[start : start + _QUEUES]
+        binds = {f"q{place}": some[place % len(some)] for place in range(_QUEUES)}
+        found |= {row["name"] for row in tx.all(_FILLED, **binds)}
+    return found
 
 
 def coming(

@@ -135,7 +135,7 @@ def test_without_a_ceiling_a_claim_has_not_a_statement_more(sqlite_store: Store)
         driver.set_trace_callback(None)
         assert _used(tx) == 1
     heads = ["SELECT"] * 4  # the last: whether anybody was ever forgotten
-    # attempt, part, the message's parts, the owner's day, message
-    plain = [*heads, "INSERT", "UPDATE", "UPDATE", "INSERT", "UPDATE"]
+    # attempt, part with what it is charged to, the owner's day, message
+    plain = [*heads, "INSERT", "UPDATE", "INSERT", "UPDATE"]
     assert counted[:2] == [plain, plain]
-    assert counted[2] == [*heads, "SAVEPOINT", *plain[4:7], "INSERT", *plain[7:], "RELEASE"]
+    assert counted[2] == [*heads, "SAVEPOINT", *plain[4:6], "INSERT", *plain[6:], "RELEASE"]

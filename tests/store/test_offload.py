@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from modemfarm.errors import StoreError
 from modemfarm.store.engine import Store, Tx
-from modemfarm.store.offload import Offload
+from modemfarm.store.offload import COMMIT_WITHIN_S, Offload
 
 
 @pytest.fixture
@@ -155,6 +156,49 @@ async def test_the_wire_goes_before_bulk_work(offload: Offload) -> None:
     gate.open()
     await asyncio.gather(gate.done, *waiting)
     assert order == ["wire", "bulk"]
+
+
+@pytest.fixture
+def one_writer(sqlite_store: Store) -> Iterator[Offload]:
+    """A server has several writers, a transaction for each command."""
+    made = Offload(sqlite_store)
+    made.start()
+    yield made
+    made.stop()
+
+
+async def test_what_is_urgent_goes_first_and_is_committed_alone(one_writer: Offload, sqlite_store: Store) -> None:
+    offload, store = one_writer, sqlite_store
+    gate = Gate(offload)
+    await _until(gate.inside)
+    seen: list[set[str]] = []
+    waiting = [
+        asyncio.ensure_future(offload.run(_put, "wire")),
+        asyncio.ensure_future(offload.at_once(_put, "urgent")),
+        asyncio.ensure_future(offload.run(lambda _tx: seen.append(_keys(store)))),
+    ]
+    await asyncio.sleep(0)
+    gate.open()
+    await asyncio.gather(gate.done, *waiting)
+    assert seen == [{"urgent"}]  # committed before anything else began
+    assert _keys(store) == {"urgent", "wire"}
+
+
+async def test_a_commit_does_not_grow_for_ever_while_new_commands_come(
+    one_writer: Offload, sqlite_store: Store
+) -> None:
+    offload, store = one_writer, sqlite_store
+    told: list[str] = []
+
+    def slow(tx: Tx, key: str) -> None:
+        _put(tx, key)
+        until = time.monotonic() + COMMIT_WITHIN_S
+        while time.monotonic() < until:
+            pass
+        told.append(f"{key} sees {len(_keys(store))}")
+
+    await asyncio.gather(*(offload.run(slow, f"k{at}") for at in range(3)))
+    assert told[:2] == ["k0 sees 0", "k1 sees 1"]  # the first was committed although more waited
 
 
 async def test_pending_counts_back_to_zero_however_many_threads_ask(offload: Offload) -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from modemfarm.model import CAUTIOUS, UNLIMITED, Plan
-from modemfarm.store import actions, counters, queue, steps, views
+from modemfarm.store import actions, attempts, counters, queue, steps, views
 from modemfarm.store.engine import Store, Tx, to_us
 from modemfarm.store.shapes import Terms
 from tests.store.tools import LONG, NOW, SIM, accepted, add, after, claim, end, lane, permit, see, take
@@ -154,7 +154,7 @@ def _send_all(store: Store, iccid: str, moments: list[datetime], go: threading.B
                 asked = permit(part.part_id, attempt, at=at, plan=TIGHT, owner=ACCOUNT)
                 if steps.submitting(tx, asked, at) is None:
                     steps.end_attempt(tx, attempt, accepted(1, at), at, charged=True)
-                    one = steps.attempt(tx, attempt)
+                    one = attempts.attempt(tx, attempt)
                     assert one is not None
                     steps.accepted(tx, one, accepted(1, at), at)
 

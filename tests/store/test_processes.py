@@ -14,7 +14,7 @@ import pytest
 
 from modemfarm.errors import RefusedError, StoreBusyError
 from modemfarm.model import Ceiling, Plan, digits_key
-from modemfarm.store import actions, beside, counters, labels, locks, migrations, queue, steps, suppress
+from modemfarm.store import actions, attempts, beside, counters, labels, locks, migrations, queue, steps, suppress
 from modemfarm.store.engine import Store, Tx, to_us
 from tests.postgres import Cluster
 from tests.store.tools import LONG, NOW, accepted, add, after, charged, counted, lane, permit, see
@@ -52,7 +52,7 @@ def _turn(store: Store, iccid: str, at: datetime) -> None:
         asked = replace(permit(part.part_id, attempt, at=at, plan=TIGHT, owner=ACCOUNT), farm_day=farm_day)
         if steps.submitting(tx, asked, at) is None:
             steps.end_attempt(tx, attempt, accepted(1, at), at, charged=True)
-            sent = steps.attempt(tx, attempt)
+            sent = attempts.attempt(tx, attempt)
             assert sent is not None
             steps.accepted(tx, sent, accepted(1, at), at)
 

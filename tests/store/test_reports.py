@@ -287,8 +287,8 @@ def test_a_report_read_twice_is_kept_once(store: Store) -> None:
 def test_a_report_without_a_usable_time_goes_by_its_mr(store: Store) -> None:
     with store.write() as tx:
         number = _sent(tx)
-        one = reports.Report(1, SIM, 7, TO, None, None, 0, "delivered", None)
-        assert reports.match(tx, one, after(5))
+        one = reports.Report(SIM, 7, TO, None, None, 0, "delivered", None)
+        assert reports.match(tx, one, 1, after(5))
         assert states(tx, number) == ["delivered"]
 
 

@@ -16,7 +16,7 @@ from modemfarm.farm.settings import FarmSettings
 from modemfarm.intake.accept import accept
 from modemfarm.intake.draft import Draft, IntakeSettings
 from modemfarm.model import Evidence, MessageState, Outcome, PartState, SimState
-from modemfarm.store import keys, sessions, sims, steps
+from modemfarm.store import attempts, keys, sessions, sims, steps
 from modemfarm.store.engine import Store, Tx, to_us
 from modemfarm.store.migrations import upgrade
 from modemfarm.store.offload import Offload
@@ -194,7 +194,7 @@ def _leave(tx: Tx, message_id: int, state: PartState, iccid: str, now: datetime)
             "UPDATE parts SET state = 'submitting', attempt_id = :attempt, submitting_at = :now WHERE id = :id",
             id=part["id"], attempt=attempt, now=to_us(now),
         )  # fmt: skip
-        one = steps.attempt(tx, attempt)
+        one = attempts.attempt(tx, attempt)
         assert one is not None
         if state is PartState.UNKNOWN:
             outcome = Outcome(Evidence.UNCERTAIN, "submitted", now, now, text="timeout")
