@@ -9,7 +9,6 @@ from modemfarm.store import counters, gates, locks
 from modemfarm.store.charging import refund
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.events import record
-from modemfarm.store.labels import let_go
 from modemfarm.store.messages import refresh
 from modemfarm.store.shapes import Terms
 from modemfarm.store.sims import set_state
@@ -144,10 +143,14 @@ def sim_answer(tx: Tx, iccid: str, terms: Terms, word: str, now: datetime) -> bo
 def sim_resume(tx: Tx, iccid: str, now: datetime, *, cause: str = "") -> bool:
     """Let a paused or parked SIM send again, with what was held for it; False: no such SIM.
 
+    What was held goes in chunks: the first here, the others by `gates.follow`.
+
     Args:
         cause: what was seen; "" where a person says so.
     """
-    let_go(tx, iccid, now)  # its messages before its own row, as whoever settles what it sent
+    if tx.value("SELECT 1 FROM sims WHERE iccid = :iccid", iccid=iccid) is None:
+        return False
+    gates.begin(tx, "sim", iccid, now)  # its messages before its own row, as whoever settles what it sent
     return set_state(tx, iccid, SimState.ACTIVE, now, cause=cause)
 
 

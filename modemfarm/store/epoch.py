@@ -9,11 +9,12 @@ from datetime import datetime
 from pathlib import Path
 
 from modemfarm.errors import StoreError
-from modemfarm.store import hosts
-from modemfarm.store.engine import Store, Tx, to_us
+from modemfarm.store import gates, hosts
+from modemfarm.store.engine import Store, Tx
 from modemfarm.store.events import record
 
 FILE = "epoch"  # in the state directory
+_RELEASING = "gates:restored:"  # in `farm`, while what a restore held is let go
 
 
 def current(tx: Tx) -> int:
@@ -87,6 +88,7 @@ def hold(tx: Tx, now: datetime) -> int:
         " WHERE p.state IN ('claimed', 'submitting')"
     ):
         hosts.recover(tx, row["host"], now)
+    tx.run("DELETE FROM farm WHERE key = :key", key=_RELEASING)  # the copy was made while an earlier one was let go
     tx.run("UPDATE messages SET resend_at = NULL WHERE resend_at IS NOT NULL")
     held = tx.run(
         "UPDATE messages SET state = CASE WHEN state = 'sending' THEN 'sending' ELSE 'held' END, reason = 'restored',"
@@ -109,26 +111,20 @@ def held(tx: Tx) -> int:
 
 
 def release(tx: Tx, now: datetime, *, who: str = "") -> int:
-    """A person lets go what a restore held; a pause of its class or batch holds it on. How many messages."""
-    covered = (
-        "EXISTS (SELECT 1 FROM pauses x WHERE (x.scope = 'class' AND x.value = messages.class)"
-        " OR (x.scope = 'batch' AND x.value = CAST(messages.batch_id AS TEXT)))"
-    )
-    if not held(tx):
+    """A person lets go what a restore held; a pause of its class or batch holds it on.
+
+    The first ones go here, the others by `gates.follow`.
+
+    Returns:
+        How many messages they are, or 0 where they go already.
+    """
+    key = _RELEASING
+    if tx.value("SELECT 1 FROM farm WHERE key = :key", key=key) is not None:
         return 0
-    tx.run(
-        "UPDATE parts SET gate = 0 WHERE state = 'waiting' AND gate = 1 AND EXISTS (SELECT 1 FROM messages"  # noqa: S608 # ours
-        f" WHERE messages.id = parts.message_id AND messages.reason = 'restored' AND NOT {covered})"
-    )
-    done = tx.run(
-        "UPDATE messages SET state = CASE WHEN state = 'sending' THEN 'sending'"  # noqa: S608 # ours
-        f" WHEN {covered} THEN 'held' WHEN send_at > :now THEN 'scheduled' ELSE 'queued' END,"
-        f" reason = CASE WHEN {covered} THEN 'paused' ELSE NULL END,"
-        " next_at = CASE WHEN send_at > :now THEN send_at ELSE NULL END"
-        " WHERE state IN ('held', 'sending') AND reason = 'restored'",
-        now=to_us(now),
-    )
-    tx.run("DELETE FROM farm WHERE key = 'restored'")
-    if done:
-        record(tx, "farm.released", now, messages=done, who=who)
-    return done
+    count = held(tx)
+    if count:
+        gates.begin(tx, "restored", "", now)
+        record(tx, "farm.released", now, messages=count, who=who)
+    else:
+        tx.run("DELETE FROM farm WHERE key = 'restored'")
+    return count

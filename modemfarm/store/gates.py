@@ -1,4 +1,4 @@
-"""Keeps waiting parts hidden from claims as long as a pause covers them, a chunk to a transaction."""
+"""Hides waiting parts from claims while a pause covers them, and shows what is let go, a chunk to a transaction."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from modemfarm.store import locks
+from modemfarm.store import locks, releasing
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.queue import Candidate
 
@@ -17,7 +17,10 @@ _KEY = "gates:"  # in the table `farm`: the scopes whose parts are not through y
 
 
 def begin(tx: Tx, scope: str, value: str, now: datetime) -> None:
-    """The pauses of this scope changed: its parts follow, the first ones at once, the others by `follow`."""
+    """The pauses of this scope changed: its parts follow, the first ones at once, the others by `follow`.
+
+    So does what a SIM (``sim``) or a restored database (``restored``) held and that is let go.
+    """
     tx.run(
         "INSERT INTO farm (key, value) VALUES (:key, '[]') ON CONFLICT (key) DO UPDATE SET value = '[]'",
         key=f"{_KEY}{scope}:{value}",
@@ -69,7 +72,12 @@ def covers(pauses: Collection[tuple[str, str]], message_class: str, batch_id: in
 def _follow(tx: Tx, key: str, reached: list[object], now: datetime) -> None:
     _, scope, value = key.split(":", 2)
     pauses = frozenset((row["scope"], row["value"]) for row in tx.all("SELECT scope, value FROM pauses"))
-    some = _hide_some(tx, scope, value, reached) if (scope, value) in pauses else _show_some(tx, key, reached, now)
+    if scope == "sim":
+        some = releasing.of_sim(tx, value, reached, now)
+    elif scope == "restored":
+        some = releasing.restored(tx, reached, now)
+    else:
+        some = _hide_some(tx, scope, value, reached) if (scope, value) in pauses else _show_some(tx, key, reached, now)
     if some is None:
         tx.run("DELETE FROM farm WHERE key = :key", key=key)
     else:

@@ -84,7 +84,8 @@ def label(tx: Tx, after_id: int, judge: Callable[[Waiting], Label | None], most:
     return rows[-1]["id"] if len(rows) == most else None
 
 
-_PAUSED = (
+# Of a row of `messages`: a pause of its class or batch covers it.
+PAUSED = (
     "EXISTS (SELECT 1 FROM pauses x WHERE (x.scope = 'class' AND x.value = messages.class)"
     " OR (x.scope = 'batch' AND x.value = CAST(messages.batch_id AS TEXT)))"
 )
@@ -93,8 +94,8 @@ _PAUSED = (
 def release_due(tx: Tx, now: datetime, most: int = 500) -> int:
     """Call `queued` what was scheduled for a time that has come, or held until then; how many."""
     return tx.run(
-        f"UPDATE messages SET state = CASE WHEN {_PAUSED} THEN 'held' ELSE 'queued' END,"  # noqa: S608 # our own words
-        f" reason = CASE WHEN {_PAUSED} THEN 'paused' ELSE NULL END, reason_params = NULL, next_at = NULL WHERE id IN"
+        f"UPDATE messages SET state = CASE WHEN {PAUSED} THEN 'held' ELSE 'queued' END,"  # noqa: S608 # our own words
+        f" reason = CASE WHEN {PAUSED} THEN 'paused' ELSE NULL END, reason_params = NULL, next_at = NULL WHERE id IN"
         " (SELECT id FROM messages WHERE state IN ('scheduled', 'held') AND next_at IS NOT NULL AND next_at <= :now"
         f" AND coalesce(reason, '') NOT IN ('plan_minute') ORDER BY next_at LIMIT :n{locks.skipping(tx)})",
         now=to_us(now),
@@ -122,46 +123,6 @@ def hold(tx: Tx, message_id: int, slug: str, params: dict[str, object], next_at:
         slug=slug,
         params=json.dumps(params, ensure_ascii=False) if params else None,
         at=None if next_at is None else to_us(next_at),
-    )
-
-
-_PUT_OFF = (
-    "SELECT m.id FROM messages m WHERE m.state = 'held' AND m.reason = 'network' AND m.next_at IS NOT NULL AND EXISTS"
-    " (SELECT 1 FROM attempts a WHERE a.iccid = :iccid AND a.outcome = 'refused' AND a.id ="
-    " (SELECT max(id) FROM attempts WHERE message_id = m.id))"
-)
-
-
-def let_go(tx: Tx, iccid: str, now: datetime) -> None:
-    """Free what was held for a SIM that sends again: what is bound to it, and what its refusals put off."""
-    if not tx.sqlite:
-        freed = tx.all(
-            f"{_PUT_OFF} UNION SELECT message_id FROM parts WHERE state = 'waiting' AND bound_iccid = :iccid"  # noqa: S608 # our own words
-            " AND gate = 1",
-            iccid=iccid,
-        )
-        locks.messages(tx, {row["id"] for row in freed})
-    tx.run(
-        "UPDATE parts SET due_at = :now WHERE state = 'waiting' AND due_at > :now AND message_id IN"  # noqa: S608 # our own words
-        f" ({_PUT_OFF})",
-        now=to_us(now),
-        iccid=iccid,
-    )
-    tx.run(
-        f"UPDATE messages SET next_at = :now WHERE id IN ({_PUT_OFF}) AND next_at > :now",  # noqa: S608 # our own words
-        now=to_us(now),
-        iccid=iccid,
-    )
-    tx.run(
-        "UPDATE messages SET state = 'queued', reason = NULL, reason_params = NULL WHERE state = 'held'"
-        " AND next_at IS NULL AND reason IN ('sim_parked', 'network')"
-        " AND id IN (SELECT message_id FROM parts WHERE state = 'waiting' AND gate = 1 AND bound_iccid = :iccid)",
-        iccid=iccid,
-    )
-    tx.run(
-        "UPDATE parts SET gate = 0 WHERE state = 'waiting' AND gate = 1 AND bound_iccid = :iccid"  # noqa: S608 # our own words
-        f" AND EXISTS (SELECT 1 FROM messages WHERE id = parts.message_id AND state <> 'held' AND NOT {_PAUSED})",
-        iccid=iccid,
     )
 
 

@@ -10,8 +10,8 @@ import pytest
 from modemfarm.errors import BadFieldError
 from modemfarm.intake import many
 from modemfarm.intake.draft import Quota
-from modemfarm.model import Ceiling
-from modemfarm.store import actions, counters, gates, queue, selecting, steps
+from modemfarm.model import Ceiling, SimState
+from modemfarm.store import actions, counters, epoch, gates, labels, queue, releasing, selecting, sims, steps
 from modemfarm.store.engine import Store, Tx
 from modemfarm.store.selecting import Which
 from tests.store.tools import (
@@ -40,6 +40,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gates, "CHUNK", 2)
     monkeypatch.setattr(gates, "LOOKED_AT", 4)
     monkeypatch.setattr(many, "PAGE", 3)
+    monkeypatch.setattr(releasing, "CHUNK", 2)
+    monkeypatch.setattr(releasing, "LOOKED_AT", 4)
 
 
 def _do(store: Store, what: str, which: Which, *, word: str = "", most: int | None = None) -> many.Done:
@@ -177,6 +179,68 @@ def test_a_retry_that_cannot_be_taken_any_more_says_why(store: Store) -> None:
         tx.run("UPDATE messages SET state = 'failed', text = :text", text="x" * 9000)
     done = _do(store, "retry", many.meant("retry"))
     assert (done.count, done.not_done) == (0, [{"id": number, "state": "failed", "reason": "too_long"}])
+
+
+@pytest.mark.usefixtures("small")
+def test_what_a_parked_sim_held_goes_in_chunks_and_a_killed_daemon_goes_on(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        ids = [add(tx, to=f"+86138001380{n:02}") for n in range(9)]
+        for number in ids:
+            queue.bind(tx, number, SIM)
+            labels.hold(tx, number, "sim_parked", {}, None)
+        labels.hold(tx, ids[4], "opt_out_review", {}, None)
+        actions.pause(tx, "batch", "7", NOW)
+        tx.run("UPDATE messages SET batch_id = 7 WHERE id = :id", id=ids[5])
+        sims.set_state(tx, SIM, SimState.PARKED, NOW, reason="no_credit")
+        actions.sim_resume(tx, SIM, NOW)
+        free = "SELECT count(*) FROM parts WHERE gate = 0 AND state = 'waiting'"
+        assert 0 < tx.value(free) < 4
+    while store.run(gates.follow, NOW):  # each in a transaction of its own
+        pass
+    with store.read() as tx:
+        assert tx.value(free) == 7
+        assert message(tx, ids[0])["state"] == "queued"
+        assert (message(tx, ids[4])["state"], message(tx, ids[4])["reason"]) == ("held", "opt_out_review")
+        assert tx.all("SELECT key FROM farm WHERE key LIKE 'gates:%'") == []
+
+
+@pytest.mark.usefixtures("small")
+def test_what_a_sim_held_stays_where_it_is_parked_again_meanwhile(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        for n in range(9):
+            number = add(tx, to=f"+86138001380{n:02}")
+            queue.bind(tx, number, SIM)
+            labels.hold(tx, number, "sim_parked", {}, None)
+        actions.sim_resume(tx, SIM, NOW)
+        sims.set_state(tx, SIM, SimState.PARKED, NOW, reason="no_credit")
+    while store.run(gates.follow, NOW):
+        pass
+    with store.read() as tx:
+        assert tx.value("SELECT count(*) FROM messages WHERE reason = 'sim_parked'") > 4
+
+
+@pytest.mark.usefixtures("small")
+def test_what_a_restore_held_goes_in_chunks_and_a_second_restore_stops_it(store: Store) -> None:
+    with store.write() as tx:
+        for n in range(9):
+            add(tx, to=f"+86138001380{n:02}", send_at=after(3600) if n == 3 else None)
+        assert epoch.hold(tx, NOW) == 9
+        assert epoch.release(tx, NOW) == 9
+        assert epoch.release(tx, NOW) == 0
+        assert 0 < epoch.held(tx) < 9
+        assert epoch.hold(tx, NOW) == 9
+        assert not gates.follow(tx, NOW)
+        assert epoch.release(tx, NOW) == 9
+    while store.run(gates.follow, NOW):
+        pass
+    with store.read() as tx:
+        assert epoch.held(tx) == 0
+        assert tx.value("SELECT count(*) FROM messages WHERE state = 'queued'") == 8
+        assert tx.value("SELECT count(*) FROM messages WHERE state = 'scheduled'") == 1
+        assert tx.value("SELECT count(*) FROM parts WHERE gate = 1") == 0
+        assert tx.value("SELECT count(*) FROM farm WHERE key IN ('restored', 'gates:restored:')") == 0
 
 
 def test_what_a_keys_ceiling_refuses_is_not_marked_as_sent_again(store: Store) -> None:
