@@ -12,6 +12,7 @@ from modemfarm.cli.output import emit, json_option, say
 from modemfarm.daemon.lock import StateLock
 from modemfarm.errors import DamagedStoreError
 from modemfarm.store import admin, copying, encrypting, epoch, migrations, moving
+from modemfarm.store import faults as logic
 from modemfarm.store.engine import Store
 from modemfarm.store.schema import SCHEMA
 
@@ -56,9 +57,18 @@ def upgrade(farm: Farm, as_json: bool) -> None:
 @json_option
 @pass_farm
 def check(farm: Farm, as_json: bool) -> int:
-    """Say whether the database is whole and of this version's schema; exits 1 when it is damaged."""
+    """Say whether the database is whole, of this version's schema, and without contradictions; exits 1 when it is not.
+
+    --json prints {"schema", "faults"}; each fault begins with the check that found it.
+    """
     try:
-        faults = farm.store().look(admin.damage)
+        store = farm.store()
+        faults = [f"damage: {line}" for line in store.look(admin.damage)]
+        if not faults:
+            faults = [f"{name}: {what}" for name, what in store.look(logic.faults)]
+            last, here = epoch.seen(farm.config.state_dir), store.look(epoch.current)
+            if here < last:
+                faults.append(f"epoch: the database is of epoch {here}, the state directory has seen {last}")
     except DamagedStoreError as error:
         faults = [str(error)]
     if as_json:

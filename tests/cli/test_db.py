@@ -61,3 +61,18 @@ def test_a_compacted_file_keeps_what_is_in_it(farm: FarmAt) -> None:
     farm("send", "13800138000", "--text", "hello")
     assert farm("db", "compact", "--json").json["after"] > 0
     assert farm("messages", "list", "--json").json["data"][0]["text"] == "hello"
+
+
+def test_a_check_names_what_contradicts_itself_and_where(farm: FarmAt) -> None:
+    (sent,) = farm("send", "13800138000", "--text", "hello", "--json").json
+    whole = farm("db", "check", "--json")
+    assert (whole.code, whole.json["faults"]) == (0, [])
+    farm.write(lambda tx: tx.run("UPDATE messages SET state = 'sent'"))
+    (farm.folder / "farm" / "epoch").write_text("99\n", "ascii")
+    ran = farm("db", "check", "--json")
+    assert ran.code == 1
+    assert ran.json["faults"] == [
+        f"message_state: message {sent['id']} is sent, by its parts it is waits",
+        "epoch: the database is of epoch 1, the state directory has seen 99",
+    ]
+    assert f"message {sent['id']} is sent" in farm("db", "check").out

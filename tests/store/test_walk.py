@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from modemfarm.model import UNLIMITED, Evidence, MessageState, PartState, derive
-from modemfarm.store import actions, hosts, leaving, migrations, queue, steps, suppress
+from modemfarm.store import actions, faults, hosts, leaving, migrations, queue, steps, suppress
 from modemfarm.store.engine import Store
 from tests.store.conftest import _TRIGGER
 from tests.store.tools import (
@@ -62,8 +62,11 @@ class Walk(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "store"):
+            with self.store.read() as tx:
+                told = faults.faults(tx)
             self.store.close()
             shutil.rmtree(self.folder)
+            assert told == []
 
     def _tick(self, seconds: int = 0) -> None:
         self.at = max(self.at, next(self.clock)) + seconds
