@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "pdu": ("pdu", "pdu", "Decode and encode PDUs."),
     "keys": ("keys", "keys", "Make, list or revoke API keys."),
     "users": ("users", "users", "Make, list, change or remove those who log in with a password."),
+    "webhooks": ("webhooks", "webhooks", "Say which addresses are told what happens."),
     "db": ("db", "db", "Upgrade, check, copy or put back the database."),
     "doctor": ("doctor", "doctor", "Look for what is wrong and say how to mend it."),
     "alerts": ("alerts", "alerts", "Test who is told when something needs a person."),

@@ -20,6 +20,7 @@ from modemfarm.intake.values import is_day, is_own_number, parse_span, span_text
 from modemfarm.model import is_pin, normal_iccid
 from modemfarm.modem.ussd import MOST_STEPS, is_answer, is_code
 from modemfarm.policy.profiles import NAMES as PROFILES
+from modemfarm.store.webhooks import TYPES
 
 T = TypeVar("T")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
@@ -167,6 +168,19 @@ def _web(value: str) -> str:
     return str(value)
 
 
+def _net(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError:
+        raise _wrong('a network like "192.168.1.0/24"', value) from None
+
+
+def _event_type(value: str) -> str:
+    if value not in TYPES:
+        raise ValueError(f"expected one of {', '.join(TYPES)}, found {value!r}")
+    return str(value)
+
+
 def _program(value: str) -> str:
     try:
         found = shlex.split(value)
@@ -227,6 +241,8 @@ Zone = Annotated[str, PlainValidator(zone)]
 Allowed = Annotated[str | list[str], PlainValidator(_allowed)]
 Address = Annotated[str, PlainValidator(_of(_address, "an address and port"))]
 Database = Annotated[str, PlainValidator(_of(_database, "a database URL"))]
+Net = Annotated[str, PlainValidator(_of(_net, "a network"))]
+EventType = Annotated[str, PlainValidator(_of(_event_type, "a type of event"))]
 Web = Annotated[str, PlainValidator(_of(_web, "an address"))]
 Span = Annotated[
     timedelta,

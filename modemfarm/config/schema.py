@@ -13,6 +13,8 @@ from modemfarm.config.kinds import (
     Country,
     Database,
     Day,
+    EventType,
+    Net,
     Number,
     OneMessage,
     Pattern,
@@ -200,7 +202,7 @@ class Webhook(_Section):
 
     url: Web
     secret: Annotated[str, Field(pattern=r"^whsec_[A-Za-z0-9+/=]+$")]
-    events: list[Text] = []
+    events: list[EventType] = []
 
 
 class File(_Section):
@@ -221,3 +223,4 @@ class File(_Section):
     log: Log = Log()
     retention: Retention = Retention()
     webhooks: list[Webhook] = []
+    webhook_networks: list[Net] = []

@@ -35,6 +35,7 @@ from modemfarm.daemon.settings import farm_settings
 from modemfarm.daemon.signals import Signals
 from modemfarm.daemon.simulated import SimulatorProcess
 from modemfarm.daemon.spool import build_spool
+from modemfarm.daemon.webhooks import build_webhooks
 from modemfarm.errors import StoreError
 from modemfarm.farm.balances import Balances
 from modemfarm.farm.clockguard import ClockGuard
@@ -172,6 +173,7 @@ class Daemon:
         }
         self._control = ControlServer(config.state_dir, self._fleet.supervisors, self._offload, now, asked)
         self._spool = build_spool(config, store, self._offload, errors, now, self._wake_soon)
+        self._webhooks = build_webhooks(config, store, self._offload, instance, now)
         self._demo = None if demo is None else SimulatedNetwork(demo / "control.sock", store)
         self._guard: ClockGuard | None = None
         self._stop = asyncio.Event()
@@ -229,6 +231,7 @@ class Daemon:
         await self._control.start()
         if self._spool is not None:
             self._spool.start()
+        self._webhooks.start()
         devices = Devices(self._scout, self._store, self._offload, self._settings.host, self._now)
         try:
             async with asyncio.TaskGroup() as group:
@@ -257,6 +260,7 @@ class Daemon:
             self._control.stop()
             if self._spool is not None:
                 await asyncio.to_thread(self._spool.stop)
+            await asyncio.to_thread(self._webhooks.stop)
             self._recordings.flush()
             server.stop()
             if listener is not None:

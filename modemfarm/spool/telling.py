@@ -108,7 +108,7 @@ class Teller:
         else:
             added["Fail_reason"] = _reason(row)
             added["Failed"] = self.desk.local_us(row["final_at"] or row["created_at"])
-            added["PDU"] = _pdu(row)
+            added |= {"PDU": _pdu(row)} if row["recipient"] else {}  # none: the person was forgotten
         folder = "sent" if is_sent else "failed"
         pending = f"{folder}.{row['message_id']}.{row['name']}"
         folders.write_pending(pending, with_headers(base64.b64decode(row["content"]), added))
@@ -124,20 +124,22 @@ class Teller:
     def _reports(self, folders: Folders) -> None:
         awaited = self.desk.look(rows.awaiting, self.desk.host, self._after)
         self._after = awaited[-1]["message_id"] if len(awaited) == rows.AT_ONCE else 0
+        written: list[Written] = []
+        notes: list[tuple[int, str, bool]] = []
+        parts = self.desk.look(rows.reports, [row["message_id"] for row in awaited])
         for row in awaited:
             done = set(row["reported"].split(",")) - {""}
-            new = [
-                part for part in self.desk.look(rows.reports, row["message_id"]) if str(part["part_number"]) not in done
-            ]
-            if not new and row["final_at"] is None:
-                continue
-            written = [self._write_report(folders, row, part) for part in new]
-            if written:
-                folders.sync()
-            told = ",".join(sorted(done | {str(part["part_number"]) for part in new}))
-            self.desk.call(_note_reports, row["message_id"], told, row["final_at"] is not None)
-            for item in written:
-                self._place(folders, item, committed=True)
+            new = [part for part in parts[row["message_id"]] if str(part["part_number"]) not in done]
+            if new or row["final_at"] is not None:
+                told = ",".join(sorted(done | {str(part["part_number"]) for part in new}))
+                notes.append((row["message_id"], told, row["final_at"] is not None))
+                written += [self._write_report(folders, row, part) for part in new]
+        if not notes:
+            return
+        folders.sync()
+        self.desk.call(_note_reports, notes)
+        for item in written:
+            self._place(folders, item, committed=True)
 
     def _write_report(self, folders: Folders, row: Row, part: Row) -> Written:
         status = self.errors.tp_status(part["status"] or 0)
@@ -194,10 +196,11 @@ def _move_all(tx: Tx, moves: Sequence[tuple[int, str]]) -> set[int]:
     return {number for number, stage in moves if rows.move_on(tx, number, "checked", stage)}
 
 
-def _note_reports(tx: Tx, message_id: int, parts: str, over: bool) -> None:
-    rows.reported(tx, message_id, parts)
-    if over:
-        rows.move_on(tx, message_id, "sent", "done")
+def _note_reports(tx: Tx, notes: Sequence[tuple[int, str, bool]]) -> None:
+    for message_id, parts, over in notes:
+        rows.reported(tx, message_id, parts)
+        if over:
+            rows.move_on(tx, message_id, "sent", "done")
 
 
 def _file(headers: dict[str, str], body: str) -> bytes:

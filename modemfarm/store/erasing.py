@@ -28,7 +28,7 @@ T = TypeVar("T")
 _NOBODYS = frozenset({"farm", "hosts", "sims", "modems", "resets", "last_cards", "allowed_devices", "pin_tries"})
 _NOBODYS |= {"entered_pins", "alert_facts", "alert_causes", "alert_ways", "policy_settings", "consent_chain"}
 _NOBODYS |= {"policy_attestations", "pauses", "api_keys", "logins", "audit", "forgotten", "counters", "plan_answers"}
-_NOBODYS |= {"balances", "batches", "users", "login_tries"}
+_NOBODYS |= {"balances", "batches", "users", "login_tries", "webhooks"}
 _BY_NAME = frozenset({"messages", "parts", "attempts", "people", "contacts", "suppressions", "reviews", "concat_refs"})
 _BY_NAME |= {"plan_recipients", "inbound", "marketing_sends", "consent_records"}
 

@@ -97,10 +97,11 @@ def _fourth(tx: Tx) -> None:
 
 
 def _doors(tx: Tx) -> None:
-    """Tables of the spool directory."""
+    """Tables of the spool directory and the webhooks."""
     _add_column(tx, "inbound", "filed_by", "TEXT")
     tx.run("CREATE INDEX IF NOT EXISTS inbound_unfiled ON inbound (received_at) WHERE filed_by IS NULL")
-    meta.create_all(tx.connection, tables=[meta.tables["spool_files"]])
+    names = ("spool_files", "webhooks", "webhook_changes", "webhook_outbox")
+    meta.create_all(tx.connection, tables=[meta.tables[name] for name in names])
 
 
 def _people_at_the_page(tx: Tx) -> None:

@@ -506,6 +506,61 @@ spool_files = Table(
     Index("spool_files_by_stage", "host", "stage", "message_id"),
 )
 
+webhooks = Table(
+    "webhooks",  # addresses that are told what happens
+    meta,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("url", Text, nullable=False),
+    _text("sealed"),  # the secret; null where config.yaml has it
+    Column("events", Text, nullable=False),  # JSON list; an empty one means all
+    Column("source", Text, nullable=False),  # config added
+    _text("disabled"),  # why
+    _us("created_at", null=False),
+    _us("last_at"),
+    _text("last_answer"),
+    sqlite_autoincrement=True,
+)
+
+webhook_changes = Table(
+    "webhook_changes",  # what happened and is no call yet; written by triggers (store/webhooks.py)
+    meta,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _us("at", null=False),
+    Column("kind", Text, nullable=False),
+    Column("message_id", BigInteger),
+    _text("subject", ""),
+    _text("data", ""),
+    sqlite_autoincrement=True,
+)
+
+webhook_outbox = Table(
+    "webhook_outbox",  # calls to be made, and those made in the last days
+    meta,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("hook_id", BigInteger, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("order_key", Text, nullable=False),  # calls of one key follow each other
+    _us("at", null=False),
+    Column("payload", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    _us("due_at", null=False),
+    Column("state", Text, nullable=False),  # waiting done failed
+    _us("done_at"),
+    _text("answer"),
+    Index("webhook_outbox_due", "hook_id", "state", "due_at", "id"),
+    Index(
+        "webhook_outbox_order",
+        "hook_id",
+        "order_key",
+        "id",
+        postgresql_where=text("state = 'waiting'"),
+        sqlite_where=text("state = 'waiting'"),
+    ),
+    Index("webhook_outbox_done", "done_at"),
+    sqlite_autoincrement=True,
+)
+
 sims = Table(
     "sims",
     meta,

@@ -111,6 +111,8 @@ def awaiting(tx: Tx, host: str, after: int) -> list[Row]:
     return tx.all(
         "SELECT f.message_id, f.reported, m.final_at, m.recipient FROM spool_files f JOIN messages m"
         " ON m.id = f.message_id WHERE f.host = :host AND f.stage = 'sent' AND f.message_id > :after"
+        " AND (m.final_at IS NOT NULL OR EXISTS (SELECT 1 FROM parts p WHERE p.message_id = m.id"
+        " AND p.reported_at IS NOT NULL))"
         " ORDER BY f.message_id LIMIT :n",
         host=host,
         after=after,
@@ -118,14 +120,17 @@ def awaiting(tx: Tx, host: str, after: int) -> list[Row]:
     )
 
 
-def reports(tx: Tx, message_id: int) -> list[Row]:
-    """What the network reported of a message's parts."""
-    return tx.all(
-        "SELECT p.id, p.part_number, p.mr, p.status, p.sent_at, p.reported_at, p.iccid, s.imsi, s.label, s.smsc"
-        " FROM parts p LEFT JOIN sims s ON s.iccid = p.iccid"
-        " WHERE p.message_id = :id AND p.reported_at IS NOT NULL ORDER BY p.part_number",
-        id=message_id,
-    )
+def reports(tx: Tx, messages: Sequence[int]) -> dict[int, list[Row]]:
+    """What the network reported of the parts of each message."""
+    return {
+        number: tx.all(
+            "SELECT p.id, p.part_number, p.mr, p.status, p.sent_at, p.reported_at, p.iccid, s.imsi, s.label, s.smsc"
+            " FROM parts p LEFT JOIN sims s ON s.iccid = p.iccid"
+            " WHERE p.message_id = :id AND p.reported_at IS NOT NULL ORDER BY p.part_number",
+            id=number,
+        )
+        for number in messages
+    }
 
 
 def reported(tx: Tx, message_id: int, parts: str) -> None:

@@ -307,6 +307,20 @@ class AttestationBody(Body):
     document: Word | None = None
 
 
+class WebhookBody(Body):
+    """`POST /v1/webhooks`."""
+
+    url: Annotated[Word, Field(min_length=1)]
+    events: list[Word] = []
+    secret: Word | None = None
+
+
+class ReplayBody(Body):
+    """`POST /v1/webhooks/{id}/replay`."""
+
+    since: Moment
+
+
 class EmptyBody(Body):
     """Routes that want nothing."""
 
