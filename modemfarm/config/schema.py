@@ -53,6 +53,7 @@ class Http(_Section):
     insecure_lan: bool = False
     names: list[Text] = []
     proxy: bool = False
+    kannel: bool = False
 
 
 class Modems(_Section):

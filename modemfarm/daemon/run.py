@@ -345,7 +345,7 @@ class Daemon:
         host, _, port = http.listen.rpartition(":")
         settings = WebSettings(
             host=host.strip("[]"), port=int(port), proxy=http.proxy, secure=http.proxy, names=tuple(http.names),
-            insecure=not (loopback(http.listen) or http.tls),
+            insecure=not (loopback(http.listen) or http.tls), kannel=http.kannel,
         )  # fmt: skip
         loop = asyncio.get_running_loop()
         deps = WebDeps(

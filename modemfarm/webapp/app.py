@@ -19,6 +19,7 @@ from modemfarm.webapp import (
     api_webhooks,
     documents,
     health,
+    kannel,
     page,
     page_access,
     page_demo,
@@ -39,7 +40,7 @@ _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-_PROGRAMS = ("/v1/", "/healthz", "/readyz", "/metrics")
+_PROGRAMS = ("/v1/", "/cgi-bin/", "/healthz", "/readyz", "/metrics")
 
 
 def create_app(deps: WebDeps) -> Flask:
@@ -70,6 +71,7 @@ def create_app(deps: WebDeps) -> Flask:
         api_webhooks,
         documents,
         health,
+        kannel,
         page,
         page_access,
         page_device,

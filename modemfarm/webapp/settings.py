@@ -37,6 +37,7 @@ class WebSettings:
         secure: the page is reached over TLS, so that its cookie may be marked Secure.
         proxy: a proxy on this machine serves TLS and names who asks in X-Forwarded-For.
         insecure: other machines reach it without TLS: every page says so.
+        kannel: messages are taken as Kannel takes them, too.
         names: host names besides IP addresses, localhost and *.local under which the page answers.
     """
 
@@ -47,6 +48,7 @@ class WebSettings:
     proxy: bool = False
     insecure: bool = False
     names: tuple[str, ...] = ()
+    kannel: bool = False
 
 
 @dataclass(frozen=True, slots=True)

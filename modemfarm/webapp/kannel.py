@@ -1,0 +1,174 @@
+"""/cgi-bin/sendsms: messages as Kannel's smsbox takes them; off unless `http.kannel` is true."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from urllib.parse import parse_qsl
+
+from flask import Blueprint, Response, g, request
+
+from modemfarm.errors import KeyCeilingError, StoreError, SubmitError
+from modemfarm.intake.accept import accept
+from modemfarm.intake.draft import Draft
+from modemfarm.model import MessageState
+from modemfarm.store import keys
+from modemfarm.store.engine import Tx
+from modemfarm.webapp.access import deps, intake
+from modemfarm.webapp.problems import not_found
+
+routes = Blueprint("kannel", __name__)
+
+MOST_RECIPIENTS = 100
+MOST_OCTETS = 100_000
+LONGEST_SHORT_CODE = 6
+PARAMETERS = {  # all that are known; older and shorter names
+    "username": "username",
+    "user": "username",
+    "password": "password",
+    "pass": "password",
+    "to": "to",
+    "text": "text",
+    "charset": "charset",
+    "coding": "coding",
+    "mclass": "mclass",
+    "validity": "validity",
+    "deferred": "deferred",
+    "priority": "priority",
+    "smsc": "smsc",
+    "dlr-mask": "dlr-mask",
+    "dlrmask": "dlr-mask",
+    "from": "from",
+    "account": "account",
+    "binfo": "binfo",
+}
+REFUSED = ("udh", "mwi", "compress", "pid", "alt-dcs", "altdcs", "rpi", "dlr-url", "dlrurl", "meta-data")
+_PRIORITIES = {"0": 5, "1": 6, "2": 8, "3": 9}
+_DLR = 1 | 2  # delivered, not delivered
+_CHARSETS = {"": "utf-8", "utf8": "utf-8", "utf-16": "utf-16-be", "ucs-2": "utf-16-be", "ucs2": "utf-16-be"}
+
+
+class _WrongError(ValueError):
+    """What a request asks for and does not get, in one line."""
+
+
+@routes.route("/cgi-bin/sendsms", methods=["GET", "POST"])
+def sendsms() -> Response:
+    farm = deps()
+    if not farm.settings.kannel:
+        raise not_found("such page")
+    try:
+        return _answer(*_taken(_parameters()))
+    except KeyCeilingError as error:
+        return _answer(429, f"{error}.")
+    except (_WrongError, SubmitError) as error:
+        return _answer(400, f"{error}.")
+    except StoreError:
+        return _answer(503, "Temporal failure, try again later.")
+
+
+def _answer(status: int, text: str) -> Response:
+    return Response(text, status, content_type="text/plain; charset=utf-8")
+
+
+def _parameters() -> dict[str, bytes]:
+    """What was asked, undecoded: `charset` says what the octets mean."""
+    told = request.query_string
+    if request.method == "POST" and request.mimetype == "application/x-www-form-urlencoded":
+        told += b"&" + request.get_data()
+    if len(told) > MOST_OCTETS:
+        raise _WrongError("the request is too long")
+    found: dict[str, bytes] = {}
+    for name, value in parse_qsl(told.decode("latin-1"), keep_blank_values=True, encoding="latin-1"):
+        if name in REFUSED and value not in {"", "0"}:
+            raise _WrongError(f"{name} is not supported")
+        if name in PARAMETERS:
+            found[PARAMETERS[name]] = value.encode("latin-1")
+    return found
+
+
+def _taken(asked: Mapping[str, bytes]) -> tuple[int, str]:
+    farm = deps()
+    now = farm.clock.now()
+    key = farm.store.look(keys.check_key, _plain(asked, "password"), now)
+    if key is None or not key.scopes & {"messages:send", "admin"}:
+        return 403, "Authorization failed for sendsms"
+    g.key = key
+    settings = intake()
+    draft = _draft(asked)
+    drafts = [replace(draft, to=_number(to)) for to in _plain(asked, "to").split()]
+    if not 1 <= len(drafts) <= MOST_RECIPIENTS:
+        raise _WrongError(f"to: expected 1 to {MOST_RECIPIENTS} numbers")
+    if deferred := _whole(asked, "deferred"):
+        drafts = [replace(item, send_at=now + timedelta(minutes=deferred)) for item in drafts]
+
+    def work(tx: Tx) -> list[MessageState]:
+        if key.stale:
+            keys.key_used(tx, key.id, now)
+        found = [accept(tx, item, settings, now) for item in drafts]
+        return [item.state for item in found if item is not None]
+
+    states = farm.offload_call(work)
+    farm.wake()
+    if all(state is MessageState.REFUSED for state in states):
+        return 403, "Refused by the rules of this farm; `modemfarm messages list --state refused` says why."
+    if any(state is MessageState.QUEUED for state in states):
+        return 202, "0: Accepted for delivery"
+    return 202, "3: Queued for later delivery"
+
+
+def _draft(asked: Mapping[str, bytes]) -> Draft:
+    mclass = _plain(asked, "mclass")
+    if mclass not in {"", "0"}:
+        raise _WrongError("mclass: only 0 (flash) is supported")
+    priority = _plain(asked, "priority")
+    if priority not in {"", *_PRIORITIES}:
+        raise _WrongError("priority: expected 0 to 3")
+    minutes = _whole(asked, "validity")
+    mask = _whole(asked, "dlr-mask")
+    kept = {name: _plain(asked, name) for name in ("account", "binfo") if asked.get(name)}
+    return Draft(
+        to="",
+        text=_text(asked),
+        pinned=_plain(asked, "smsc") or None,
+        priority=_PRIORITIES.get(priority),
+        valid_for=timedelta(minutes=minutes) if minutes else None,
+        flash=mclass == "0",
+        report=None if mask is None else bool(mask & _DLR),
+        metadata=kept,
+    )
+
+
+def _text(asked: Mapping[str, bytes]) -> str:
+    """The text as it was meant; which alphabet it leaves in is chosen by what it holds."""
+    coding = _plain(asked, "coding")
+    if coding not in {"", "0", "2"}:
+        raise _WrongError("coding: binary messages are not supported")
+    named = _plain(asked, "charset").lower()
+    charset = "utf-16-be" if not named and coding == "2" else _CHARSETS.get(named, named)
+    try:
+        return asked.get("text", b"").decode(charset)
+    except (LookupError, UnicodeError):
+        raise _WrongError(f"text: it is not {charset[:40]}") from None
+
+
+def _number(typed: str) -> str:
+    """A number as Kannel's clients write it: international, its + often lost on the way."""
+    if typed.startswith("00"):
+        return "+" + typed[2:]
+    bare = typed.isdigit() and not typed.startswith("0") and len(typed) > LONGEST_SHORT_CODE
+    return "+" + typed if bare else typed
+
+
+def _plain(asked: Mapping[str, bytes], name: str) -> str:
+    return asked.get(name, b"").decode("utf-8", "replace").strip()
+
+
+def _whole(asked: Mapping[str, bytes], name: str) -> int | None:
+    text = _plain(asked, name)
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 7:
+        raise _WrongError(f"{name}: expected a whole number")
+    return int(text)
