@@ -16,6 +16,7 @@ from modemfarm.cli.output import emit, json_option, say, words
 from modemfarm.config import kinds
 from modemfarm.policy.profiles import EDITABLE, NAMES, OWN, Rules, hours_of
 from modemfarm.policy.remedy import command
+from modemfarm.store import rates
 from modemfarm.store import rules as store_rules
 from modemfarm.store.engine import Tx
 
@@ -61,6 +62,9 @@ def told(farm: Farm, rules: Rules) -> list[str]:
     if not rules.is_open:
         lines.append(one("closed", command=command("profile", "", {"own_sim": profile.own_sim})))
     lines.append(one(profile.own_sim))
+    stopped = farm.store(create=True).look(rates.why_paused)
+    if stopped is not None:
+        lines.append(one(f"refused_often_{stopped['about']}", **stopped))
     lines.append(one("hours", hours=hours_of(profile)))
     lines.append(one("caps", per_day=profile.caps.per_day, per_month=profile.caps.per_month))
     lines.append(one("signature", signature=rules.signature or one("none")))

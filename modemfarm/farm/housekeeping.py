@@ -25,6 +25,7 @@ from modemfarm.store import (
     labels,
     leaving,
     offers,
+    rates,
     sims,
 )
 from modemfarm.store.engine import Row, Tx
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 EVERY_S = 1.0
 JOBS = "jobs"
 HOURLY = 3600  # turns
+RATES_EVERY = 600  # it reads a month of offers
 MINUTELY = 60
 PEOPLE_KEPT = timedelta(days=100)  # a plan's month has 31 days and its clock may be wrong
 
@@ -170,6 +172,8 @@ class Housekeeping:
         if self._turns % MINUTELY == 1:
             erasing.clear_loose(tx)
             tick.erasing = erasing.unfinished(tx)
+        if trusted and self._turns % RATES_EVERY == 2:
+            tick.moved += rates.watch(tx, now)
         if trusted and self._turns % HOURLY == 0:
             idempotency.prune(tx, now)
             counters.forget_people(tx, now - PEOPLE_KEPT)

@@ -1,0 +1,72 @@
+"""Too many refusals of offers stop all offers, until a person has looked: by purpose, by SIM and by text."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import datetime, timedelta
+
+from modemfarm.store.actions import is_paused, pause
+from modemfarm.store.engine import Row, Tx, from_us, to_us
+from modemfarm.store.events import record
+
+SPAN = timedelta(days=30)
+MOST = 0.02  # of those who got an offer, by refusals
+SENT_LEAST, REFUSED_LEAST = 200, 5  # fewer tell nothing
+WHO = "opt-outs"  # who paused, in the list of pauses
+
+_ABOUT = "coalesce(m.purpose, 'marketing') AS purpose, coalesce(m.iccid, '') AS iccid, s.digest AS text, count(*) AS n"
+_LEFT = "m.state IN ('sent', 'delivered', 'undelivered', 'unknown')"
+_SENT = (
+    f"SELECT {_ABOUT} FROM marketing_sends s JOIN messages m ON m.id = s.message_id"  # noqa: S608 # our own words
+    f" WHERE s.at > :since AND {_LEFT} GROUP BY m.purpose, m.iccid, s.digest"
+)
+_REFUSED = (  # each refusal by a reply counts against the last offer before it
+    f"SELECT {_ABOUT} FROM suppressions x JOIN marketing_sends s ON s.recipient = x.number AND s.at <= x.since"  # noqa: S608
+    " JOIN messages m ON m.id = s.message_id"
+    f" WHERE x.source = 'reply' AND x.since > :since AND s.at > :since AND {_LEFT}"
+    " AND NOT EXISTS (SELECT 1 FROM marketing_sends z WHERE z.recipient = s.recipient AND z.at > s.at"
+    " AND z.at <= x.since) GROUP BY m.purpose, m.iccid, s.digest"
+)
+
+
+def watch(tx: Tx, now: datetime) -> bool:
+    """Pause offers where those of one purpose, SIM or text were refused too often; whether it did.
+
+    A person's `resume` begins the count anew.
+    """
+    if is_paused(tx, "marketing", None):
+        return False
+    resumed = tx.value(
+        "SELECT max(at) FROM events WHERE kind = 'farm.resumed' AND subject = 'marketing' AND message_id IS NULL"
+    )
+    since = max(to_us(now - SPAN), int(resumed or 0))
+    refused = tx.all(_REFUSED, since=since)
+    if sum(row["n"] for row in refused) < REFUSED_LEAST:
+        return False
+    sent = tx.all(_SENT, since=since)
+    for about in ("purpose", "iccid", "text"):
+        said, got = _sums(refused, about), _sums(sent, about)
+        for name, count in said.items():
+            if count >= REFUSED_LEAST and got[name] >= SENT_LEAST and count > MOST * got[name]:
+                pause(tx, "class", "marketing", now, who=WHO)
+                record(tx, "policy.refused_often", now, subject=about, name=name, refused=count, sent=got[name])
+                return True
+    return False
+
+
+def _sums(rows: list[Row], about: str) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for row in rows:
+        found[row[about]] += int(row["n"])
+    return found
+
+
+def why_paused(tx: Tx) -> dict[str, object] | None:
+    """What stopped the offers, while it stands: about, name, refused, sent, at; None: nothing did."""
+    if not tx.value("SELECT 1 FROM pauses WHERE scope = 'class' AND value = 'marketing' AND who = :who", who=WHO):
+        return None
+    row = tx.one("SELECT at, subject, data FROM events WHERE kind = 'policy.refused_often' ORDER BY id DESC LIMIT 1")
+    if row is None:
+        return None
+    return {"about": row["subject"], **json.loads(row["data"]), "at": from_us(row["at"]).isoformat()}

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pytest
+
+from modemfarm.store import actions, rates, suppress
+from modemfarm.store.engine import Store, Tx
+from tests.store.tools import SIM, add, after, as_offer, see, us
+
+
+def _offers(tx: Tx, count: int, refused: int, purpose: str, source: str = "reply") -> None:
+    for number in range(count):
+        to = f"+86138{len(purpose):02}{number:06}"
+        offer = as_offer(tx, add(tx, to=to, purpose=purpose))
+        tx.run("UPDATE messages SET state = 'sent', iccid = :s, final_at = 1 WHERE id = :id", s=SIM, id=offer)
+        tx.run(
+            "INSERT INTO marketing_sends (message_id, recipient, digest, at) VALUES (:id, :to, 'x', :at)",
+            id=offer,
+            to=to,
+            at=us(0),
+        )
+        if number < refused:
+            suppress.add(tx, to, to[-9:], source, after(60))
+
+
+@pytest.mark.parametrize(
+    ("count", "refused", "source", "stops"),
+    [
+        (200, 5, "reply", True),
+        (260, 5, "reply", False),
+        (199, 30, "reply", False),
+        (200, 4, "reply", False),
+        (200, 20, "import", False),
+    ],
+)
+def test_offers_stop_where_too_many_said_no(store: Store, count: int, refused: int, source: str, stops: bool) -> None:
+    with store.write() as tx:
+        see(tx)
+        _offers(tx, count, refused, "news", source)
+        assert rates.watch(tx, after(120)) is stops
+        assert actions.is_paused(tx, "marketing", None) is stops
+        assert (rates.why_paused(tx) is not None) is stops
+
+
+def test_a_person_resumes_and_the_count_begins_anew(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        _offers(tx, 200, 10, "news")
+        assert rates.watch(tx, after(120))
+        assert not rates.watch(tx, after(121))
+        told = rates.why_paused(tx) or {}
+        assert (told["about"], told["name"], told["refused"], told["sent"]) == ("purpose", "news", 10, 200)
+        assert actions.resume(tx, "class", "marketing", after(130), who="li")
+        assert rates.why_paused(tx) is None
+        assert not rates.watch(tx, after(140))
