@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import claiming, intake, memory, receiving, sending
+from bench import claiming, crowded, intake, memory, receiving, sending
 from bench.figures import Figure, table
 from bench.machine import described
 from bench.rig import folder
@@ -22,6 +22,8 @@ BENCHES: dict[str, Callable[[Size], list[Figure]]] = {
     "claim": claiming.claim,
     "memory": memory.further_modem,
     "utilisation": sending.utilisation,
+    "many": crowded.many,
+    "beside": crowded.beside,
 }
 RESULTS = Path(__file__).parent / "results.md"
 

@@ -19,7 +19,8 @@ from modemfarm.store.wake import wake
 BOUND = 0.9  # a simulator that uses more of a core than this is what was measured
 
 
-def _all_final(rig: Rig, count: int) -> bool:
+def all_final(rig: Rig, count: int) -> bool:
+    """Whether so many messages have their delivery report."""
     return bool(rig.value("SELECT count(*) FROM messages WHERE state = 'delivered'") >= count)
 
 
@@ -35,11 +36,11 @@ def throughput(size: Size) -> list[Figure]:
         with farm(size.lanes, report_ms=200) as rig:
             people = numbers(0, size.parts)
             rig.submit([{"to": to, "text": "warm"} for to in numbers(5_000_000, 50)])
-            wait_for("the warm-up", lambda rig=rig: _all_final(rig, 50))
+            wait_for("the warm-up", lambda rig=rig: all_final(rig, 50))
             begun, (daemon, simulator), busy = time.monotonic(), rig.cpu(), total_busy_s()
             rig.submit([{"to": to, "text": f"part {at}"} for at, to in enumerate(people)])
             taken_s = time.monotonic() - begun
-            wait_for("every report", lambda rig=rig: _all_final(rig, size.parts + 50), 600, 0.25)
+            wait_for("every report", lambda rig=rig: all_final(rig, size.parts + 50), 600, 0.25)
             wall_s = time.monotonic() - begun
             daemon, simulator = (after - before for after, before in zip(rig.cpu(), (daemon, simulator), strict=True))
             sent = sorted(line["accepted_at"] for line in rig.log("submit") if line["text"].startswith("part "))
@@ -68,21 +69,26 @@ def utilisation(size: Size) -> list[Figure]:
             daemon, simulator = rig.cpu()
             begun = time.monotonic()
             rig.submit([{"to": to, "text": f"air {at}"} for at, to in enumerate(numbers(0, count))])
-            wait_for("the backlog", lambda rig=rig, count=count: _all_final(rig, count), 900, 0.5)
+            wait_for("the backlog", lambda rig=rig, count=count: all_final(rig, count), 900, 0.5)
             wall_s = time.monotonic() - begun
             daemon, simulator = (after - before for after, before in zip(rig.cpu(), (daemon, simulator), strict=True))
-            lanes: dict[int, list[tuple[float, float]]] = defaultdict(list)
-            for line in rig.log("submit"):
-                lanes[line["modem"]].append((line["ctrl_z_at"], line["accepted_at"]))
-            shares = [_share(sorted(times)) for times in lanes.values() if len(times) > 1]
-            middle.append(statistics.median(shares))
-            lowest.append(min(shares))
+            taken = shares(rig)
+            middle.append(statistics.median(taken))
+            lowest.append(min(taken))
             notes.append(f"daemon {100 * daemon / wall_s:.0f} %, {_bound(simulator, wall_s)}")
     what = f"{size.air_modems} modems × {size.air_each} parts × {size.air_ms / 1000:g} s air"
     return [
         Figure("utilisation, the middle modem", "", 0.99, tuple(middle), at_least=True, notes=(what, notes[-1])),
         Figure("utilisation, the worst modem", "", 0.99, tuple(lowest), at_least=True),
     ]
+
+
+def shares(rig: Rig) -> list[float]:
+    """The share of the wall that each modem was on the air, of those that sent more than once."""
+    lanes: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    for line in rig.log("submit"):
+        lanes[line["modem"]].append((line["ctrl_z_at"], line["accepted_at"]))
+    return [_share(sorted(times)) for times in lanes.values() if len(times) > 1]
 
 
 def _share(times: list[tuple[float, float]]) -> float:

@@ -16,6 +16,7 @@ class Size:
         memory: modems of each farm that is weighed.
         rows: of bulk intake.
         waiting: in the queue of the smaller and the larger claim; `claims` measured on each.
+        many, many_each: modems of a full host, and what each sends; the latter also beside intake.
     """
 
     repeats: int
@@ -30,6 +31,8 @@ class Size:
     rows: int
     waiting: tuple[int, int]
     claims: int
+    many: int
+    many_each: int
     whole: bool = False
 
     def repeated(self, times: int) -> Size:
@@ -38,13 +41,14 @@ class Size:
 
 WHOLE = Size(
     repeats=3, lanes=32, parts=5000, air_modems=64, air_each=10, air_ms=3000, pickups=200, announced=200,
-    memory=(8, 64, 128), rows=100_000, waiting=(1000, 1_000_000), claims=200, whole=True,
+    memory=(8, 64, 128), rows=100_000, waiting=(1000, 1_000_000), claims=200, many=256,
+    many_each=5, whole=True,
 )  # fmt: skip
 SHORT = Size(
     repeats=2, lanes=32, parts=1500, air_modems=64, air_each=3, air_ms=3000, pickups=60, announced=60,
-    memory=(8, 32), rows=20_000, waiting=(1000, 100_000), claims=60,
+    memory=(8, 32), rows=20_000, waiting=(1000, 100_000), claims=60, many=256, many_each=3,
 )  # fmt: skip
 SMALLEST = Size(
     repeats=1, lanes=2, parts=20, air_modems=2, air_each=2, air_ms=50, pickups=3, announced=3,
-    memory=(1, 2), rows=200, waiting=(100, 1000), claims=5,
+    memory=(1, 2), rows=200, waiting=(100, 1000), claims=5, many=3, many_each=2,
 )  # fmt: skip
