@@ -67,6 +67,11 @@ def told(farm: Farm, rules: Rules) -> list[str]:
         lines.append(one(f"refused_often_{stopped['about']}", **stopped))
     lines.append(one("hours", hours=hours_of(profile)))
     lines.append(one("caps", per_day=profile.caps.per_day, per_month=profile.caps.per_month))
+    after = "_after" if farm.config.intake.transactional_after_opt_out else ""
+    lines.append(one("classes"))
+    about = {"per_day": profile.caps.per_day, "per_month": profile.caps.per_month}
+    names = (f"transactional{after}", "marketing", "conversation", "emergency")
+    lines += [f"- {one(f'class_{name}', **about)}" for name in names]
     lines.append(one("signature", signature=rules.signature or one("none")))
     lines.append(one("opt_out_line", line=rules.opt_out_line.strip() or one("none")))
     if profile.verified_by:

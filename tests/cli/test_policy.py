@@ -142,3 +142,17 @@ def test_an_offer_needs_consent_that_can_be_proved_elsewhere(farm: FarmAt) -> No
     assert farm("consent", "verify", str(file)).code == 1
     assert farm("consent", "revoke", "13800138000", "--json").json["number"] == "+8613800138000"
     assert farm(*OFFER, "新品", "--dry-run").json[0]["reason"] == "consent_missing"
+
+
+@pytest.mark.parametrize("lang", wording.LANGUAGES)
+def test_what_applies_to_each_class_is_printed(farm: FarmAt, monkeypatch: pytest.MonkeyPatch, lang: str) -> None:
+    monkeypatch.setenv("LANG", f"{lang}.UTF-8")
+    out = farm("policy", "show").out
+    caps = {"per_day": 2, "per_month": 5}
+    for name in ("transactional", "marketing", "conversation", "emergency"):
+        assert f"- {wording.say(f'policy.class_{name}', caps, lang)}" in out
+    file = farm.folder / "farm" / "config.yaml"
+    file.write_text(
+        file.read_text("utf-8").replace("sending:\n", "sending:\n  transactional_after_opt_out: true\n"), "utf-8"
+    )
+    assert wording.say("policy.class_transactional_after", lang=lang) in farm("policy", "show").out
