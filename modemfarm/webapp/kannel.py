@@ -55,6 +55,7 @@ class _WrongError(ValueError):
 
 @routes.route("/cgi-bin/sendsms", methods=["GET", "POST"])
 def sendsms() -> Response:
+    """The key is among the parameters, as Kannel's clients send it; without one that may send nothing is taken."""
     farm = deps()
     if not farm.settings.kannel:
         raise not_found("such page")
