@@ -106,19 +106,21 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 class Hosts:
     """Three daemons with so many modems each, on one server."""
 
-    def __init__(self, folder: Path, modems: int, airtime_ms: float, *, limited: bool = True) -> None:
+    def __init__(
+        self, folder: Path, modems: int, airtime_ms: float, *, limited: bool = True, count: int = HOSTS
+    ) -> None:
         self.cluster = Cluster()
         self.cluster.create("soak")
         self.modems = modems
-        self.proxies = [Proxy(self.cluster.folder / ".s.PGSQL.5432") for _ in range(HOSTS)]
-        first = RealFarm(folder / "host0", modems=modems * HOSTS, airtime_ms=airtime_ms, report_ms=50)
-        self.farms = [first, *(RealFarm(folder / f"host{number}") for number in range(1, HOSTS))]
+        self.proxies = [Proxy(self.cluster.folder / ".s.PGSQL.5432") for _ in range(count)]
+        first = RealFarm(folder / "host0", modems=modems * count, airtime_ms=airtime_ms, report_ms=50)
+        self.farms = [first, *(RealFarm(folder / f"host{number}") for number in range(1, count))]
         first.start_simulator()
         self.iccids = [str(modem["iccid"]) for modem in first.ctl("stats")["modems"]]
         # the first modems of each host are the accounts' SIMs
         self.account = {
             self.iccids[host * modems + number]: f"shop{number}"
-            for host in range(HOSTS)
+            for host in range(count)
             for number in range(min(ACCOUNTS, modems - 1) if limited else 0)
         }
         sims = ", ".join(f'"{iccid}": {{account: {name}, plan: tight}}' for iccid, name in self.account.items())
@@ -162,9 +164,9 @@ class Hosts:
 
 
 @contextlib.contextmanager
-def hosts(folder: Path, modems: int, airtime_ms: float, *, limited: bool = True) -> Iterator[Hosts]:
-    """Three daemons, ended at the end."""
-    made = Hosts(folder, modems, airtime_ms, limited=limited)
+def hosts(folder: Path, modems: int, airtime_ms: float, *, limited: bool = True, count: int = HOSTS) -> Iterator[Hosts]:
+    """Three daemons, or another number of them, ended at the end."""
+    made = Hosts(folder, modems, airtime_ms, limited=limited, count=count)
     try:
         yield made
     finally:

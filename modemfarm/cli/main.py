@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "init": ("init", "init", "Make a configuration, the database and the first API key."),
     "run": ("run", "run", "Run the daemon."),
     "demo": ("demo", "demo", "Try it without hardware: virtual modems, the page, a drawn phone."),
+    "page": ("run", "page", "Serve the page alone, beside daemons."),
     "login": ("run", "login", "Print a one-time link to the page."),
     "send": ("send", "send", "Send a text to one or several people."),
     "batch": ("batch", "batch", "Send many messages from a CSV or JSON-lines file."),

@@ -44,6 +44,16 @@ def run(farm: Farm, simulate: int | None, demo: Path | None, *, lan: bool, debug
     return run_daemon(farm.config, simulate=simulate, demo=demo, announce=announce if lan else None)
 
 
+@click.command()
+@pass_farm
+def page(farm: Farm) -> None:
+    """Serve the page and the API alone, beside the daemons that have the modems, until Ctrl-C or SIGTERM."""
+    from modemfarm.daemon.page import serve_alone  # noqa: PLC0415 # all rooms; `login` needs none of them
+
+    farm.store()
+    serve_alone(farm.config)
+
+
 def page_url(config: Config) -> str:
     """Where a browser on this machine finds the page."""
     host, _, port = config.file.http.listen.rpartition(":")
