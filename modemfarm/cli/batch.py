@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import hashlib
 import json
 import os
@@ -25,6 +24,7 @@ from modemfarm.config.load import local_zone
 from modemfarm.intake.bulk import Bulk
 from modemfarm.intake.people import filler
 from modemfarm.intake.rows import Known, Row, RowError, read_rows
+from modemfarm.intake.sheets import write_rejected
 from modemfarm.intake.values import parse_moment
 from modemfarm.model import MessageClass
 from modemfarm.store import batches
@@ -173,7 +173,7 @@ def _tell_rejected(file: Path, rejected: dict[int, RowError], rows: Callable[[],
             note(f"{target} cannot be written: {error.strerror}")
         else:
             with os.fdopen(handle, "w", encoding="utf-8-sig", errors="backslashreplace", newline="") as out:
-                _write(out, rejected, rows)
+                write_rejected(out, rejected, rows())
             note(f"rejected rows: {target}")
             return
     _note_rejected(rejected)
@@ -183,17 +183,6 @@ def _note_rejected(rejected: dict[int, RowError]) -> None:
     for number in sorted(rejected):
         fault = rejected[number]
         note(f"row {number}: {fault.column + ': ' if fault.column else ''}{fault.code}: {fault.detail}")
-
-
-def _write(out: Any, rejected: dict[int, RowError], rows: Callable[[], Iterator[Row]]) -> None:
-    bad = [row for row in rows() if row.number in rejected]
-    columns = list(dict.fromkeys(name for row in bad for name in row.cells))
-    writer = csv.writer(out)
-    writer.writerow(["row", "column", "reason", *columns])
-    for row in bad:
-        error = rejected[row.number]
-        cells = [row.cells.get(name, "") for name in columns]
-        writer.writerow([row.number, error.column, f"{error.code}: {error.detail}", *cells])
 
 
 @contextlib.contextmanager

@@ -16,8 +16,8 @@ from modemfarm.cli.messages import MESSAGE_ID, since
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
 from modemfarm.cli.output import emit, json_option, local, say, table, words
 from modemfarm.intake.accept import accept
-from modemfarm.intake.draft import Draft
-from modemfarm.model import MessageClass, MessageState
+from modemfarm.intake.replying import answer, is_answerable
+from modemfarm.model import MessageState
 from modemfarm.store import views
 from modemfarm.store.engine import Tx
 
@@ -120,15 +120,9 @@ def _reply(tx: Tx, farm: Farm, inbound_id: int, text: str) -> dict[str, Any]:
     came = views.inbound_one(tx, inbound_id)
     if came is None:
         raise NotThereError(f"there is no reply {inbound_id}")
-    if not came["from"].startswith("+"):
+    if not is_answerable(came["from"]):
         raise CliError(f"{came['from']} cannot be answered: it is no person's number", Exit.USAGE)
-    draft = Draft(
-        to=came["from"],
-        text=text,
-        message_class=MessageClass.CONVERSATION,
-        pinned=came["iccid"],
-        fixed_line=True,
-    )
+    draft = answer(came, text)
     taken = accept(tx, draft, farm.config.intake, now())
     assert taken is not None
     document = views.message(tx, taken.message_id)

@@ -8,6 +8,7 @@ from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.events import record
 
 SAME_FILE_WITHIN = timedelta(hours=24)
+PAGE_FILE = "page file"  # scope of the keys under which the page's files become batches
 
 
 def start(tx: Tx, name: str, fingerprint: str, now: datetime) -> int:
@@ -70,3 +71,30 @@ def errors(tx: Tx, batch_id: int, most: int = 1000) -> list[Row]:
     return tx.all(
         "SELECT row, code, detail FROM batch_errors WHERE batch_id = :id ORDER BY row LIMIT :n", id=batch_id, n=most
     )
+
+
+def recent(tx: Tx, most: int) -> list[Row]:
+    """The newest batches, newest first: id, name, created_at, finished_at, accepted, rejected."""
+    return tx.all(
+        "SELECT id, name, created_at, finished_at, accepted, rejected FROM batches ORDER BY id DESC LIMIT :n", n=most
+    )
+
+
+def sent_as(tx: Tx, token: str) -> int | None:
+    """The batch that a file of the page became."""
+    found = tx.value(
+        "SELECT answer FROM idempotency WHERE key = :key AND scope = :scope AND answer IS NOT NULL",
+        key=token,
+        scope=PAGE_FILE,
+    )
+    return None if found is None else int(found)
+
+
+def cost(tx: Tx, batch_id: int) -> float | None:
+    """What its messages cost if all of them leave; None where no plan named a price."""
+    found = tx.value(
+        "SELECT sum(price * parts_total) FROM messages WHERE batch_id = :id AND state NOT IN ('refused', 'canceled',"
+        " 'expired')",
+        id=batch_id,
+    )
+    return None if found is None else float(found)

@@ -17,7 +17,7 @@ NO_TERMS = Terms()
 UNFINISHED = ("scheduled", "held", "queued", "sending", "unknown")
 
 
-def _page(
+def page(
     tx: Tx,
     table: str,
     where: Mapping[str, object],
@@ -51,7 +51,7 @@ def _page(
     return {"data": shape(rows), "next": str(rows[-1]["id"]) if follows else None}
 
 
-def _parts_of(tx: Tx, ids: Sequence[int]) -> dict[int, list[Row]]:
+def parts_of(tx: Tx, ids: Sequence[int]) -> dict[int, list[Row]]:
     """The parts of each message, in order."""
     found: dict[int, list[Row]] = {number: [] for number in ids}
     if ids:
@@ -68,7 +68,7 @@ def _parts_of(tx: Tx, ids: Sequence[int]) -> dict[int, list[Row]]:
 def message(tx: Tx, message_id: int) -> Shape | None:
     """One message with its parts."""
     row = tx.one("SELECT * FROM messages WHERE id = :id", id=message_id)
-    return None if row is None else shapes.message(row, _parts_of(tx, [message_id])[message_id])
+    return None if row is None else shapes.message(row, parts_of(tx, [message_id])[message_id])
 
 
 def messages(
@@ -98,10 +98,10 @@ def messages(
         conditions.append("created_at >= :since")
 
     def shape(rows: list[Row]) -> list[Shape]:
-        parts = _parts_of(tx, [row["id"] for row in rows])
+        parts = parts_of(tx, [row["id"] for row in rows])
         return [shapes.message(row, parts[row["id"]]) for row in rows]
 
-    return _page(tx, "messages", where, conditions, shape, order=order, cursor=cursor, limit=limit)
+    return page(tx, "messages", where, conditions, shape, order=order, cursor=cursor, limit=limit)
 
 
 def inbound_one(tx: Tx, inbound_id: int) -> Shape | None:
@@ -130,7 +130,7 @@ def inbound_list(
     if since is not None:
         where["since"] = to_us(since)
         conditions.append("received_at >= :since")
-    return _page(
+    return page(
         tx,
         "inbound",
         where,
@@ -247,7 +247,7 @@ def counted(tx: Tx, now: datetime) -> Shape:
     day = to_us(now - timedelta(days=1))
     sent = tx.value(
         "SELECT count(*) FROM attempts WHERE outcome = 'accepted' AND id > :id AND ended_at > :day",
-        id=_first_of_day(tx, day),
+        id=first_of_day(tx, day),
         day=day,
     )
     return {
@@ -273,7 +273,7 @@ def stats(tx: Tx, counts: Shape) -> Shape:
     }
 
 
-def _first_of_day(tx: Tx, since: int) -> int:
+def first_of_day(tx: Tx, since: int) -> int:
     """An attempt id before which none is younger than `since`; ids grow with time."""
     low, high = 0, int(tx.value("SELECT max(id) FROM attempts") or 0)
     while low < high:
@@ -314,7 +314,7 @@ def events(tx: Tx, *, after: str | None = None, limit: int = PER_PAGE, order: st
             for row in rows
         ]
 
-    return _page(tx, "events", {}, (), shape, order=order, cursor=after, limit=limit)
+    return page(tx, "events", {}, (), shape, order=order, cursor=after, limit=limit)
 
 
 def suppressed(tx: Tx, *, cursor: str | None = None, limit: int = PER_PAGE) -> Shape:

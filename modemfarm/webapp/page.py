@@ -97,6 +97,14 @@ def fragment(template: str, **values: Any) -> Response:
     return Response(text.replace("@mark@", mark), content_type="text/html; charset=utf-8")
 
 
+def piece(template: str, status: int = 200, **values: Any) -> Response:
+    """A piece of a page, as the answer to a form that stays where it is."""
+    w = words()
+    text = render_template(template, w=w, say=w.say, t=w.page, lang=w.lang, csrf=csrf_token(), may=access.may,
+                           me=access.known(), farm_name=deps().farm_name, **values)  # fmt: skip
+    return Response(text, status, content_type="text/html; charset=utf-8")
+
+
 def seen_farm(w: Words) -> dict[str, Any]:
     """What bar and Farm show, from one view of the database; a broken database is shown, not raised."""
     farm = deps()
@@ -132,6 +140,12 @@ def seen_farm(w: Words) -> dict[str, Any]:
         "new_replies": new_replies,
     }
     return cast(dict[str, Any], g.seen)
+
+
+def frame() -> dict[str, Any]:
+    """What the bar of a page that is not the Farm shows."""
+    seen = seen_farm(words())
+    return {name: seen[name] for name in ("phrases", "title", "paused", "restored", "new_replies", "trouble")}
 
 
 @routes.get("/")

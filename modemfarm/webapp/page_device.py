@@ -17,12 +17,11 @@ from modemfarm.store.shapes import rfc3339
 from modemfarm.webapp import device, trials
 from modemfarm.webapp.access import deps
 from modemfarm.webapp.language import words
-from modemfarm.webapp.page import back, fragment, person, seen_farm, show, write
+from modemfarm.webapp.page import back, fragment, frame, person, seen_farm, show, write
 from modemfarm.webapp.problems import Problem, not_found
 
 routes = Blueprint("device", __name__)
 
-_FRAME = ("phrases", "title", "paused", "new_replies", "trouble")
 _BALANCES = 8
 _WHO = "page"
 
@@ -73,7 +72,7 @@ def recording(key: str, name: str) -> Response:
         head, pieces = recordings.read(text, name)
     except recordings.RecordingError as error:
         raise not_found(str(error)) from error
-    return show("recording.html", head=head, pieces=pieces, modem=found, wire=device.wire, **_frame())
+    return show("recording.html", head=head, pieces=pieces, modem=found, wire=device.wire, **frame())
 
 
 @routes.post("/sims/<iccid>/ussd")
@@ -145,11 +144,6 @@ def _sim(iccid: str) -> dict[str, Any]:
     return found
 
 
-def _frame() -> dict[str, Any]:
-    seen = seen_farm(words())
-    return {name: seen[name] for name in _FRAME}
-
-
 def _kept(modem: dict[str, Any]) -> list[recordings.Kept]:
     return recordings.kept(deps().state_dir, modem["imei"] or modem["id"], modem["path"])
 
@@ -157,7 +151,7 @@ def _kept(modem: dict[str, Any]) -> list[recordings.Kept]:
 def _page(modem: dict[str, Any] | None, sim: dict[str, Any] | None) -> Response:
     dialogue = _dialogue(sim) if sim is not None else {"question": None}
     kept = _kept(modem) if modem is not None else []
-    return show("device.html", mark="", kept=kept, **{**dialogue, **_told(modem, sim), **_frame()})
+    return show("device.html", mark="", kept=kept, **{**dialogue, **_told(modem, sim), **frame()})
 
 
 def _dialogue(sim: dict[str, Any]) -> dict[str, Any]:

@@ -11,10 +11,12 @@ from typing import Any
 
 from modemfarm import wording
 from modemfarm.at.errors_table import ErrorTable
+from modemfarm.errors import SubmitError
 from modemfarm.model import mask
 from modemfarm.policy.remedy import command
 from modemfarm.resources import shipped
 
+_SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£", "RUB": "₽", "INR": "₹", "JPY": "¥"}
 _ENCODINGS = {"gsm7": "GSM-7", "ucs2": "UCS-2", "data": "8-bit"}
 
 
@@ -75,6 +77,25 @@ class Words:
         way = command(slug, number, about)
         said = self.reason(slug, about)
         return said if way is None else f"{said}. {self.say('way.' + str(slug), about, command=way)}"
+
+    def fault(self, error: SubmitError) -> str:
+        """Why something typed cannot be used."""
+        return self.row_fault(error.code, str(error), getattr(error, "raw", ""))
+
+    def row_fault(self, code: str, detail: str, raw: str = "") -> str:
+        """The same for a row of a file: in words, with what stands there; else the detail as intake gives it."""
+        if wording.known(f"fault.{code}"):
+            said = self.say(f"fault.{code}")
+            return f"{raw}: {said}" if raw else said
+        return self.reason(code) if wording.known(f"reason.{code}") else detail
+
+    def money(self, amount: float | None, currency: str | None) -> str:
+        """A sum as people of the trade write it; "" where nothing has a price."""
+        if amount is None:
+            return ""
+        sign = _SIGNS.get(currency or "")
+        figure = f"{amount:,.2f}".replace(",", "\u2009")
+        return f"{sign}{figure}" if sign else f"{figure} {currency or ''}".rstrip()
 
     def sim(self, slug: str, params: Mapping[str, Any] | None) -> str:
         """How a SIM stands, with what that rests on where it was refused."""

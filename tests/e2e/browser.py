@@ -54,6 +54,7 @@ for (const target of document.querySelectorAll(
     + "input:not([type=hidden]), table.list a")) {
   if (!target.checkVisibility()) continue;
   target.scrollIntoView({block: "center", inline: "center"});
+  if (target.matches("[type=radio], [type=checkbox]") && target.closest("label").offsetHeight >= 44) continue;
   const box = target.getBoundingClientRect(), middle = (box.left + box.right) / 2;
   for (const y of [box.top + 4, box.bottom - 4]) {
     const hit = document.elementFromPoint(middle, y);

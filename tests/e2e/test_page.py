@@ -37,7 +37,7 @@ class Visit:
         self.browser.open("/send")
         self.browser.write("[name=to]", to)
         self.browser.write("main [name=text]", text)
-        self.browser.press("Send", "main form button")
+        self.browser.press("Send", "#go")
         until(lambda: re.fullmatch(r"/messages/\d+", self.browser.path), 20, lambda: self.browser.text("main"))
 
     def tile(self, number: int) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def test_a_text_written_on_the_page_arrives_and_its_story_and_the_drawn_phone_sh
     browser.write("main [name=text]", text)
     assert browser.wait_text("#counter", "1 part · 39 left · UCS-2").startswith("modemfarm demo")
     assert browser.text("#counter .theirs") == text
-    browser.press("Send", "main form button")
+    browser.press("Send", "#go")
     until(lambda: browser.path.startswith("/messages/"), 20, lambda: browser.text("main"))
     story = browser.wait_text("#story", "The network reports: delivered.")
     assert "Taken in as a notice" in story
@@ -149,12 +149,13 @@ def test_an_answer_on_the_drawn_phone_opts_out_and_the_next_text_is_refused_with
     browser.wait_text(".lists .rows", "opted out here")
     browser.wait_text("nav .count", "1")
     browser.press("Inbox", "nav a")
-    (reply,) = [card for card in browser.all(".inbox .card") if "回复TD" in card.text]
-    assert "opted out here" in reply.text
-    assert reply.find_elements("css selector", ".reply") == []
+    browser.press("回复TD", ".threads a")
+    assert "offer" not in browser.wait_text("#talk", "opted out here")
+    assert browser.all("#reply") == []
+    assert "no more messages" in browser.text(".talk-side .finding")
     browser.open(f"/send?to={quote(SECOND)}&text=Hello")
     browser.wait_text("#counter", "Would be refused: this person asked for no more messages.")
-    browser.press("Send", "main form button")
+    browser.press("Send", "#go")
     story = browser.wait_text("#story", "Refused: this person asked for no more messages.")
     assert "Refused" in story.splitlines()
     offer, confirmation = visit.got(SECOND)

@@ -25,6 +25,15 @@
     var form = event.detail.elt;
     if (event.detail.successful && form.matches && form.matches("form[data-clear]")) form.reset();
   });
+  // A field of the file, put where one writes.
+  document.addEventListener("click", function (event) {
+    var chip = event.target.closest && event.target.closest("[data-insert]");
+    var field = chip && document.getElementById(chip.dataset.insert);
+    if (!field) return;
+    field.setRangeText(chip.dataset.text, field.selectionStart, field.selectionEnd, "end");
+    field.focus();
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  });
   // A phone that shows its newest text, unless the visitor has scrolled up.
   function toEnd() {
     document.querySelectorAll(".phone .talk").forEach(function (talk) { talk.scrollTop = talk.scrollHeight; });

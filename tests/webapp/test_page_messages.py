@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from urllib.parse import quote
+
+import pytest
+
+from modemfarm.model import PartState
+from modemfarm.store import batches
+from tests.webapp.sample import ICCID, NOW, Sample
+
+LI, WANG = "+8613800138000", "+8613900139001"
+
+
+def shown(page: str) -> list[int]:
+    """The messages that the table lists."""
+    return [int(number) for number in re.findall(r'<td class="words"><a href="/messages/(\d+)">', page)]
+
+
+@pytest.fixture
+def found(farm: Sample) -> Sample:
+    """Four messages that differ in everything."""
+    farm.modem(1)
+    farm.modem(2)
+    farm.left(farm.take(LI, "Order 1042 is ready", reference="A-17"), PartState.DELIVERED)
+    farm.left(farm.take(WANG, "ЗАКАЗ готов", message_class="conversation"), PartState.SENT, 2)
+    with farm.store.write() as tx:
+        tx.run("UPDATE messages SET iccid = :iccid WHERE id = 1", iccid=ICCID.format(1))
+        tx.run("UPDATE messages SET iccid = :iccid WHERE id = 2", iccid=ICCID.format(2))
+    farm.clock.at = NOW - timedelta(days=3)
+    farm.take(LI, "100% sure_thing")
+    farm.clock.at = NOW
+    farm.take(WANG, "later", send_at=NOW + timedelta(hours=2))
+    return farm
+
+
+@pytest.mark.parametrize(
+    ("asked", "ids"),
+    [
+        ("", [4, 3, 2, 1]),
+        ("q=0138000", [3, 1]),
+        ("q=%2B86%20139", [4, 2]),
+        ("q=A-17", [1]),
+        ("q=order", [1]),
+        (f"q={quote('заказ')}", [2]),
+        ("q=100%25", [3]),
+        ("q=e_t", [3]),
+        ("q=%232", [2]),
+        ("q=%23999999999999999999999", []),
+        (f"sim={ICCID.format(2)}", [2]),
+        ("class=conversation", [2]),
+        ("until=2026-03-12", [3]),
+        ("since=2026-03-12&until=2026-03-14", [4, 2, 1]),
+        ("since=never&batch=x", [4, 3, 2, 1]),
+        ("state=queued,scheduled&q=0138000", [3]),
+    ],
+)
+def test_messages_are_found(found: Sample, asked: str, ids: list[int]) -> None:
+    assert shown(found.person().get(f"/messages?{asked}").get_data(as_text=True)) == ids
+
+
+def test_counts_are_links_that_keep_the_rest_of_the_filter(found: Sample) -> None:
+    page = found.person().get(f"/messages?q=order&state=queued&sim={ICCID.format(1)}").get_data(as_text=True)
+    assert f'href="/messages?state=delivered&amp;q=order&amp;sim={ICCID.format(1)}"' in page
+    assert f'href="/messages?q=order&amp;sim={ICCID.format(1)}"' in page
+    assert "Nothing fits." in page
+
+
+def test_the_oldest_that_waits_stands_on_top_with_its_reason(found: Sample) -> None:
+    page = found.person().get("/messages").get_data(as_text=True)
+    assert "Waiting longest (3 days ago):" in page
+    assert "waits for its turn" in page
+    assert "Waiting longest" not in found.person().get("/messages?q=order").get_data(as_text=True)
+
+
+def test_a_batch_is_listed_by_itself_and_only_it_is_taken_back(found: Sample) -> None:
+    batch = found.store.run(batches.start, "x.csv", "x", NOW)
+    with found.store.write() as tx:
+        tx.run("UPDATE messages SET batch_id = :batch WHERE id = 4", batch=batch)
+    client = found.person()
+    page = client.get(f"/messages?batch={batch}&state=scheduled").get_data(as_text=True)
+    assert shown(page) == [4]
+    assert f'action="/messages/cancel?state=scheduled&amp;batch={batch}"' in page
+    assert "Take back" not in client.get("/messages?state=queued&q=sure").get_data(as_text=True)
+
+
+def test_older_ones_are_a_page_away_under_the_same_filter(farm: Sample) -> None:
+    for _ in range(60):
+        farm.take()
+    client = farm.person()
+    first = client.get("/messages?state=queued&q=1042").get_data(as_text=True)
+    assert len(shown(first)) == 50
+    more = re.search(r'href="(/messages\?[^"]*cursor=\d+)"', first)
+    assert more is not None
+    second = client.get(more[1].replace("&amp;", "&")).get_data(as_text=True)
+    assert shown(second) == list(range(10, 0, -1))
+    assert 'href="/messages?state=queued&amp;q=1042">Newest' in second
