@@ -101,7 +101,7 @@ def piece(template: str, status: int = 200, **values: Any) -> Response:
     """A piece of a page, as the answer to a form that stays where it is."""
     w = words()
     text = render_template(template, w=w, say=w.say, t=w.page, lang=w.lang, csrf=csrf_token(), may=access.may,
-                           me=access.known(), farm_name=deps().farm_name, **values)  # fmt: skip
+                           me=access.known(), shown=masking.here, farm_name=deps().farm_name, **values)  # fmt: skip
     return Response(text, status, content_type="text/html; charset=utf-8")
 
 

@@ -209,7 +209,7 @@ def _seen(token: str, upload: Upload, asked: Asked) -> dict[str, Any]:
     ]
     return {
         "asked": asked,
-        "shown": _shown(asked, upload, token),
+        "preview_mark": _shown(asked, upload, token),
         "go": go,
         "found": found,
         "fault": fault,

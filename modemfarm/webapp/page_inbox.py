@@ -29,13 +29,27 @@ _OPTED_OUT = ("exact", "opt_out", "opted_out")
 @routes.get("/inbox")
 @person
 def inbox() -> Response:
-    return show("inbox.html", mark="", number=None, **_people(), **frame())
+    return show("inbox.html", mark="", number=None, talk=None, **_people(), **frame())
 
 
 @routes.get("/inbox/with/<path:number>")
 @person
 def one(number: str) -> Response:
     return _one(number)
+
+
+@routes.get("/inbox/talk/<int:inbound_id>")
+@person
+def by_reply(inbound_id: int) -> Response:
+    """The same by one of its replies: an address that tells no number to who may only look."""
+    return _one(_sender(inbound_id))
+
+
+def _sender(inbound_id: int) -> str:
+    came = deps().store.look(views.inbound_one, min(inbound_id, 2**62))
+    if came is None:
+        raise not_found(f"reply {inbound_id}")
+    return str(came["from"])
 
 
 def _one(number: str, text: str = "", fault: str = "", status: int = 200) -> Response:
@@ -49,13 +63,15 @@ def _one(number: str, text: str = "", fault: str = "", status: int = 200) -> Res
 @routes.get("/fragment/inbox/people")
 @person
 def people_fragment() -> Response:
-    return fragment("_people.html", number=request.args.get("number"), **_people())
+    talk = asking.whole("talk")
+    return fragment("_people.html", number=None if talk is None else _sender(talk), talk=talk, **_people())
 
 
 @routes.get("/fragment/inbox/talk")
 @person
 def talk_fragment() -> Response:
-    number = request.args.get("number", "")
+    talk = asking.whole("talk")
+    number = request.args.get("number", "") if talk is None else _sender(talk)
     told = _talk(number)
     if may("operator") and deps().store.look(threads.is_new, number):  # it is on the screen of somebody
         write(threads.mark_read, number, deps().clock.now())
@@ -91,6 +107,7 @@ def _talk(number: str) -> dict[str, Any]:
         in_doubt = reviews.is_open(tx, number)
     return {
         "number": number,
+        "talk": last["id"] if last else None,
         "said": said,
         "opted_out_by": _OPTED_OUT,
         "last": last,
