@@ -43,6 +43,7 @@ class Typed:
     message_class: str = ""
     pinned: str = ""
     send_at: str = ""
+    confirmed: bool = False  # the second word that an emergency needs
 
     def draft(self) -> Draft:
         """The message that it means.
@@ -56,6 +57,7 @@ class Typed:
             message_class=self.message_class or None,
             pinned=self.pinned or None,
             send_at=moment(self.send_at),
+            confirm_emergency=self.confirmed,
         )
 
 
@@ -68,6 +70,7 @@ def typed() -> Typed:
         message_class=form.get("class", ""),
         pinned=form.get("from", ""),
         send_at=form.get("send_at", ""),
+        confirmed=bool(form.get("confirm_emergency")),
     )
 
 
@@ -181,7 +184,7 @@ def trial() -> Response:
     me, nonce = request.form.get("me", "").strip(), request.form.get("trial", "")[:64]
     try:
         with farm.store.read() as tx:
-            seen = preview(tx, replace(what, to=me).draft(), farm.intake, w.now)
+            seen = preview(tx, replace(what, to=me, confirmed=True).draft(), farm.intake, w.now)
         said = send_test(seen.text, me, nonce, what.pinned)
     except SubmitError as error:
         return piece("_trial.html", trial=nonce or secrets.token_urlsafe(12), fault=w.fault(error))

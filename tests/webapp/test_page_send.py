@@ -193,6 +193,8 @@ def test_a_message_goes_with_the_class_sim_and_time_that_were_chosen(farm: Sampl
     token = form_token(client.get("/send").get_data(as_text=True))
     sim = "8986001234567890101"
     data = {"csrf": token, "nonce": "n", "to": "13800138000", "text": "Hi", "class": "emergency", "from": sim}
+    assert "confirm" in client.post("/send", data=data).get_data(as_text=True)
+    data["confirm_emergency"] = "1"
     answer = client.post("/send", data=data | {"send_at": "2026-03-15T10:00"})
     assert answer.headers["Location"] == "/messages/1"
     one = farm.store.look(views.message, 1) or {}
