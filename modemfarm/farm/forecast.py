@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from modemfarm.farm.choosing import LaneView, Presence, blocked_by, choose
-from modemfarm.model import Forecast, Plan
+from modemfarm.model import NO_CEILING, Ceiling, Forecast, Plan, millionths
 from modemfarm.store.counters import day_end, day_start, month_end, month_start
 from modemfarm.store.engine import from_us, to_us
 from modemfarm.store.queue import Candidate
@@ -75,6 +75,38 @@ class Owner:
         return opens if opens > now else None
 
 
+@dataclass(slots=True)
+class Purse:
+    """What the whole farm's ceiling leaves of its day; the money in millionths."""
+
+    ceiling: Ceiling = NO_CEILING
+    parts: int = 0
+    cost: int = 0
+    day: datetime | None = None
+    ends: datetime | None = None
+
+    def turn(self, now: datetime) -> None:
+        """Begin the day that `now` lies in, where it is another one."""
+        if self.ceiling and (self.day is None or self.ends is None or now >= self.ends):
+            if self.day is not None:
+                self.parts = self.cost = 0
+            self.day, self.ends = day_start(self.ceiling.days, now), day_end(self.ceiling.days, now)
+
+    def left(self) -> tuple[int | None, int | None]:
+        """Parts and money; None: no ceiling."""
+        most = self.ceiling
+        parts = None if most.parts is None else most.parts - self.parts
+        return parts, None if most.cost is None else most.cost - self.cost
+
+    def pays(self, parts: int, cost: int) -> bool:
+        """Take so much of the day; False, and nothing taken, where there is not enough."""
+        left, money = self.left()
+        if (left is not None and parts > left) or (money is not None and cost > money):
+            return False
+        self.parts, self.cost = self.parts + parts, self.cost + cost
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class LaneFacts:
     """One SIM that sends: whose limits, its names, and how long a part takes it."""
@@ -117,6 +149,8 @@ class Play:
 
     Args:
         opens: the first moment from `at` on at which a message's class may go to its recipient; None: never.
+        went: told of each message when it has gone.
+        purse: the farm's ceiling, with what is used of its day.
     """
 
     def __init__(
@@ -128,12 +162,16 @@ class Play:
         *,
         sticky: bool = True,
         opens: Callable[[Candidate, datetime], datetime | None] = lambda _part, at: at,
+        went: Callable[[Candidate, datetime], None] = lambda _part, _at: None,
+        purse: Purse | None = None,
     ) -> None:
         self.now = now
         self._lanes = {lane.iccid: lane for lane in lanes}
         self._owners = owners
         self._sticky = sticky
         self._opens = opens
+        self._went = went
+        self._purse = purse or Purse()
         self._presence = dict.fromkeys(self._lanes, Presence.HERE)
         self._queues: dict[str, _Queue] = {}
         self._busy: list[tuple[datetime, str]] = []
@@ -206,9 +244,10 @@ class Play:
             self._queues[work.first.bound_iccid].take(work)
             bound = replace(work, first=replace(work.first, bound_iccid=binding.iccid))
             self._queues.setdefault(binding.iccid, _Queue()).put(bound, to_us(now))
+        sent = False
         for assignment in choice.assignments:
-            self._send(works[assignment.part.message_id], self._lanes[assignment.iccid])
-        return bool(choice.bindings or choice.assignments)
+            sent |= self._send(works[assignment.part.message_id], self._lanes[assignment.iccid])
+        return bool(choice.bindings) or sent
 
     def _heads(self, free: Sequence[str]) -> dict[int, Work]:
         found: list[Work] = []
@@ -239,8 +278,13 @@ class Play:
             moved = True
         return moved
 
-    def _send(self, work: Work, lane: LaneFacts) -> None:
+    def _send(self, work: Work, lane: LaneFacts) -> bool:
+        """Let a message go; False: one that was chosen beside it took the last of the farm's day."""
         owner = self._owners[lane.owner]
+        cost = work.parts * millionths(owner.plan.price_per_part)
+        anew = self._purse.day is None or work.first.farm_day != to_us(self._purse.day)
+        if anew and not self._purse.pays(work.parts, cost):
+            return False
         self._queues[work.first.bound_iccid].take(work)
         if not (work.first.charged_to == lane.owner and owner.day and work.first.charged_day == to_us(owner.day)):
             owner.used_today += work.parts
@@ -258,14 +302,18 @@ class Play:
         self._last[lane.iccid] = self.now
         self._going[work.first.recipient] = lane.iccid, at
         heapq.heappush(self._busy, (at, lane.iccid))
+        self._went(work.first, at)
         self.finished[work.first.message_id] = at
         self._messages += 1
         self._parts += work.parts
+        return True
 
     def _view(self, lane: LaneFacts) -> LaneView:
         owner = self._owners[lane.owner]
         owner.turn(self.now)
         assert owner.day is not None
+        self._purse.turn(self.now)
+        farm_parts, farm_cost = self._purse.left()
         counts = owner.plan.recipients_per_month is not None
         return LaneView(
             iccid=lane.iccid,
@@ -280,6 +328,9 @@ class Play:
             last_at=self._last.get(lane.iccid),
             month=owner.month if counts else None,
             people=owner.people,
+            farm_day=None if self._purse.day is None else to_us(self._purse.day),
+            farm_parts=farm_parts,
+            farm_cost=farm_cost,
         )
 
     def _with_known(self, view: LaneView, parts: Sequence[Candidate]) -> LaneView:
@@ -293,6 +344,7 @@ class Play:
         moments = [self._busy[0][0]] if self._busy else []
         moments += [from_us(queue.later[0][0]) for queue in self._queues.values() if queue.later]
         if any(queue.ready for queue in self._queues.values()):
+            moments += [self._purse.ends] if self._purse.ends is not None else []
             for iccid in self._free:
                 owner = self._owners[self._lanes[iccid].owner]
                 paced = (

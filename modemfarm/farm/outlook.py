@@ -9,41 +9,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from modemfarm.farm.forecast import HOUR, MOST, LaneFacts, Owner, Play, Work, extrapolate
+from modemfarm.farm.forecast import HOUR, MOST, LaneFacts, Owner, Play, Purse, Work, extrapolate
+from modemfarm.farm.hours import OfferHours
 from modemfarm.farm.lanes import sim_facts
 from modemfarm.farm.settings import FarmSettings
-from modemfarm.model import Forecast
-from modemfarm.store import actions, counters, hosts, sims, views, waiting
+from modemfarm.model import Ceiling, Forecast, MessageClass
+from modemfarm.store import actions, counters, hosts, offers, sims, views, waiting
 from modemfarm.store.engine import Store, Tx
 from modemfarm.store.queue import Candidate
+from modemfarm.store.rules import in_force
 
 USUAL_PART_US = 3_500_000  # air and link set-up, where a SIM and its farm have sent nothing yet
 BETWEEN_US = 50_000
 LOOK_BACK = 600  # attempts
 STANDS_S = 15.0  # a forecast is not made more often for the page
 
-Opens = Callable[[Candidate, datetime], datetime | None]
-
-
-def at_once(_part: Candidate, at: datetime) -> datetime | None:
-    """No rule about hours."""
-    return at
-
 
 class Outlook:
-    """Forecasts of one farm.
+    """Forecasts of one farm."""
 
-    Args:
-        opens: when a waiting part may go at the earliest, by the rules about hours.
-    """
-
-    def __init__(
-        self, store: Store, settings: FarmSettings, now: Callable[[], datetime], opens: Opens = at_once
-    ) -> None:
+    def __init__(self, store: Store, settings: FarmSettings, now: Callable[[], datetime]) -> None:
         self._store = store
         self._settings = settings
         self._now = now
-        self._opens = opens
         self._lock = threading.Lock()
         self._last: tuple[datetime, Forecast] | None = None
 
@@ -85,9 +73,24 @@ class Outlook:
                 owner.known = set(counters.known(tx, name, owner.month, asked))
         behind = max(0, views.waiting_parts(tx) - len(found)) if len(found) >= MOST else 0
         behind += sum(part.parts_total for part in more[MOST:])
-        play = Play(lanes, owners, _works([*found, *more[:MOST]]), now, sticky=self._settings.sticky, opens=self._opens)
-        played = play.run()
+        ahead = [*found, *more[:MOST]]
+        hours = self._offers(tx, ahead, now)
+        played = Play(
+            lanes,
+            owners,
+            _works(ahead),
+            now,
+            sticky=self._settings.sticky,
+            opens=hours.opens,
+            went=hours.went,
+            purse=_purse(tx, self._settings.ceiling, now),
+        ).run()
         return replace(played, finish_at=extrapolate(played, now, behind)) if behind else played
+
+    def _offers(self, tx: Tx, parts: Sequence[Candidate], now: datetime) -> OfferHours:
+        rules = in_force(tx, self._settings.policy, now)
+        people = {part.recipient for part in parts if part.message_class == MessageClass.MARKETING}
+        return OfferHours(rules, offers.known(tx, rules, people, now))
 
     def _lanes(self, tx: Tx, now: datetime) -> tuple[list[LaneFacts], dict[str, Owner]]:
         working = sims.working(tx)
@@ -104,6 +107,15 @@ class Outlook:
             if facts.owner not in owners:
                 owners[facts.owner] = _owner(tx, facts.owner, Owner(facts.plan), now)
         return lanes, owners
+
+
+def _purse(tx: Tx, ceiling: Ceiling, now: datetime) -> Purse:
+    purse = Purse(ceiling)
+    purse.turn(now)
+    if purse.day is not None:
+        purse.parts = counters.used(tx, counters.FARM, "day", purse.day)
+        purse.cost = counters.used(tx, counters.FARM, "cost", purse.day)
+    return purse
 
 
 def _owner(tx: Tx, name: str, owner: Owner, now: datetime) -> Owner:

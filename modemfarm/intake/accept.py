@@ -18,7 +18,7 @@ from modemfarm.policy.lint import warnings
 from modemfarm.policy.numbers import parse_recipient
 from modemfarm.policy.profiles import completed
 from modemfarm.store.actions import is_farm_paused, is_paused
-from modemfarm.store.charging import spend, unspend
+from modemfarm.store.charging import affords, spend, unspend
 from modemfarm.store.consents import has_consent
 from modemfarm.store.counters import day_end
 from modemfarm.store.engine import Tx
@@ -284,7 +284,11 @@ def spend_of(tx: Tx, quota: Quota, parts: int, cost: int, now: datetime) -> None
         KeyCeilingError: that is more than it may; nothing is charged.
     """
     if not spend(tx, quota.owner, quota.ceiling, parts, cost, now):
-        raise KeyCeilingError(math.ceil((day_end(quota.ceiling.days, now) - now).total_seconds()))
+        raise _too_much(quota, now)
+
+
+def _too_much(quota: Quota, now: datetime) -> KeyCeilingError:
+    return KeyCeilingError(math.ceil((day_end(quota.ceiling.days, now) - now).total_seconds()))
 
 
 def preview(tx: Tx, draft: Draft, settings: IntakeSettings, now: datetime) -> Preview:
@@ -296,6 +300,10 @@ def preview(tx: Tx, draft: Draft, settings: IntakeSettings, now: datetime) -> Pr
     settings = ruled(tx, draft, settings, now)
     message, layout = check(draft, settings, now)
     against = judge(tx, message, settings, now)
+    if against is None and settings.quota is not None:
+        quota, cost = settings.quota, layout.parts * millionths(message.price)
+        if not affords(tx, quota.owner, quota.ceiling, layout.parts, cost, now):
+            raise _too_much(quota, now)
     if against is None and message.message_class == MessageClass.MARKETING:
         message = starting(tx, message, None, settings, now)
     return Preview(
@@ -316,6 +324,7 @@ def preview(tx: Tx, draft: Draft, settings: IntakeSettings, now: datetime) -> Pr
             rank=message.rank,
             pinned=message.pinned,
             until=message.valid_until,
+            text=message.text,
         ),
         text=message.text,
         warnings=_warnings(message, settings),

@@ -16,6 +16,7 @@ from modemfarm.store.counters import (
     is_answered,
     month_start,
     people,
+    used,
     used_since,
 )
 from modemfarm.store.engine import Row, Tx, to_us
@@ -89,8 +90,8 @@ def reserve(tx: Tx, what: Charge, ceiling: Ceiling, now: datetime, *, alone: boo
     locks.owners(tx, [owner] if farm_day is None else [FARM, owner])
     if farm_day is not None and not _under(tx, FARM, ceiling, farm_day, count, cost):
         return False
-    used = charge(tx, owner, "day", to_us(day), count)
-    if plan.per_day is not None and used > plan.per_day:
+    today = charge(tx, owner, "day", to_us(day), count)
+    if plan.per_day is not None and today > plan.per_day:
         return False
     if month is None:
         return True
@@ -115,6 +116,13 @@ def spend(tx: Tx, owner: str, ceiling: Ceiling, parts: int, cost: int, now: date
     return False
 
 
+def affords(tx: Tx, owner: str, ceiling: Ceiling, parts: int, cost: int, now: datetime) -> bool:
+    """Whether an API key may have so much taken in today; charges nothing."""
+    day = day_start(ceiling.days, now)
+    fits = ceiling.parts is None or used(tx, owner, "day", day) + parts <= ceiling.parts
+    return fits and (ceiling.cost is None or not cost or used(tx, owner, "cost", day) + cost <= ceiling.cost)
+
+
 def unspend(tx: Tx, owner: str, ceiling: Ceiling, parts: int, cost: int, now: datetime) -> None:
     """Take back what was charged in this transaction and not taken in."""
     _under(tx, owner, ceiling, to_us(day_start(ceiling.days, now)), -parts, -cost)
@@ -122,9 +130,9 @@ def unspend(tx: Tx, owner: str, ceiling: Ceiling, parts: int, cost: int, now: da
 
 def _under(tx: Tx, owner: str, ceiling: Ceiling, day: int, parts: int, cost: int) -> bool:
     """Charge a ceiling's day; whether it still fits."""
-    used = charge(tx, owner, "day", day, parts)
+    today = charge(tx, owner, "day", day, parts)
     spent = charge(tx, owner, "cost", day, cost) if cost else 0
-    fits = ceiling.parts is None or used <= ceiling.parts
+    fits = ceiling.parts is None or today <= ceiling.parts
     return fits and (ceiling.cost is None or not cost or spent <= ceiling.cost)
 
 

@@ -6,6 +6,8 @@ What a person got is read from the parts themselves, so that a part which did no
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from modemfarm.policy.frequency import MONTH, Sent, free_at
@@ -52,6 +54,25 @@ def waits(tx: Tx, rules: Rules, recipient: str, text: str, at: datetime, *, mess
     if free is None:
         return None
     return Label("frequency_cap", opens_at(rules.profile.hours, zones, free) or free)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What counts for offers to one person: the clocks that they may live by, and what they got lately."""
+
+    zones: tuple[str, ...]
+    sent: tuple[Sent, ...]
+
+
+def known(tx: Tx, rules: Rules, recipients: Iterable[str], now: datetime) -> dict[str, Known]:
+    """The same of several people, for those who look ahead."""
+    since = to_us(now - MONTH - _LONGEST_ON_ITS_WAY)
+    found = {}
+    for number in recipients:
+        rows = tx.all(_SENT, recipient=number, since=since, besides=0)
+        sent = tuple(Sent(from_us(row["at"]), row["digest"]) for row in rows)
+        found[number] = Known(_zones(tx, rules, number), sent)
+    return found
 
 
 def opening(tx: Tx, rules: Rules, recipient: str, now: datetime) -> datetime:

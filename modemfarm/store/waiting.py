@@ -55,6 +55,7 @@ def coming(
     rank: int = 9,
     pinned: str | None = None,
     until: datetime | None = None,
+    text: str = "",
 ) -> Candidate:
     """The first part of a message that is not there yet; the forecast names it -`number` (1, 2…)."""
     return Candidate(
@@ -72,7 +73,7 @@ def coming(
         avoid=frozenset(),
         charged_to=None,
         charged_day=None,
-        text="",
+        text=text,
         encoding="",
         report=False,
         flash=False,

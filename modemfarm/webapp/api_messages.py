@@ -84,7 +84,7 @@ def _dry_run(draft: Draft) -> Response:
     farm = deps()
     now = farm.clock.now()
     try:
-        seen: Preview = farm.store.look(preview, draft, farm.intake, now)
+        seen: Preview = farm.store.look(preview, draft, intake(), now)
     except RefusedError as error:
         raise Problem(403, "refused", str(error), code=error.slug) from None
     return reply(

@@ -10,12 +10,17 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modemfarm.farm.forecast import LaneFacts, Owner, Play, Work, extrapolate
+from modemfarm.farm.forecast import LaneFacts, Owner, Play, Purse, Work, extrapolate
+from modemfarm.farm.hours import OfferHours
 from modemfarm.farm.outlook import Outlook
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.intake.draft import Draft
-from modemfarm.model import UNLIMITED, Forecast, Plan
+from modemfarm.model import UNLIMITED, Ceiling, Forecast, Plan
+from modemfarm.policy.frequency import Sent
+from modemfarm.policy.profiles import Attestation, Rules
+from modemfarm.store import rules
 from modemfarm.store.engine import from_us
+from modemfarm.store.offers import Known
 from modemfarm.store.queue import Candidate
 from modemfarm.store.waiting import coming
 from tests.farm.virtual import Farm, farm
@@ -187,3 +192,53 @@ def test_no_limit_is_exceeded_and_nothing_is_forgotten(
     days = -(-said.parts // (day * lanes))
     assert said.finish_at is not None
     assert said.finish_at >= datetime(2026, 3, 14, tzinfo=UTC) + timedelta(days=days - 1)
+
+
+def offer(number: int, to: int = 1, text: str = "") -> Work:
+    first = coming(number, f"+3361200000{to}", 1, "marketing", STARTS, text=text or f"offer {number}")
+    return Work(first, 1, None)
+
+
+def test_offers_wait_for_their_hours_and_for_their_persons_number_of_them() -> None:
+    profile = rules.shipped_profile("FR")
+    word = Attestation("FR", "Li", "consent", "a document", STARTS + timedelta(days=90), STARTS)
+    evening = STARTS.replace(hour=20, minute=59, second=55)  # 21:59:55 there
+    paris = ("Europe/Paris",)
+    lately = (Sent(evening - timedelta(hours=1), "x"),)
+    known = {"+33612000001": Known(paris, lately), "+33612000002": Known(paris, ())}
+    hours = OfferHours(Rules(profile, word, brand="Li", zone="UTC"), known)
+    sims = [LaneFacts("sim", "sim", frozenset(), timedelta(seconds=3))]
+    works = [offer(1), offer(2), offer(3, to=2, text="same"), offer(4, to=2, text="SAME")]
+    said = Play(sims, {"sim": Owner(UNLIMITED)}, works, evening, opens=hours.opens, went=hours.went).run()
+    monday = STARTS.replace(day=16, hour=7, minute=0)  # Sunday is closed
+    assert said.finished[-1] < monday + timedelta(minutes=1) <= said.finished[-2] + timedelta(days=1)
+    assert said.finished[-4] >= said.finished[-3] + timedelta(days=1)
+    assert said.stuck == 0
+    nobody = OfferHours(Rules(profile, None, brand="Li"), known)
+    said = Play(sims, {"sim": Owner(UNLIMITED)}, works, evening, opens=nobody.opens, went=nobody.went).run()
+    assert (said.finish_at, said.stuck) == (None, 4)
+
+
+def test_the_farms_ceilings_hold_until_its_own_midnight() -> None:
+    priced = Plan("p", price_per_part=0.05, zone="UTC")
+    noon = datetime(2026, 3, 14, 16, 0, tzinfo=UTC)  # midnight in Shanghai
+    works = [plain(number) for number in range(1, 8)]
+    said = play(works, priced, purse=Purse(Ceiling(parts=5, zone="Asia/Shanghai"), parts=2))
+    assert sum(moment < noon for moment in said.finished.values()) == 3
+    assert said.finish_at == noon + timedelta(seconds=6)
+    said = play(works, priced, purse=Purse(Ceiling(cost=250_000, zone="Asia/Shanghai"), cost=150_000))
+    assert sum(moment < noon for moment in said.finished.values()) == 2
+    assert said.finish_at == noon + timedelta(seconds=9)
+
+
+def test_sims_of_one_account_share_its_day_and_the_recipients_network_goes_first() -> None:
+    shared = Owner(Plan("day", per_day=3, zone="UTC"))
+    sims = [LaneFacts(name, "account:shop", frozenset(), timedelta(seconds=3)) for name in ("one", "two")]
+    said = Play(sims, {"account:shop": shared}, [plain(number) for number in range(1, 6)], STARTS).run()
+    tomorrow = STARTS.replace(day=15, hour=0, minute=0)
+    assert sum(moment < tomorrow for moment in said.finished.values()) == 3
+    slow = LaneFacts("own", "own", frozenset(), timedelta(seconds=30))
+    other = LaneFacts("other", "other", frozenset(), timedelta(seconds=3))
+    owners = {"own": Owner(Plan("own", on_net=("+4917",))), "other": Owner(UNLIMITED)}
+    said = Play([other, slow], owners, [plain(1)], STARTS).run()
+    assert said.finish_at == STARTS + timedelta(seconds=30)
