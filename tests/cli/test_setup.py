@@ -130,7 +130,7 @@ def test_db_check_fails_when_it_finds_a_fault(farm: FarmAt) -> None:
         database.execute("INSERT INTO spoiled VALUES (-1)")
     ran = farm("db", "check", "--json")
     assert ran.code == 1
-    assert ran.json["faults"] == ["CHECK constraint failed in spoiled"]
+    assert ran.json["faults"] == ["damage: CHECK constraint failed in spoiled"]
 
 
 def test_keys_are_made_listed_and_revoked(farm: FarmAt) -> None:

@@ -70,7 +70,9 @@ def test_a_key_takes_in_no_more_parts_a_day_than_it_may(farm: Sample) -> None:
     assert int(over.headers["Retry-After"]) == (midnight - NOW).total_seconds()
     assert client.post("/v1/messages", json=_text(2)).status_code == 202
     assert client.post("/v1/messages", json=_text(3)).status_code == 429
-    assert client.post("/v1/messages?dry_run=1", json=_text(3)).status_code == 200
+    tried = client.post("/v1/messages?dry_run=1", json=_text(3))
+    assert (tried.status_code, tried.json["code"]) == (429, "key_ceiling")
+    assert tried.headers["Retry-After"] == over.headers["Retry-After"]
     assert farm.api().post("/v1/messages", json=_text(3)).status_code == 202  # another key
     assert len(client.get("/v1/messages").json["data"]) == 3
     farm.clock.at = midnight
