@@ -11,7 +11,7 @@ import click
 from modemfarm.cli.consent_lists import import_, word
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit
-from modemfarm.cli.output import emit, json_option, record, say
+from modemfarm.cli.output import emit, json_option, record, say, words
 from modemfarm.cli.policy import user
 from modemfarm.policy.consent import GENERAL, METHODS, faults, head_of, standing
 from modemfarm.policy.numbers import parse_recipient
@@ -60,8 +60,9 @@ def grant(
     if as_json:
         emit({"data": done})
         return
+    said = words(farm.environ)
     for item in done:
-        say(f"{item['number']}: row {item['seq']}")
+        say(said.say("way.consent_written", item))
 
 
 @consent.command()

@@ -14,6 +14,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import click
 
 from modemfarm.cli.outcome import CliError, Exit
+from modemfarm.cli.output import words
 from modemfarm.cli.remote import Remote
 from modemfarm.config.find import NoConfigError
 from modemfarm.config.load import Config, load
@@ -115,7 +116,7 @@ class Farm:
         if wake(self.config.state_dir):
             return
         if not store.look(hosts.alive, now()):
-            note("no daemon is alive: this waits until `modemfarm run` is started")
+            note(words(self.environ).say("way.no_daemon"))
 
 
 def tighten(folder: Path, file: Path | None) -> list[Path]:

@@ -111,8 +111,8 @@ def _ask(answers: dict[str, str | None], farm: Farm) -> None:
                 break
             try:
                 answers[key] = check(answer)
-            except ValueError as error:
-                note(str(error))
+            except ValueError:
+                note(said.say(f"init.wrong_{key}", given=answer))
 
 
 def _text(answers: dict[str, str | None]) -> str:

@@ -92,7 +92,8 @@ def send(
     codes = [code for _, code in items]
     documents = [document for document, _ in items]
     if not dry_run:
-        door.done()
+        if Exit.DONE in codes:
+            door.done()
         if wait:
             codes = _wait(documents, codes, door, wait, timeout.total_seconds())
     if as_json:

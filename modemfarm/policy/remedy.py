@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 
 
@@ -14,7 +15,7 @@ def command(slug: str | None, number: str, params: Mapping[str, object]) -> str 
         case "signature_missing":
             return "modemfarm policy set brand NAME"
         case "consent_missing":
-            purpose = f" --purpose {params['purpose']}" if params.get("purpose") else ""
+            purpose = f" --purpose {shlex.quote(str(params['purpose']))}" if params.get("purpose") else ""
             return f"modemfarm consent grant {number}{purpose} --method METHOD --wording TEXT"
         case "opted_out":
             return f"modemfarm suppress remove {number}"

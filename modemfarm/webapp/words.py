@@ -76,7 +76,9 @@ class Words:
         about = dict(params or {})
         way = command(slug, number, about)
         said = self.reason(slug, about)
-        return said if way is None else f"{said}. {self.say('way.' + str(slug), about, command=way)}"
+        if way is None:
+            return said
+        return self.say("way.refused", said=said, way=self.say(f"way.{slug}", about, command=way))
 
     def fault(self, error: SubmitError) -> str:
         """Why something typed cannot be used."""

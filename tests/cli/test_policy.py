@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from modemfarm import wording
+from modemfarm.policy.remedy import command
 from tests.cli.farm import FarmAt
 
 LATER = (date.today() + timedelta(days=90)).isoformat()  # a day far enough ahead in every zone
@@ -156,3 +157,12 @@ def test_what_applies_to_each_class_is_printed(farm: FarmAt, monkeypatch: pytest
         file.read_text("utf-8").replace("sending:\n", "sending:\n  transactional_after_opt_out: true\n"), "utf-8"
     )
     assert wording.say("policy.class_transactional_after", lang=lang) in farm("policy", "show").out
+
+
+def test_a_purpose_of_several_words_stays_one_word_of_the_command() -> None:
+    assert "--purpose 'spring sale' --method" in str(command("consent_missing", "+86", {"purpose": "spring sale"}))
+
+
+def test_what_was_refused_waits_for_no_daemon(farm: FarmAt) -> None:
+    farm("policy", "set", "profile", "CN")
+    assert "daemon" not in farm("send", "13800138000", "--class", "marketing", "--text", "新品").err
