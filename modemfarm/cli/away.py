@@ -65,11 +65,11 @@ def switch(remote: Remote, what: str, message_class: str | None, batch: int | No
     return answer
 
 
-def pages(remote: Remote, path: str) -> Iterator[Document]:
+def pages(remote: Remote, path: str, **query: object) -> Iterator[Document]:
     """Every item of a list."""
     cursor: str | None = None
     while True:
-        page = remote.get(path, limit=_MOST, cursor=cursor)
+        page = remote.get(path, limit=_MOST, cursor=cursor, **query)
         yield from page["data"]
         cursor = page["next"]
         if cursor is None:
@@ -124,3 +124,10 @@ def import_numbers(remote: Remote, numbers: Sequence[tuple[int, str]]) -> Docume
             total[name] += done[name]
         total["rejected"] += [fault | {"row": some[fault["row"] - 1][0]} for fault in done["rejected"]]
     return total
+
+
+def complain(remote: Remote, number: str, text: str, channel: str, at: datetime | None) -> Document:
+    """Write a complaint down."""
+    told = {"number": number, "text": text, "channel": channel, "at": None if at is None else at.isoformat()}
+    done: Document = remote.post("/complaints", told)
+    return done

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from modemfarm.cli.complaints import complaint, complaints
 from modemfarm.cli.consent_lists import import_, word
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit
@@ -134,5 +135,5 @@ def verify(farm: Farm, file: Path | None, head: str | None, as_json: bool) -> No
         say(f"{len(rows)} rows, whole" + (f"; head {last}" if last else ""))
 
 
-for _command in (import_, word):
+for _command in (import_, word, complaint, complaints):
     consent.add_command(_command)

@@ -28,9 +28,9 @@ T = TypeVar("T")
 _NOBODYS = frozenset({"farm", "hosts", "sims", "modems", "resets", "last_cards", "allowed_devices", "pin_tries"})
 _NOBODYS |= {"entered_pins", "alert_facts", "alert_causes", "alert_ways", "policy_settings", "consent_chain"}
 _NOBODYS |= {"policy_attestations", "pauses", "api_keys", "logins", "audit", "forgotten", "counters", "plan_answers"}
-_NOBODYS |= {"balances", "batches", "users", "login_tries", "webhooks"}
+_NOBODYS |= {"balances", "batches", "users", "login_tries", "webhooks", "leases", "signup_words"}
 _BY_NAME = frozenset({"messages", "parts", "attempts", "people", "contacts", "suppressions", "reviews", "concat_refs"})
-_BY_NAME |= {"plan_recipients", "inbound", "marketing_sends", "consent_records"}
+_BY_NAME |= {"plan_recipients", "inbound", "marketing_sends", "consent_records", "complaints"}
 
 
 class Run(Protocol):
@@ -155,6 +155,7 @@ def _the_rest(tx: Tx, number: str) -> None:
         ("concat_refs", "recipient"),
         ("marketing_sends", "recipient"),
         ("consent_records", "number"),
+        ("complaints", "number"),
     ):
         tx.run(f"DELETE FROM {table} WHERE {column} IN ({among})", **binds)  # noqa: S608 # ours
     consents.erase(tx, number)

@@ -93,7 +93,7 @@ def _fourth(tx: Tx) -> None:
     _doors(tx)
     _people_at_the_page(tx)
     _people(tx)
-    meta.create_all(tx.connection, tables=[meta.tables["leases"]])
+    meta.create_all(tx.connection, tables=[meta.tables["leases"], meta.tables["complaints"]])
 
 
 def _doors(tx: Tx) -> None:

@@ -355,6 +355,22 @@ audit = Table(
     sqlite_autoincrement=True,
 )
 
+complaints = Table(
+    "complaints",  # what people complained of, with the proof of consent that stood then
+    meta,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("number", Text, nullable=False),
+    _us("at", null=False),
+    _us("noted_at", null=False),
+    Column("channel", Text, nullable=False),  # phone web operator counter
+    Column("text", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("proof", Text, nullable=False),  # JSON: what stood, with the ledger's rows
+    Column("sent", Text, nullable=False),  # JSON: the last messages to the person
+    Index("complaints_by_number", "number", "id"),
+    sqlite_autoincrement=True,
+)
+
 suppressions = Table(
     "suppressions",
     meta,

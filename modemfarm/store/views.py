@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from modemfarm.model import normal_iccid
+from modemfarm.store import complaints as complaint_rows
 from modemfarm.store import consents as consent_ledger
 from modemfarm.store import counters, epoch, shapes, suppress
 from modemfarm.store.engine import Row, Tx, to_us
@@ -335,3 +336,10 @@ def consents(tx: Tx, *, number: str | None = None, cursor: str | None = None, li
     limit = max(1, min(limit, MOST_PER_PAGE))
     rows = consent_ledger.listed(tx, number, None if cursor is None else int(cursor), limit + 1)
     return {"data": rows[:limit], "next": str(rows[limit - 1]["seq"]) if len(rows) > limit else None}
+
+
+def complaints(tx: Tx, *, number: str | None = None, cursor: str | None = None, limit: int = PER_PAGE) -> Shape:
+    """A page of complaints, newest first, each with its proof."""
+    limit = max(1, min(limit, MOST_PER_PAGE))
+    rows = complaint_rows.listed(tx, number, None if cursor is None else int(cursor), limit + 1)
+    return {"data": rows[:limit], "next": str(rows[limit - 1]["id"]) if len(rows) > limit else None}

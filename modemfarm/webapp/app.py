@@ -7,6 +7,7 @@ from flask import Flask, Response, request
 from modemfarm.resources import shipped
 from modemfarm.webapp import (
     api_batches,
+    api_complaints,
     api_consents,
     api_farm,
     api_keys,
@@ -65,6 +66,7 @@ def create_app(deps: WebDeps) -> Flask:
     for room in (
         api_messages,
         api_batches,
+        api_complaints,
         api_many,
         api_farm,
         api_keys,

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from modemfarm.errors import BadFieldError, BadRecipientError
 from modemfarm.intake import people
 from modemfarm.model import digits_key
-from modemfarm.store import audit, consents, contacts, erasing, forgotten, suppress, views
+from modemfarm.store import audit, complaints, consents, contacts, erasing, forgotten, suppress, views
 from modemfarm.store.shapes import rfc3339
 from modemfarm.webapp.access import deps, who
 from modemfarm.webapp.api_people import as_csv
@@ -103,9 +103,10 @@ def one(number: str) -> Response:
         sent = views.messages(tx, to=exact, limit=_TALK)["data"]
         got = views.inbound_list(tx, from_number=exact, limit=_TALK)["data"]
         gone = bool(forgotten.among(tx, [exact]))
+        complained = complaints.listed(tx, exact)
     return show(
         "person.html", mark="", number=exact, contact=contact, standing=standing, records=records[::-1], sent=sent,
-        got=got, gone=gone, **_frame(),
+        got=got, gone=gone, complained=complained, **_frame(),
     )  # fmt: skip
 
 

@@ -49,3 +49,16 @@ def test_what_a_person_says_at_the_counter_holds_to_the_owners_setting(farm: Far
     sent = farm("send", "13800138000", "--text", "hello", "--json").json
     assert farm("suppress", "add", "13800138000", "--json").json["data"][0]["canceled"] == 0
     assert farm("messages", "show", str(sent[0]["id"]), "--json").json["state"] == "queued"
+
+
+def test_a_complaint_is_kept_with_what_the_person_had_agreed_to(farm: FarmAt) -> None:
+    farm("consent", "grant", "13800138000", "--method", "paper", "--wording", "我要收优惠")
+    farm("send", "13800138000", "--text", "hello")
+    ran = farm("consent", "complaint", "13800138000", "--text", "骚扰", "--channel", "operator")
+    assert "1 waiting canceled" in ran.out
+    assert "had agreed to: marketing" in ran.out
+    assert farm("consent", "complaint", "13800138000", "--text", "").code == 2
+    assert "骚扰" in farm("consent", "complaints", "13800138000").out
+    (kept,) = farm("consent", "complaints", "--json").json["data"]
+    assert (kept["proof"]["granted"], len(kept["sent"])) == (["marketing"], 0)
+    assert farm("suppress", "list", "--json").json["data"][0]["source"] == "complaint"

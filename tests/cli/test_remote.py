@@ -250,3 +250,12 @@ def test_replies_are_answered_and_people_suppressed_through_the_api(away: FarmAt
     away.write(reviews.add, "+8613700137000", 0, "TD?", NOW)
     assert away("suppress", "review", "confirm", "13700137000", "--json").json["decision"] == "opted_out"
     assert away("inbox", "reply", "5", "hello").code == 4
+
+
+def test_complaints_are_written_down_and_listed_through_the_api(away: FarmAt) -> None:
+    said = ("consent", "complaint", "13800138000", "--text", "stop it")
+    done = away(*said, "--channel", "web", "--at", "2026-01-02T03:04+08:00", "--json").json
+    assert (done["number"], done["channel"], done["canceled"]) == ("+8613800138000", "web", 0)
+    assert away(*said, "--channel", "dream").code == away(*said, "--at", "dream").code == 2
+    assert [item["id"] for item in away("consent", "complaints", "--json").json["data"]] == [done["id"]]
+    assert away("consent", "complaints", "13900139000", "--json").json["data"] == []

@@ -103,6 +103,18 @@ def test_nothing_more_goes_to_a_forgotten_person_until_somebody_lifts_it(lived: 
     assert lived.look(forgotten.count) == 0
 
 
+def test_every_table_says_what_forgetting_does_to_it() -> None:
+    """One that comes later is searched row by row until somebody has looked whom its columns name."""
+    swept = {"batch_errors", "events", "idempotency", "received", "spool_files", "webhook_changes", "webhook_outbox"}
+    assert set(erasing._others()) == swept
+    assert not (erasing._NOBODYS | erasing._BY_NAME) - set(meta.tables)
+    about = ("number", "recipient", "originator", "subject", "text", "phone", "contact", "body", "pdu", "record")
+    harmless = {("sims", "number"), ("audit", "subject"), ("alert_facts", "subject")}  # ours, or masked
+    for name in erasing._NOBODYS:
+        named = {column.name for column in meta.tables[name].columns if isinstance(column.type, Text)}
+        assert {(name, column) for column in named & set(about)} <= harmless
+
+
 def test_what_came_in_beside_the_erasing_is_stopped_at_the_claim(lived: Store) -> None:
     with lived.write() as tx:
         forgotten.add(tx, TO, NOW)
