@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # A change is judged by what it changed, not by the luck of the draw; `HYPOTHESIS_PROFILE=explore` draws anew.
-settings.register_profile("steady", derandomize=True)
+settings.register_profile("steady", derandomize=True, suppress_health_check=[HealthCheck.too_slow])  # no time decides
 settings.register_profile("explore")
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
