@@ -21,6 +21,7 @@ _EXITS = EXITS | {
     "bad_code": Exit.USAGE,
     "not_configured": Exit.USAGE,
     "not_here": Exit.UNREACHABLE,
+    "away": Exit.UNREACHABLE,
     "no_reply": Exit.TIMEOUT,
     "held": Exit.REFUSED,
 }

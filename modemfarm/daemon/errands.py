@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError as Canceled
+from datetime import datetime
+from functools import partial
 from typing import Any
 
+from modemfarm.daemon.elsewhere import Elsewhere
 from modemfarm.daemon.line import LineError
 from modemfarm.errors import StoreError
 from modemfarm.farm.alarm import Alarm
 from modemfarm.farm.balances import Balances, Credit
 from modemfarm.farm.ussd import UssdDesk
 from modemfarm.modem.ussd import Dialogue, UssdError, worded
+from modemfarm.store import errands
+from modemfarm.store.engine import Row
+from modemfarm.store.offload import Offload
+
+log = logging.getLogger(__name__)
+
+ANSWER_FOR_S = 60  # where the store is away just then
 
 
 def shown(iccid: str, dialogue: Dialogue, steps: int) -> dict[str, Any]:
@@ -38,32 +49,67 @@ async def vitals(_asked: Mapping[str, Any], _who: str) -> object:
 
 
 class Errands:
-    """What people ask of SIMs besides messages."""
+    """What people ask of SIMs besides messages, here and, where another host has the SIM, there."""
 
-    def __init__(self, desk: UssdDesk, balances: Balances, alarm: Alarm) -> None:
+    def __init__(
+        self, desk: UssdDesk, balances: Balances, alarm: Alarm, elsewhere: Elsewhere, offload: Offload,
+        now: Callable[[], datetime],
+    ) -> None:  # fmt: skip
         self._desk, self._balances, self._alarm = desk, balances, alarm
+        self._elsewhere, self._offload, self._now = elsewhere, offload, now
+        self._serving: set[asyncio.Task[None]] = set()
 
     async def ussd(self, asked: Mapping[str, Any], who: str) -> object:
         """`ussd` of control.sock: ``iccid`` and ``steps``."""
-        iccid = str(asked["iccid"])
-        try:
-            dialogue = await self._desk.ask(iccid, [str(step) for step in asked["steps"]], who)
-        except UssdError as error:
-            raise LineError(error.slug, worded(error)) from error
-        except StoreError as error:
-            raise LineError("store", f"the database cannot write down who asks what: {error}") from error
-        return shown(iccid, dialogue, len(asked["steps"]))
+        return await self._told("ussd", str(asked["iccid"]), [str(step) for step in asked["steps"]], who)
 
     async def balance(self, asked: Mapping[str, Any], who: str) -> object:
         """`balance` of control.sock: ``iccid``."""
-        iccid = str(asked["iccid"])
+        return await self._told("balance", str(asked["iccid"]), (), who)
+
+    async def _told(self, sort: str, iccid: str, steps: Sequence[str], who: str) -> object:
         try:
-            credit = await self._balances.ask(iccid, who)
+            return await self._anywhere(sort, iccid, steps, who)
         except UssdError as error:
             raise LineError(error.slug, worded(error)) from error
         except StoreError as error:
-            raise LineError("store", f"the database cannot keep the answer: {error}") from error
-        return _credit(iccid, credit)
+            raise LineError("store", f"the database cannot write down what is asked and told: {error}") from error
+
+    async def _anywhere(self, sort: str, iccid: str, steps: Sequence[str], who: str) -> dict[str, Any]:
+        try:
+            return await self._here(sort, iccid, steps, who)
+        except UssdError as error:
+            if error.slug != "not_here":
+                raise
+        return await self._elsewhere.ask(sort, iccid, steps, who)
+
+    async def _here(self, sort: str, iccid: str, steps: Sequence[str], who: str) -> dict[str, Any]:
+        if sort == "balance":
+            return _credit(iccid, await self._balances.ask(iccid, who))
+        return shown(iccid, await self._desk.ask(iccid, steps, who), len(steps))
+
+    def serve(self, errand: Row) -> None:
+        """Do what another host asks of a SIM here, and answer in its row."""
+        task = asyncio.ensure_future(self._serve(errand))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
+    async def _serve(self, errand: Row) -> None:
+        answer: dict[str, Any] = {}
+        try:
+            answer["told"] = await self._here(errand["sort"], errand["iccid"], errand["steps"], errand["who"])
+        except UssdError as error:
+            answer = {"slug": error.slug, "what": error.what}
+        except StoreError as error:
+            answer = {"slug": "store", "what": str(error)}
+        for _ in range(ANSWER_FOR_S):
+            try:
+                await self._offload.run(partial(errands.answer, **answer), errand["id"], self._now())
+            except StoreError as error:
+                log.info("the answer to another host waits for the store: %s", error)
+                await asyncio.sleep(1)
+            else:
+                break
 
     def wait_balance(self, loop: asyncio.AbstractEventLoop, iccid: str, who: str) -> dict[str, Any]:
         """The same for the page, as `wait_ussd`.
@@ -71,10 +117,7 @@ class Errands:
         Raises:
             UssdError, StoreError
         """
-        try:
-            return _credit(iccid, asyncio.run_coroutine_threadsafe(self._balances.ask(iccid, who), loop).result())
-        except (Canceled, RuntimeError) as error:
-            raise UssdError("stopping") from error
+        return self._wait(loop, "balance", iccid, (), who)
 
     async def try_alerts(self, _asked: Mapping[str, Any], _who: str) -> object:
         """`alerts_test` of control.sock: how each way took it."""
@@ -106,8 +149,12 @@ class Errands:
         Raises:
             UssdError, StoreError
         """
+        return self._wait(loop, "ussd", iccid, steps, who)
+
+    def _wait(
+        self, loop: asyncio.AbstractEventLoop, sort: str, iccid: str, steps: Sequence[str], who: str
+    ) -> dict[str, Any]:
         try:
-            asked = asyncio.run_coroutine_threadsafe(self._desk.ask(iccid, steps, who), loop)
-            return shown(iccid, asked.result(), len(steps))
+            return asyncio.run_coroutine_threadsafe(self._anywhere(sort, iccid, steps, who), loop).result()
         except (Canceled, RuntimeError) as error:
             raise UssdError("stopping") from error

@@ -31,10 +31,26 @@ def enter(store: Store, host: str, state_dir: Path, version: str, now: datetime)
             other = hosts.holder(tx, host)
         raise StoreError(
             f"another daemon runs as {host} on this database from another state directory"
-            + ("" if other is None else f" (process {other['pid']}, alive at least until {_clock(other)})")
+            + ("" if other is None else f" ({_who(other)}, alive at least until {_clock(other)})")
             + ": give one of them another `host`"
         )
     return instance
+
+
+def usurped(store: Store, host: str) -> str:
+    """That another daemon has taken the name of a host, and which.
+
+    Raises:
+        StoreError
+    """
+    with store.read() as tx:
+        other = hosts.holder(tx, host)
+    named = "" if other is None else f" ({_who(other)})"
+    return f"another daemon{named} took the name {host} on this database: this one stopped"
+
+
+def _who(row: Row) -> str:
+    return f"process {row['pid']}" + (f" on {row['machine']}" if row["machine"] else "")
 
 
 def _clock(row: Row) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from wsgiref.types import WSGIApplication
 from zoneinfo import ZoneInfo
 
 from modemfarm.config.keywords import keywords
 from modemfarm.config.load import Config, load
+from modemfarm.daemon.elsewhere import Elsewhere
 from modemfarm.daemon.settings import farm_settings
 from modemfarm.errors import ConfigError
 from modemfarm.farm.outlook import Outlook
@@ -52,7 +56,7 @@ def _settings(config: Config) -> WebSettings:
 def app(config: Config | None = None) -> WSGIApplication:
     """The WSGI application: ``gunicorn 'modemfarm.daemon.page:app()'``.
 
-    What needs a modem at once (USSD, credit) is for the page of the host that has it; all else goes through rows.
+    What needs a modem goes through rows: the daemon that has it acts.
 
     Args:
         config: None: as commands find it (MODEMFARM_CONFIG, ./farm/config.yaml …).
@@ -72,11 +76,17 @@ def deps(config: Config) -> WebDeps:
     store = Store(config.database, config.state_dir)
     migrations.check(store)
     state_dir = config.state_dir
+    clock = SystemClock()
+
+    async def command(work: Callable[..., Any], *args: Any) -> Any:
+        return await asyncio.to_thread(store.run, work, *args)
+
+    elsewhere = Elsewhere(command, None, clock.now)
     return WebDeps(
         store=store,
         offload_call=store.run,
         intake=config.intake,
-        clock=SystemClock(),
+        clock=clock,
         state_dir=state_dir,
         wake=lambda: wake.wake(state_dir),
         keywords=keywords(state_dir),
@@ -84,6 +94,8 @@ def deps(config: Config) -> WebDeps:
         settings=_settings(config),
         terms=config.terms,
         zone=ZoneInfo(config.zone),
+        ussd=lambda iccid, steps, who: asyncio.run(elsewhere.ask("ussd", iccid, steps, who)),
+        balance=lambda iccid, who: asyncio.run(elsewhere.ask("balance", iccid, (), who)),
         outlook=Outlook(store, farm_settings(config), lambda: datetime.now(UTC)),
         lately=Lately(time.monotonic),
     )

@@ -26,9 +26,10 @@ from modemfarm.daemon.alarm import build_alarm
 from modemfarm.daemon.control import ControlServer
 from modemfarm.daemon.demo import SimulatedNetwork
 from modemfarm.daemon.devices import Devices
+from modemfarm.daemon.elsewhere import Elsewhere
 from modemfarm.daemon.errands import Errands, vitals
 from modemfarm.daemon.lan import Announce, Lan, Opening, opening
-from modemfarm.daemon.lease import enter
+from modemfarm.daemon.lease import enter, usurped
 from modemfarm.daemon.lock import StateLock
 from modemfarm.daemon.notify import feed_watchdog, notify
 from modemfarm.daemon.settings import farm_settings
@@ -57,7 +58,7 @@ from modemfarm.modem.settings import SystemClock
 from modemfarm.modem.supervisor import Supervisor
 from modemfarm.modem.usb_ids import UsbIds
 from modemfarm.resources import shipped
-from modemfarm.store import epoch, hosts, migrations, sims, wake
+from modemfarm.store import epoch, errands, hosts, migrations, sims, wake
 from modemfarm.store.engine import Store, Tx, from_us
 from modemfarm.store.listening import Listener
 from modemfarm.store.offload import Offload
@@ -86,7 +87,7 @@ def run(
         announce: told where other machines come in; None: they do not (`--lan`).
 
     Returns:
-        The exit code: 0 after a drain.
+        The exit code: 0 after a drain, 1 where another daemon took the name.
 
     Raises:
         ConfigError, StoreError: it cannot start.
@@ -113,10 +114,9 @@ def run(
                 # beside virtual modems no real one is opened unasked: a try must not send from somebody's SIM
                 virtual = replace(config.modem, ports=tuple(dict.fromkeys(ports)), discover=False)
                 config = replace(config, modem=virtual)
-            asyncio.run(Daemon(config, store, demo, instance, door=door, announce=announce).run())
+            return asyncio.run(Daemon(config, store, demo, instance, door=door, announce=announce).run())
     finally:
         lock.release()
-    return 0
 
 
 def _now() -> datetime:
@@ -164,7 +164,8 @@ class Daemon:
         self._alarm = build_alarm(
             config, self._offload, now, self._journal.dispatcher.wake, lambda: self._journal.leads
         )
-        self._errands = Errands(desk, self._balances, self._alarm)
+        elsewhere = Elsewhere(self._offload.run, config.host, now)
+        self._errands = Errands(desk, self._balances, self._alarm, elsewhere, self._offload, now)
         asked = {
             "ussd": self._errands.ussd,
             "balance": self._errands.balance,
@@ -177,6 +178,7 @@ class Daemon:
         self._demo = None if demo is None else SimulatedNetwork(demo / "control.sock", store)
         self._guard: ClockGuard | None = None
         self._stop = asyncio.Event()
+        self._usurped = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def _make_fleet(self) -> Fleet:
@@ -199,8 +201,8 @@ class Daemon:
     async def _pending_on(self, path: str) -> bool:
         return await self._journal.pending(path) is not None
 
-    async def run(self) -> None:
-        """Start, serve until a signal, drain."""
+    async def run(self) -> int:
+        """Start, serve until a signal, drain; the exit code."""
         loop = asyncio.get_running_loop()
         self._loop = loop
         # ports open and close off the loop, and a stuck one may take its time
@@ -220,6 +222,8 @@ class Daemon:
             partial(epoch.remember, self._config.state_dir),
             self._retry_modem,
             self._config.keep,
+            self._errands.serve,
+            self._usurp,
         )
         await housekeeping.turn()
         waker = wake.listen(self._config.state_dir)
@@ -268,6 +272,7 @@ class Daemon:
             loop.remove_reader(waker)
             waker.close()
             await self._leave()
+        return int(self._usurped)
 
     async def _enter(self) -> ClockGuard:
         """Settle what a dead instance of this host left open; the lease is taken."""
@@ -276,6 +281,7 @@ class Daemon:
         back, unknown = await self._offload.run(hosts.recover, self._settings.host, now)
         if back or unknown:
             log.warning("after a crash: %d parts wait again, %d may have been sent", back, unknown)
+        await self._offload.run(errands.lost, self._settings.host, now)
         await self._offload.run(sims.nowhere, self._settings.host, now)
         self._journal.refresh_sims(await self._offload.run(sims.all_sims))
         return ClockGuard(now, None if newest is None else from_us(newest))
@@ -296,10 +302,16 @@ class Daemon:
             if await self._offload.run(self._renew_lease):
                 await self._offload.run(hosts.recover, self._settings.host, self._now())
             await self._offload.run(self._end_lease)
+            if self._usurped:
+                log.error("%s", usurped(self._store, self._config.host))
         except StoreError as error:
             log.error("stopping: %s", error)  # noqa: TRY400 # the store's words say it all
         self._offload.stop()
         self._store.close()
+
+    def _usurp(self) -> None:
+        self._usurped = True
+        self._stop.set()
 
     def _wake_soon(self) -> None:
         """Wake the dispatcher from another thread."""

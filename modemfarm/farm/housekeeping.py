@@ -19,6 +19,7 @@ from modemfarm.store import (
     counters,
     epoch,
     erasing,
+    errands,
     hosts,
     idempotency,
     inbox,
@@ -55,6 +56,7 @@ class _Tick:
     judged: list[Seen] = field(default_factory=list)
     epoch: int | None = None
     erasing: list[str] = field(default_factory=list)
+    errands: list[Row] = field(default_factory=list)
 
 
 class Housekeeping:
@@ -65,6 +67,8 @@ class Housekeeping:
         new_epoch: called with the farm's epoch once an hour, after its commit.
         retry: the same where a person entered a PIN.
         keep: how long texts, replies and the like are kept.
+        serve: called with what another host asks of a SIM here.
+        usurped: called when another daemon has taken the name of this host.
     """
 
     def __init__(
@@ -80,6 +84,8 @@ class Housekeeping:
         new_epoch: Callable[[int], None],
         retry: Callable[[str], None],
         keep: Mapping[str, timedelta] | None = None,
+        serve: Callable[[Row], None] | None = None,
+        usurped: Callable[[], None] | None = None,
     ) -> None:
         self._offload = offload
         self._journal = journal
@@ -89,7 +95,7 @@ class Housekeeping:
         self._instance = instance
         self._guard = guard
         self._reset, self._retry = reset, retry
-        self._new_epoch = new_epoch
+        self._new_epoch, self._serve, self._usurped = new_epoch, serve, usurped
         self._version = 0
         self._turns = 0
         self._pruner = Pruner(keep or {})
@@ -127,18 +133,27 @@ class Housekeeping:
         self._journal.refresh_sims(tick.sims, tick.elsewhere)
         for seen in tick.judged:
             seen.judged = True
+        self._hand_out(tick)
+        if not tick.leased:
+            log.error("another daemon took the name %s: this one claims nothing more", self._host)
+            self._journal.dispatcher.stop()
+            if self._usurped is not None:
+                self._usurped()
+        if tick.moved or tick.version != self._version:
+            self._version = tick.version
+            self._journal.dispatcher.wake()
+        await self._journal.give_back_unsettled()
+
+    def _hand_out(self, tick: _Tick) -> None:
+        """What others want of the modems here."""
         for path, wish in tick.wishes:
             if wish == "reset":
                 self._reset(path)
             elif wish == "retry":
                 self._retry(path)
-        if not tick.leased:
-            log.error("another daemon took the name %s: this one claims nothing more", self._host)
-            self._journal.dispatcher.stop()
-        if tick.moved or tick.version != self._version:
-            self._version = tick.version
-            self._journal.dispatcher.wake()
-        await self._journal.give_back_unsettled()
+        if self._serve is not None:
+            for errand in tick.errands:
+                self._serve(errand)
 
     async def _beat(self) -> bool:
         """Say that this host lives, in a transaction that waits for nobody; False: its name is another's."""
@@ -162,6 +177,7 @@ class Housekeeping:
         tick.judged = self._journal.registrations.judge(tx, self._journal.here(), now)
         tick.elsewhere = sims.elsewhere(tx, self._host, now - self._journal.grace)
         tick.wishes = sims.take_wishes(tx, self._host)
+        tick.errands = errands.take(tx, self._host, now) if self._serve is not None else []
         tick.confirmed = self._guard.doubt is not None and hosts.clock_confirmed(tx)
         tick.sims = sims.all_sims(tx)
         tick.version = hosts.data_version(tx)
@@ -171,6 +187,7 @@ class Housekeeping:
         """What one host does for all of them."""
         if self._turns % MINUTELY == 1:
             erasing.clear_loose(tx)
+            errands.forget(tx, now)
             tick.erasing = erasing.unfinished(tx)
         if trusted and self._turns % RATES_EVERY == 2:
             tick.moved += rates.watch(tx, now)

@@ -31,7 +31,8 @@ _OURS = re.compile(r"\*\*0|(?:\*\*|\*|##|#)(?:21|6[127]|00[24]|03|33[0-3]?|35[13
 _WORDS = {
     "bad_code": "this is no USSD code: {what}",
     "not_found": "there is no SIM {what}",
-    "not_here": "SIM {what} is in no modem of this host",
+    "not_here": "SIM {what} is in no modem",
+    "away": "the daemon of {what}, which has the modem, does not answer; nothing was asked",
     "not_configured": "the plan of SIM {what} names no way to ask: set plans.*.balance in config.yaml",
     "busy": "the modem had no hand free in time; nothing was asked",
     "stopping": "the daemon is stopping; nothing was asked",

@@ -25,7 +25,9 @@ _SCANNED = 5_000  # rows of a table that one transaction looks through
 T = TypeVar("T")
 
 # What a person's number may stand in besides the tables that are cleared by name below; hashes and our own cards not.
-_NOBODYS = frozenset({"farm", "hosts", "sims", "modems", "resets", "last_cards", "allowed_devices", "pin_tries"})
+_NOBODYS = frozenset(
+    {"farm", "hosts", "sims", "modems", "resets", "last_cards", "allowed_devices", "pin_tries", "errands"}
+)
 _NOBODYS |= {"entered_pins", "alert_facts", "alert_causes", "alert_ways", "policy_settings", "consent_chain"}
 _NOBODYS |= {"policy_attestations", "pauses", "api_keys", "logins", "audit", "forgotten", "counters", "plan_answers"}
 _NOBODYS |= {"balances", "batches", "users", "login_tries", "webhooks", "leases", "signup_words"}

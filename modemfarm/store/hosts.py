@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import datetime, timedelta
 
 from modemfarm.store import locks
@@ -29,16 +30,17 @@ def take_lease(tx: Tx, host: str, instance: str, pid: int, version: str, now: da
         False where the lease of another one's still runs; nothing is changed then.
     """
     moved = tx.run(
-        "INSERT INTO hosts (name, instance, pid, version, started_at, lease_until)"
-        " VALUES (:name, :instance, :pid, :version, :now, :until) ON CONFLICT (name) DO UPDATE SET"
+        "INSERT INTO hosts (name, instance, pid, version, machine, started_at, lease_until)"
+        " VALUES (:name, :instance, :pid, :version, :machine, :now, :until) ON CONFLICT (name) DO UPDATE SET"
         " instance = excluded.instance, pid = excluded.pid, version = excluded.version,"
-        " started_at = excluded.started_at, lease_until = excluded.lease_until"
+        " machine = excluded.machine, started_at = excluded.started_at, lease_until = excluded.lease_until"
         " WHERE hosts.lease_until <= excluded.started_at OR hosts.instance LIKE :own",
         name=host,
         own=instance.partition(RUN)[0] + RUN + "%",
         instance=instance,
         pid=pid,
         version=version,
+        machine=socket.gethostname(),
         now=to_us(now),
         until=to_us(now + LEASE),
     )
@@ -46,8 +48,8 @@ def take_lease(tx: Tx, host: str, instance: str, pid: int, version: str, now: da
 
 
 def holder(tx: Tx, host: str) -> Row | None:
-    """Who took a host's name last: columns instance, pid, lease_until."""
-    return tx.one("SELECT instance, pid, lease_until FROM hosts WHERE name = :name", name=host)
+    """Who took a host's name last: columns instance, pid, machine, lease_until."""
+    return tx.one("SELECT instance, pid, machine, lease_until FROM hosts WHERE name = :name", name=host)
 
 
 def renew_lease(tx: Tx, host: str, instance: str, now: datetime) -> bool:

@@ -171,6 +171,14 @@ def _rules(tx: Tx) -> None:
         " record TEXT NOT NULL, PRIMARY KEY (seq))"
     )
     tx.run("CREATE INDEX IF NOT EXISTS consent_records_by_number ON consent_records (number, seq)")
+    _add_column(tx, "hosts", "machine", "TEXT")
+    number = "BIGSERIAL NOT NULL PRIMARY KEY" if not tx.sqlite else "INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT"
+    tx.run(
+        f"CREATE TABLE IF NOT EXISTS errands (id {number}, host TEXT NOT NULL, iccid TEXT NOT NULL,"
+        " sort TEXT NOT NULL, steps TEXT NOT NULL, who TEXT NOT NULL, at BIGINT NOT NULL, take_by BIGINT NOT NULL,"
+        " taken_at BIGINT, ended_at BIGINT, answer TEXT, slug TEXT, what TEXT)"
+    )
+    tx.run("CREATE INDEX IF NOT EXISTS errands_by_host ON errands (host)")
 
 
 # STEPS[n] leads from schema n to n + 1

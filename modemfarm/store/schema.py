@@ -57,6 +57,7 @@ hosts = Table(
     Column("version", Text),
     _us("started_at", null=False),
     _us("lease_until", null=False),
+    _text("machine"),
 )
 
 leases = Table(
@@ -574,6 +575,26 @@ webhook_outbox = Table(
         sqlite_where=text("state = 'waiting'"),
     ),
     Index("webhook_outbox_done", "done_at"),
+    sqlite_autoincrement=True,
+)
+
+errands = Table(
+    "errands",  # what one host asks of another's SIM; the asker removes it
+    meta,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("host", Text, nullable=False),  # whose modem holds the SIM
+    Column("iccid", Text, nullable=False),
+    Column("sort", Text, nullable=False),  # ussd balance
+    Column("steps", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    _us("at", null=False),
+    _us("take_by", null=False),
+    _us("taken_at"),
+    _us("ended_at"),
+    _text("answer"),
+    _text("slug"),  # why there is no answer
+    _text("what"),
+    Index("errands_by_host", "host"),
     sqlite_autoincrement=True,
 )
 

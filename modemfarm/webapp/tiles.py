@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -52,6 +52,7 @@ class Tile:
     href: str
     warning: tuple[str, str, str] | None = None
     credit: str = ""  # that it is low
+    host: str = ""  # where there is more than one
     asks: int = 0  # so many people this month that a person is asked whether to go on
 
 
@@ -80,6 +81,7 @@ def tiles(
     held: set[str] = set()
     found: list[Tile] = []
     ordered = sorted(modems, key=lambda item: (item["host"] or "", natural(item["path"])))
+    several = len({modem["host"] for modem in modems}) > 1
     alive = {modem["iccid"] for modem in ordered if modem["state"] != "gone"}
     for number, modem in enumerate(ordered, 1):
         locked = modem["sentence"] in pins.WANTED
@@ -89,7 +91,8 @@ def tiles(
             card = None  # the card moved on to another modem
         if card is not None:
             held.add(card["iccid"])
-        found.append(_modem_tile(number, modem, card, words))
+        tile = _modem_tile(number, modem, card, words)
+        found.append(replace(tile, host=modem["host"] or "") if several else tile)
     for number, sim in enumerate((sim for sim in sims if sim["iccid"] not in held), len(ordered) + 1):
         found.append(_sim_tile(number, sim, words))
     return sorted(found, key=lambda tile: (_ORDER.index(tile.state), tile.number))

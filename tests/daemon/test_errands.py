@@ -11,6 +11,7 @@ from typing import Any
 from modemfarm.cli.context import Farm
 from modemfarm.daemon.alarm import build_alarm
 from modemfarm.daemon.control import ControlServer
+from modemfarm.daemon.elsewhere import Elsewhere
 from modemfarm.daemon.errands import Errands
 from modemfarm.farm.balances import Balances
 from modemfarm.farm.settings import FarmSettings
@@ -55,6 +56,9 @@ async def _running(farm: FarmAt) -> AsyncIterator[Errands]:
         desk,
         Balances(desk, offload, settings, lambda: datetime.now(UTC), lambda _: False),
         build_alarm(Farm(None, {}, farm.folder).config, offload, lambda: datetime.now(UTC), lambda: None),
+        Elsewhere(offload.run, "shop", lambda: datetime.now(UTC)),
+        offload,
+        lambda: datetime.now(UTC),
     )
     known = {"ussd": errands.ussd, "balance": errands.balance, "alerts_test": errands.try_alerts}
     control = ControlServer(farm.folder / "farm", {}, offload, lambda: datetime.now(UTC), known)

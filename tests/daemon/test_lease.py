@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,8 +28,9 @@ def folders(tmp_path: Path) -> tuple[Store, Path, Path]:
 
 def test_a_second_daemon_of_the_same_name_is_refused_while_the_first_lives(folders: tuple[Store, Path, Path]) -> None:
     store, one, two = folders
+    machine = re.escape(socket.gethostname())
     enter(store, "cellar", one, "0", NOW)
-    with pytest.raises(StoreError, match=r"another daemon runs as cellar .*until 09:30:15 UTC"):
+    with pytest.raises(StoreError, match=rf"as cellar .*\(process \d+ on {machine}, .*until 09:30:15 UTC"):
         enter(store, "cellar", two, "0", NOW + timedelta(seconds=14))
     enter(store, "attic", two, "0", NOW)
     enter(store, "cellar", two, "0", NOW + timedelta(seconds=15))
