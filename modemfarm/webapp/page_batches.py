@@ -17,7 +17,7 @@ from modemfarm.webapp.access import deps, who
 from modemfarm.webapp.api_batches import batch
 from modemfarm.webapp.api_many import act
 from modemfarm.webapp.language import words
-from modemfarm.webapp.page import back, fragment, frame, person, show, write
+from modemfarm.webapp.page import back, fragment, frame, person, person_as, show, write
 from modemfarm.webapp.page_send import moment
 
 routes = Blueprint("batch", __name__, url_prefix="/batches")
@@ -104,7 +104,7 @@ def go_on(batch_id: int) -> Response:
 
 
 @routes.get("/<int:batch_id>/rejected.csv")
-@person
+@person_as("operator")
 def rejected(batch_id: int) -> Response:
     """The rows that were not taken: mended, this file can be sent as it is."""
     farm = deps()

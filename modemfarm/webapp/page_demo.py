@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request
 from modemfarm.errors import ModemfarmError
 from modemfarm.webapp.access import deps
 from modemfarm.webapp.demo import DemoHooks
-from modemfarm.webapp.page import back, fragment, person
+from modemfarm.webapp.page import back, fragment, person, person_as
 from modemfarm.webapp.problems import Problem, not_found
 
 routes = Blueprint("demo", __name__, url_prefix="/demo")
@@ -36,7 +36,7 @@ def asleep(error: Exception) -> Problem:
 
 
 @routes.get("/phone/<number>")
-@person
+@person_as("operator")
 def phone(number: str) -> Response:
     return _phone(number)
 

@@ -17,7 +17,7 @@ from modemfarm.store.shapes import rfc3339
 from modemfarm.webapp import device, trials
 from modemfarm.webapp.access import deps
 from modemfarm.webapp.language import words
-from modemfarm.webapp.page import back, fragment, frame, person, seen_farm, show, write
+from modemfarm.webapp.page import back, fragment, frame, person, person_as, seen_farm, show, write
 from modemfarm.webapp.problems import Problem, not_found
 
 routes = Blueprint("device", __name__)
@@ -62,7 +62,7 @@ def ussd_fragment(iccid: str) -> Response:
 
 
 @routes.get("/modems/<modem:key>/recordings/<name>")
-@person
+@person_as("operator")
 def recording(key: str, name: str) -> Response:
     found = _modem(key)
     if name not in {kept.name for kept in _kept(found)}:

@@ -15,9 +15,9 @@ from modemfarm.store.shapes import rfc3339
 from modemfarm.webapp import asking
 from modemfarm.webapp.access import deps, may, who
 from modemfarm.webapp.language import words
-from modemfarm.webapp.page import back, fragment, frame, person, show, write
+from modemfarm.webapp.page import back, fragment, frame, person, person_as, show, write
 from modemfarm.webapp.page_send import once
-from modemfarm.webapp.problems import not_found
+from modemfarm.webapp.problems import Problem, not_found
 
 routes = Blueprint("inbox", __name__)
 
@@ -33,7 +33,7 @@ def inbox() -> Response:
 
 
 @routes.get("/inbox/with/<path:number>")
-@person
+@person_as("operator")
 def one(number: str) -> Response:
     return _one(number)
 
@@ -71,6 +71,8 @@ def people_fragment() -> Response:
 @person
 def talk_fragment() -> Response:
     talk = asking.whole("talk")
+    if request.args.get("number") and not may("operator"):
+        raise Problem(403, "forbidden_role", words().page("may_not"))
     number = request.args.get("number", "") if talk is None else _sender(talk)
     told = _talk(number)
     if may("operator") and deps().store.look(threads.is_new, number):  # it is on the screen of somebody

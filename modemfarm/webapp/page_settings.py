@@ -9,7 +9,7 @@ from modemfarm.store import alerts
 from modemfarm.store.shapes import rfc3339
 from modemfarm.webapp.access import deps
 from modemfarm.webapp.language import words
-from modemfarm.webapp.page import person, seen_farm, show
+from modemfarm.webapp.page import person, person_as, seen_farm, show
 
 routes = Blueprint("settings", __name__)
 
@@ -27,7 +27,7 @@ def settings() -> Response:
 
 
 @routes.post("/settings/alerts/test")
-@person
+@person_as("admin")
 def test_alerts() -> AnyResponse:
     farm = deps()
     if farm.test_alerts is not None:
