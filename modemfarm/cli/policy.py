@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+from collections.abc import Callable, Mapping
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +15,7 @@ from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
 from modemfarm.cli.output import emit, json_option, say, words
 from modemfarm.config import kinds
-from modemfarm.policy.profiles import EDITABLE, NAMES, OWN, Rules, hours_of
+from modemfarm.policy.profiles import EDITABLE, FARM, NAMES, OWN, Rules, hours_of
 from modemfarm.policy.remedy import command
 from modemfarm.store import rates
 from modemfarm.store import rules as store_rules
@@ -37,9 +38,10 @@ def _in_force(tx: Tx, farm: Farm) -> Rules:
 @pass_farm
 def show(farm: Farm, as_json: bool) -> None:
     """Show the rules in force, where each comes from, and who vouches for them."""
-    rules = farm.store(create=True).look(_in_force, farm)
+    store = farm.store(create=True)
+    rules = store.look(_in_force, farm)
     if as_json:
-        emit(store_rules.document(rules, farm.config.intake.policy))
+        emit({**store_rules.document(rules, farm.config.intake.policy), "opt_outs": store.look(rates.document, now())})
         return
     for line in told(farm, rules):
         say(line)
@@ -62,9 +64,7 @@ def told(farm: Farm, rules: Rules) -> list[str]:
     if not rules.is_open:
         lines.append(one("closed", command=command("profile", "", {"own_sim": profile.own_sim})))
     lines.append(one(profile.own_sim))
-    stopped = farm.store(create=True).look(rates.why_paused)
-    if stopped is not None:
-        lines.append(one(f"refused_often_{stopped['about']}", **stopped))
+    lines += rates_told(farm.store(create=True).look(rates.document, now()), one)
     lines.append(one("hours", hours=hours_of(profile)))
     lines.append(one("caps", per_day=profile.caps.per_day, per_month=profile.caps.per_month))
     after = "_after" if farm.config.intake.transactional_after_opt_out else ""
@@ -85,8 +85,20 @@ def told(farm: Farm, rules: Rules) -> list[str]:
     return lines
 
 
+def rates_told(found: Mapping[str, Any], one: Callable[..., str]) -> list[str]:
+    """How often offers were refused, and what they were stopped by, as sentences."""
+    stopped = found["stopped"]
+    lines = [one(f"refused_often_{stopped['about']}", **stopped)] if stopped else []
+    lines.append(one("refusals_most", most=f"{100 * found['most']:g}"))
+    for about in ("purpose", "iccid"):
+        lines += [
+            "- " + one(f"refusals_{about}", **{**item, "rate": f"{100 * item['rate']:.1f}"}) for item in found[about]
+        ]
+    return lines
+
+
 @policy.command("set")
-@click.argument("key", type=click.Choice([*OWN, *EDITABLE]))
+@click.argument("key", type=click.Choice([*OWN, *EDITABLE, *FARM]))
 @click.argument("value", required=False)
 @click.option("--default", "back", is_flag=True, help="Take the change back.")
 @json_option

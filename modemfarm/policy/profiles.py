@@ -19,6 +19,7 @@ _KEYS = frozenset(
      "advice", "rules"}
 )  # fmt: skip
 OWN = ("profile", "brand", "signature", "opt_out_line")  # stand in config.yaml or in the database
+FARM = ("max_opt_out_rate",)  # stands in the database, whatever the profile
 EDITABLE = ("hours", "per_day", "per_month", "own_sim_marketing", "verified_by")  # laid over the profile
 
 
@@ -203,6 +204,26 @@ def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1000):
         raise ValueError(f"expected a number from 1 to 1000, not {text!r}")
     return int(text)
+
+
+RATE_MOST = 0.02  # of those who got an offer, by refusals; above it offers are paused
+_RATE_BOUNDS = (0.001, 0.2)
+
+
+def rate_of(text: str) -> float:
+    """A highest rate of refusals, as typed.
+
+    Raises:
+        ValueError: it is none, or so high or low that it would mean nothing.
+    """
+    low, high = _RATE_BOUNDS
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = -1
+    if not low <= rate <= high:  # also what is no number
+        raise ValueError(f"expected a share from {low} to {high}, like 0.02, not {text!r}")
+    return rate
 
 
 def hours_of(profile: Profile) -> str:

@@ -8,7 +8,18 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
-from modemfarm.policy.profiles import EDITABLE, OWN, Attestation, Configured, Profile, Rules, hours_of, laid_over
+from modemfarm.policy.profiles import (
+    EDITABLE,
+    FARM,
+    OWN,
+    Attestation,
+    Configured,
+    Profile,
+    Rules,
+    hours_of,
+    laid_over,
+    rate_of,
+)
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
 
@@ -49,9 +60,11 @@ def change(tx: Tx, profile: str, key: str, value: str | None, now: datetime, *, 
     Raises:
         ValueError: the value does not fit the key.
     """
-    stored = key if key in OWN else f"{profile}.{key}"
+    stored = key if key in OWN + FARM else f"{profile}.{key}"
     if value is not None and key in EDITABLE:
         laid_over(shipped_profile(profile), {key: value})
+    if value is not None and key in FARM:
+        rate_of(value)
     before = tx.value("SELECT value FROM policy_settings WHERE key = :key", key=stored)
     if value is None:
         tx.run("DELETE FROM policy_settings WHERE key = :key", key=stored)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from flask import Blueprint, Response, g
 
 from modemfarm.policy.profiles import NAMES, OWN
-from modemfarm.store import rules
+from modemfarm.store import rates, rules
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import asking
 from modemfarm.webapp.access import deps, needs
@@ -25,7 +25,9 @@ def show() -> Response:
     asking.only()
     farm = deps()
     configured, now = farm.intake.policy, farm.clock.now()
-    return reply(200, rules.document(farm.store.look(rules.in_force, configured, now), configured))
+    with farm.store.read() as tx:
+        told = rules.document(rules.in_force(tx, configured, now), configured)
+        return reply(200, {**told, "opt_outs": rates.document(tx, now)})
 
 
 @routes.patch("/policy")
@@ -50,7 +52,8 @@ def change() -> Response:
                 rules.change(tx, profile, key, None if value is None else str(value), now, who=who)
             except ValueError as error:
                 raise _wrong(f"/{key}", str(error)) from None
-        return 200, rules.document(rules.in_force(tx, configured, now), configured)
+        told = rules.document(rules.in_force(tx, configured, now), configured)
+        return 200, {**told, "opt_outs": rates.document(tx, now)}
 
     return reply(*write(work))
 

@@ -296,6 +296,7 @@ class PolicyBody(Body):
     per_month: int | None = None
     own_sim_marketing: Word | None = None
     verified_by: Word | None = None
+    max_opt_out_rate: float | None = None
 
 
 class AttestationBody(Body):

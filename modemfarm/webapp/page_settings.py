@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, redirect, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from modemfarm.store import alerts
+from modemfarm.store import alerts, rates
 from modemfarm.store.shapes import rfc3339
 from modemfarm.webapp.access import deps
 from modemfarm.webapp.language import words
@@ -18,12 +18,12 @@ routes = Blueprint("settings", __name__)
 @person
 def settings() -> Response:
     farm = deps()
-    last = farm.store.look(alerts.outcomes)
+    last, found = farm.store.look(alerts.outcomes), farm.store.look(rates.document, farm.clock.now())
     ways = [
         {"way": way, "at": rfc3339(last[way][0]) if way in last else None, "error": last.get(way, (0, ""))[1]}
         for way in farm.alert_ways
     ]
-    return show("settings.html", ways=ways, mark="", **seen_farm(words()))
+    return show("settings.html", ways=ways, offers=found, mark="", **seen_farm(words()))
 
 
 @routes.post("/settings/alerts/test")

@@ -166,3 +166,11 @@ def test_a_purpose_of_several_words_stays_one_word_of_the_command() -> None:
 def test_what_was_refused_waits_for_no_daemon(farm: FarmAt) -> None:
     farm("policy", "set", "profile", "CN")
     assert "daemon" not in farm("send", "13800138000", "--class", "marketing", "--text", "新品").err
+
+
+def test_the_limit_of_refusals_is_set_and_shown(farm: FarmAt) -> None:
+    assert farm("policy", "set", "max_opt_out_rate", "0.03").code == 0
+    assert wording.say("policy.refusals_most", {"most": "3"}) in farm("policy", "show").out
+    assert farm("policy", "show", "--json").json["opt_outs"]["most"] == 0.03
+    assert farm("policy", "set", "max_opt_out_rate", "3").code == 2
+    assert farm("policy", "set", "max_opt_out_rate", "--default").code == 0

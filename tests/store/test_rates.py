@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from modemfarm.store import actions, rates, suppress
+from modemfarm.store import actions, rates, rules, suppress
 from modemfarm.store.engine import Store, Tx
 from tests.store.tools import SIM, add, after, as_offer, see, us
 
@@ -30,6 +30,10 @@ def _offers(tx: Tx, count: int, refused: int, purpose: str, source: str = "reply
         (199, 30, "reply", False),
         (200, 4, "reply", False),
         (200, 20, "import", False),
+        (200, 5, "phone", True),
+        (200, 5, "counter", True),
+        (200, 5, "web", True),
+        (200, 5, "complaint", True),
     ],
 )
 def test_offers_stop_where_too_many_said_no(store: Store, count: int, refused: int, source: str, stops: bool) -> None:
@@ -52,3 +56,24 @@ def test_a_person_resumes_and_the_count_begins_anew(store: Store) -> None:
         assert actions.resume(tx, "class", "marketing", after(130), who="li")
         assert rates.why_paused(tx) is None
         assert not rates.watch(tx, after(140))
+
+
+def test_the_rate_is_told_and_its_limit_is_the_owners(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        _offers(tx, 200, 10, "news")
+        rules.change(tx, "unknown", "max_opt_out_rate", "0.06", after(1), who="li")
+        assert not rates.watch(tx, after(120))
+        found = rates.document(tx, after(120))
+        assert (found["most"], found["stopped"]) == (0.06, None)
+        assert found["purpose"] == [{"name": "news", "sent": 200, "refused": 10, "rate": 0.05}]
+        assert found["iccid"] == [{"name": SIM, "sent": 200, "refused": 10, "rate": 0.05}]
+        rules.change(tx, "unknown", "max_opt_out_rate", None, after(2), who="li")
+        assert rates.watch(tx, after(121))
+        assert rates.document(tx, after(122))["stopped"] == rates.why_paused(tx)
+
+
+@pytest.mark.parametrize("wrong", ["0", "0.0009", "0.3", "nan", "inf", "two", "-1"])
+def test_a_limit_that_means_nothing_is_refused(store: Store, wrong: str) -> None:
+    with store.write() as tx, pytest.raises(ValueError, match="a share from"):
+        rules.change(tx, "unknown", "max_opt_out_rate", wrong, after(1), who="li")

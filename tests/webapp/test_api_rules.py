@@ -47,3 +47,20 @@ def test_a_word_that_cannot_be_is_422(farm: Sample, wrong: dict[str, object]) ->
 def test_an_answer_carries_warnings(farm: Sample) -> None:
     answer = farm.api().post("/v1/messages", json={"to": OFFER["to"], "text": "全场优惠 http://a.cn/x"})
     assert [item["code"] for item in answer.get_json()["warnings"]] == ["reads_like_advert", "link_without_https"]
+
+
+def test_the_limit_of_refusals_is_read_and_changed(farm: Sample) -> None:
+    client = farm.api()
+    assert client.get("/v1/policy").get_json()["opt_outs"]["most"] == 0.02
+    assert client.patch("/v1/policy", json={"max_opt_out_rate": 0.05}).get_json()["opt_outs"]["most"] == 0.05
+    assert client.patch("/v1/policy", json={"max_opt_out_rate": 0.5}).status_code == 422
+    assert client.patch("/v1/policy", json={"max_opt_out_rate": None}).get_json()["opt_outs"]["most"] == 0.02
+
+
+@pytest.mark.parametrize("lang", wording.LANGUAGES)
+def test_the_page_tells_of_refusals_and_that_nobody_knows_who_read(farm: Sample, lang: str) -> None:
+    text = farm.person().get(f"/settings?lang={lang}").text
+    assert wording.say("policy.refusals_most", {"most": "2"}, lang) in text
+    assert wording.say("page.no_read_state", lang=lang) in text
+    message = farm.take()
+    assert wording.say("page.no_read_state", lang=lang) in farm.person().get(f"/messages/{message}?lang={lang}").text
