@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import functools
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from modemfarm.model import Plan
@@ -28,20 +28,25 @@ def day_start(plan: Plan, now: datetime) -> datetime:
 @functools.lru_cache(256)  # asked for several times a part; days begin with a whole minute
 def _day_start(name: str, resets_minute: int, now: datetime) -> datetime:
     local = now.astimezone(ZoneInfo(name))
-    at = local.replace(hour=resets_minute // 60, minute=resets_minute % 60, second=0, microsecond=0, fold=0)
+    at = _reset(local, resets_minute)
     if at.astimezone(now.tzinfo) > now:
-        at = (at - timedelta(days=1)).replace(fold=0)
+        at = _reset(local - timedelta(days=1), resets_minute)
     return at.astimezone(now.tzinfo)
+
+
+def _reset(local: datetime, minute: int) -> datetime:
+    """The reset on the date of a local time."""
+    at = local.replace(hour=minute // 60, minute=minute % 60, second=0, microsecond=0, fold=0)
+    while at.replace(fold=1).astimezone(UTC) < at.astimezone(UTC):  # the clock skips this minute
+        at += MINUTE
+    return at
 
 
 def day_end(plan: Plan, now: datetime) -> datetime:
     """When the plan's current day ends and its limit is whole again."""
     zone = ZoneInfo(plan.zone)
     local = day_start(plan, now).astimezone(zone)
-    following = (local + timedelta(days=1)).replace(
-        hour=plan.resets_minute // 60, minute=plan.resets_minute % 60, fold=0
-    )
-    return following.astimezone(now.tzinfo)
+    return _reset(local + timedelta(days=1), plan.resets_minute).astimezone(now.tzinfo)
 
 
 def month_start(plan: Plan, now: datetime) -> datetime:

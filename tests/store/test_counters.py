@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from modemfarm.model import Plan
 from modemfarm.store import counters
-from modemfarm.store.engine import Store
+from modemfarm.store.engine import Store, to_us
 from tests.store.tools import NOW, SIM, accepted, add, after, end, see, submit, take
 
 ZONES = (
@@ -21,6 +21,7 @@ ZONES = (
     "America/New_York",
     "Australia/Lord_Howe",
     "Africa/Cairo",
+    "America/Havana",
     "Asia/Kathmandu",
 )
 moments = st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))
@@ -70,6 +71,48 @@ def test_a_month_holds_its_moment_and_begins_with_a_day(plan: Plan, now: datetim
         pytest.param(
             "Europe/Berlin", 150, "2026-10-25T01:45+00:00", "2026-10-25T00:30", "2026-10-26T01:30", id="second"
         ),
+        pytest.param(
+            "Europe/Berlin",
+            150,
+            "2026-03-29T00:59+00:00",
+            "2026-03-28T01:30",
+            "2026-03-29T01:00",
+            id="before-the-skipped",
+        ),
+        pytest.param(
+            "Europe/Berlin", 150, "2026-03-29T01:00+00:00", "2026-03-29T01:00", "2026-03-30T00:30", id="skipped"
+        ),
+        pytest.param(
+            "America/Havana",
+            0,
+            "2026-03-08T04:59+00:00",
+            "2026-03-07T05:00",
+            "2026-03-08T05:00",
+            id="before-no-midnight",
+        ),
+        pytest.param(
+            "America/Havana", 0, "2026-03-08T05:00+00:00", "2026-03-08T05:00", "2026-03-09T04:00", id="no-midnight"
+        ),
+        pytest.param(
+            "America/Havana", 30, "2026-03-08T05:10+00:00", "2026-03-08T05:00", "2026-03-09T04:30", id="no-half-past"
+        ),
+        pytest.param(
+            "America/Havana", 0, "2026-11-01T05:30+00:00", "2026-11-01T04:00", "2026-11-02T05:00", id="two-midnights"
+        ),
+        pytest.param(
+            "Africa/Cairo", 0, "2026-04-24T10:00+00:00", "2026-04-23T22:00", "2026-04-24T21:00", id="cairo-no-midnight"
+        ),
+        pytest.param(
+            "Africa/Cairo",
+            0,
+            "2026-10-29T21:30+00:00",
+            "2026-10-28T21:00",
+            "2026-10-29T22:00",
+            id="cairo-late-midnight",
+        ),
+        pytest.param(
+            "Africa/Cairo", 1410, "2026-10-29T21:45+00:00", "2026-10-29T20:30", "2026-10-30T21:30", id="cairo-twice"
+        ),
     ],
 )
 def test_known_days(zone: str, minute: int, now: str, start: str, stop: str) -> None:
@@ -85,6 +128,42 @@ def test_known_days(zone: str, minute: int, now: str, start: str, stop: str) -> 
 def test_known_months(day: int, start: str) -> None:
     plan = Plan("p", zone="Europe/Berlin", resets_day=day)
     assert counters.month_start(plan, NOW).astimezone(ZoneInfo("Europe/Berlin")).date().isoformat() == start
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/Havana", "Africa/Cairo"])
+@pytest.mark.parametrize("day", [28, 29, 30, 31])
+def test_every_month_begins_once_on_its_day_or_its_last(zone: str, day: int) -> None:
+    plan = Plan("p", zone=zone, resets_day=day)
+    moment = datetime(2027, 12, 31, 23, 30, tzinfo=UTC)
+    for month in range(1, 13):  # 2028 has a 29 February
+        moment = counters.month_end(plan, moment)
+        local = moment.astimezone(ZoneInfo(zone))
+        last = (datetime(2028 + month // 12, month % 12 + 1, 1) - timedelta(days=1)).day
+        assert (local.year, local.month, local.day) == (2028, month, min(day, last))
+        assert counters.month_start(plan, moment) == moment
+        assert counters.month_start(plan, moment - timedelta(microseconds=1)) < moment
+
+
+@pytest.mark.parametrize(
+    ("zone", "night", "hours"),
+    [
+        ("Europe/Berlin", "2026-03-28T23:00", 23),
+        ("Europe/Berlin", "2026-10-24T22:00", 25),
+        ("America/Havana", "2026-03-08T05:00", 23),
+        ("America/Havana", "2026-11-01T04:00", 25),
+        ("Africa/Cairo", "2026-04-23T22:00", 23),
+        ("Africa/Cairo", "2026-10-28T21:00", 25),
+    ],
+)
+def test_a_day_of_an_odd_length_counts_into_one_row(store: Store, zone: str, night: str, hours: int) -> None:
+    plan = Plan("p", per_day=hours, zone=zone)
+    begins = datetime.fromisoformat(f"{night}+00:00")
+    with store.write() as tx:
+        for hour in range(-1, hours + 1):
+            day = counters.day_start(plan, begins + timedelta(hours=hour, minutes=30))
+            counters.charge(tx, SIM, "day", to_us(day), 1)
+        assert counters.used(tx, SIM, "day", begins) == hours
+        assert counters.day_end(plan, begins) == begins + timedelta(hours=hours)
 
 
 def test_the_minute_is_free_when_the_sixth_before_is_sixty_seconds_old(store: Store) -> None:
