@@ -14,16 +14,18 @@ from modemfarm.farm.forecast import LaneFacts, Owner, Play, Purse, Work, extrapo
 from modemfarm.farm.hours import OfferHours
 from modemfarm.farm.outlook import Outlook
 from modemfarm.farm.settings import FarmSettings
+from modemfarm.intake.accept import accept
 from modemfarm.intake.draft import Draft
 from modemfarm.model import UNLIMITED, Ceiling, Forecast, Plan
 from modemfarm.policy.frequency import Sent
-from modemfarm.policy.profiles import Attestation, Rules
-from modemfarm.store import rules
-from modemfarm.store.engine import from_us
+from modemfarm.policy.profiles import Attestation, Configured, Rules
+from modemfarm.store import consents, rules
+from modemfarm.store.engine import Tx, from_us
 from modemfarm.store.offers import Known
 from modemfarm.store.queue import Candidate
 from modemfarm.store.waiting import coming
 from tests.farm.virtual import Farm, farm
+from tests.store.tools import INTAKE
 from tests.virtualtime import VirtualLoop, run
 
 STARTS = datetime(2026, 3, 14, 9, 0, tzinfo=UTC)
@@ -94,6 +96,40 @@ def test_a_forecast_after_a_modem_was_lost_comes_true(tmp_path: Path) -> None:
             assert first.finish_at is not None
             assert again.finish_at > first.finish_at + timedelta(minutes=1)
             assert near(again.finish_at, found, asked), (again.finish_at, found)
+
+    run(main)
+
+
+def test_a_forecast_through_a_closed_window_comes_true(tmp_path: Path) -> None:
+    configured = Configured(profile="FR", brand="Chez Li", country="FR")  # 8:00 to 22:00 in Paris
+    plan = Plan("slow", per_minute=3)
+    settings = FarmSettings("here", plans={"slow": plan}, default_plan="slow", policy=configured)
+    intake = replace(INTAKE, country="FR", allow_countries="all", policy=configured)
+    evening = datetime(2026, 3, 10, 20, 48, tzinfo=UTC)  # a Tuesday, 21:48 there
+    opening = datetime(2026, 3, 11, 7, 0, tzinfo=UTC)
+
+    def offers(tx: Tx, now: datetime) -> None:
+        rules.attest(tx, "FR", "Li", "consent", now + timedelta(days=90), now, document="a document")
+        for number in range(150):
+            to = f"+33612{number:06}"
+            consents.grant(tx, to, ("marketing",), {}, now)
+            assert accept(tx, Draft(to, "offre", message_class="marketing", report=False), intake, now)
+
+    async def main(loop: VirtualLoop) -> None:
+        async with farm(loop, tmp_path, 2, starts=evening, settings=settings, airtime_s=4, tick_s=120) as there:
+            await ready(there, 2)
+            await there.offload.bulk(offers, there.clock.now())
+            there.journal.dispatcher.wake()
+            asked = there.clock.now()
+            said = await asyncio.to_thread(Outlook(there.store, settings, there.clock.now).fresh)
+            assert (said.late, said.stuck) == (0, 0)
+            found = await finished(there)
+            left = [datetime.fromtimestamp(entry["accepted_at"], UTC) for entry in there.submits()]
+            assert len(left) == 150
+            assert 30 < sum(moment < opening.replace(day=10, hour=21) for moment in left) < 90
+            assert not [moment for moment in left if moment.hour in range(21, 24) or moment.hour < 7]
+            assert near(said.finish_at, found, asked), (said.finish_at, found)
+            assert near(said.finish_at, found, opening), (said.finish_at, found)  # the night counted out
 
     run(main)
 
