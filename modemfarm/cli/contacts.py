@@ -16,8 +16,8 @@ from modemfarm.cli.policy import user
 from modemfarm.cli.suppress_lists import number_of
 from modemfarm.errors import BadFieldError
 from modemfarm.intake import people
+from modemfarm.store import audit, erasing
 from modemfarm.store import contacts as kept
-from modemfarm.store import erasing
 from modemfarm.store.engine import checkpoint
 
 _COLUMNS = (("number", "NUMBER"), ("name", "NAME"), ("zone", "ZONE"), ("language", "LANGUAGE"), ("attributes", "MORE"))
@@ -144,7 +144,9 @@ def import_(farm: Farm, file: Path, encoding: str | None, as_json: bool) -> int:
 @pass_farm
 def export(farm: Farm, as_json: bool) -> None:
     """Write all people as CSV; `contacts import` reads it. --json prints a JSON document a line instead."""
-    found = list(kept.everybody(farm.store().look))
+    store = farm.store()
+    store.run(lambda tx: audit.note(tx, f"cli {user()}", "contacts.exported", now()))
+    found = list(kept.everybody(store.look))
     if as_json:
         for item in found:
             emit(item)

@@ -9,8 +9,10 @@ import click
 from modemfarm.cli.context import Farm, now, pass_farm, tighten
 from modemfarm.cli.outcome import NotThereError
 from modemfarm.cli.output import emit, json_option, say
+from modemfarm.cli.policy import user as typist
 from modemfarm.config.load import Config
-from modemfarm.store import sessions, users
+from modemfarm.store import audit, sessions, users
+from modemfarm.store.engine import Tx
 
 
 @click.command()
@@ -80,7 +82,12 @@ def login(farm: Farm, role: str, name: str | None, as_json: bool) -> None:
         if user is None:
             raise NotThereError(f"there is no user {name}")
         role, user_id = user.role, user.id
-    token = store.run(sessions.create_login, role, now(), user_id)
+
+    def work(tx: Tx) -> str:
+        audit.note(tx, f"cli {typist()}", "login.link", now(), subject=name or "", role=role)
+        return sessions.create_login(tx, role, now(), user_id)
+
+    token = store.run(work)
     url = login_url(farm.config, token)
     if as_json:
         emit({"url": url})

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from typing import TypeVar
 
 import click
 
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
 from modemfarm.cli.output import emit, json_option, local, say, table
+from modemfarm.cli.policy import user as typist
 from modemfarm.cli.run import login_url
-from modemfarm.store import passwords, sessions
+from modemfarm.store import audit, passwords, sessions
 from modemfarm.store import users as store_users
-from modemfarm.store.engine import Store
+from modemfarm.store.engine import Store, Tx
 from modemfarm.store.sealing import Secret
 
 _COLUMNS = (
@@ -24,6 +27,7 @@ _COLUMNS = (
     ("login", "LAST LOGIN"),
 )
 _role = click.Choice(store_users.ROLES)
+R = TypeVar("R")
 
 
 @click.group()
@@ -43,6 +47,17 @@ def _found(store: Store, raw: str) -> store_users.User:
     if user is None:
         raise NotThereError(f"there is no user {raw}")
     return user
+
+
+def _did(store: Store, action: str, name: str, work: Callable[[Tx], R], **data: object) -> R:
+    """Do it, and write down who did."""
+
+    def noted(tx: Tx) -> R:
+        done = work(tx)
+        audit.note(tx, f"cli {typist()}", f"user.{action}", now(), subject=name, **data)
+        return done
+
+    return store.run(noted)
 
 
 def _typed(name: str) -> str:
@@ -72,9 +87,14 @@ def add(farm: Farm, name: str, role: str, *, link: bool, as_json: bool) -> None:
     name = _name(name)
     store = farm.store(create=True)
     kept = None if link else _typed(name)
-    user_id = store.run(store_users.add, name, role, now(), kept)
-    if user_id is None:
-        raise CliError(f"there is a user {name} already", Exit.FAILED)
+
+    def work(tx: Tx) -> int:
+        made = store_users.add(tx, name, role, now(), kept)
+        if made is None:
+            raise CliError(f"there is a user {name} already", Exit.FAILED)
+        return made
+
+    user_id = _did(store, "added", name, work, role=role)
     url = _link(farm, store, user_id, role) if link else None
     if as_json:
         emit({"name": name, "role": role, "url": url})
@@ -111,7 +131,8 @@ def list_(farm: Farm, *, as_json: bool) -> None:
 def set_(farm: Farm, name: str, role: str) -> None:
     """Give a user another role, at once."""
     store = farm.store()
-    store.run(store_users.set_role, _found(store, name).name, role)
+    user = _found(store, name)
+    _did(store, "role", user.name, lambda tx: store_users.set_role(tx, user.name, role), role=role)
     say(f"{_name(name)} is {role}")
 
 
@@ -121,7 +142,8 @@ def set_(farm: Farm, name: str, role: str) -> None:
 def remove(farm: Farm, name: str) -> None:
     """Remove a user and log them out."""
     store = farm.store()
-    store.run(store_users.remove, _found(store, name).name)
+    user = _found(store, name)
+    _did(store, "removed", user.name, lambda tx: store_users.remove(tx, user.name))
     say(f"{_name(name)} removed")
 
 
@@ -134,10 +156,11 @@ def password(farm: Farm, name: str, *, link: bool) -> None:
     store = farm.store()
     user = _found(store, name)
     if link:
-        store.run(store_users.forget_password, user.id)
+        _did(store, "password", user.name, lambda tx: store_users.forget_password(tx, user.id), link=True)
         say(_link(farm, store, user.id, user.role))
     else:
-        store.run(store_users.set_password, user.id, _typed(user.name))
+        kept = _typed(user.name)
+        _did(store, "password", user.name, lambda tx: store_users.set_password(tx, user.id, kept))
         say("the password is set")
 
 
@@ -154,7 +177,7 @@ def totp(farm: Farm, name: str, *, off: bool, as_json: bool) -> None:
     user = _found(store, name)
     secret = None if off else passwords.new_secret()
     sealed = None if secret is None else Secret(farm.config.state_dir).seal(secret, user.place)
-    store.run(store_users.set_totp, user.id, sealed)
+    _did(store, "codes", user.name, lambda tx: store_users.set_totp(tx, user.id, sealed), asked=not off)
     uri = None if secret is None else passwords.uri(secret, user.name, farm.config.file.policy.brand or "modemfarm")
     if as_json:
         emit({"secret": secret, "uri": uri})
@@ -172,7 +195,11 @@ def totp(farm: Farm, name: str, *, off: bool, as_json: bool) -> None:
 def logout(farm: Farm, name: str | None, *, as_json: bool) -> None:
     """End every session and open link of a user; of everybody when none is named."""
     store = farm.store()
-    count = store.run(sessions.end_all) if name is None else store.run(sessions.end_sessions, _found(store, name).id)
+    if name is None:
+        count = _did(store, "logged_out", "", sessions.end_all)
+    else:
+        user = _found(store, name)
+        count = _did(store, "logged_out", user.name, lambda tx: sessions.end_sessions(tx, user.id))
     if as_json:
         emit({"ended": count})
     else:

@@ -9,6 +9,7 @@ import click
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import NotThereError
 from modemfarm.cli.output import emit, json_option, local, say, table
+from modemfarm.cli.policy import user
 from modemfarm.store import outbox
 from modemfarm.store import webhooks as registry
 
@@ -39,7 +40,8 @@ def add(farm: Farm, url: str, events: tuple[str, ...], secret: str | None, as_js
     secret = secret or registry.new_secret()
     try:
         store = farm.store(create=True)
-        hook_id = store.run(registry.enter, store.secret, url, events, secret, now())
+        told = (url, events, secret, now())
+        hook_id = store.run(lambda tx: registry.enter(tx, store.secret, *told, who=f"cli {user()}"))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     if as_json:
@@ -92,7 +94,7 @@ def remove(farm: Farm, hook: int) -> None:
     """Remove an address, and what it was not told yet."""
     if _known(farm, hook).source == registry.CONFIGURED:
         raise click.UsageError("config.yaml names it; remove it there")
-    farm.store().run(registry.remove, hook)
+    farm.store().run(registry.remove, hook, now(), f"cli {user()}")
 
 
 @webhooks.command()
@@ -101,7 +103,7 @@ def remove(farm: Farm, hook: int) -> None:
 def enable(farm: Farm, hook: int) -> None:
     """Tell an address again that answered with 410, beginning with what waits."""
     _known(farm, hook)
-    farm.store().run(registry.enable, hook, now())
+    farm.store().run(registry.enable, hook, now(), f"cli {user()}")
 
 
 def _known(farm: Farm, hook: int) -> registry.Hook:

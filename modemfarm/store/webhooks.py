@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from modemfarm.store import audit
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.sealing import Secret
 from modemfarm.store.shapes import Shape, rfc3339
@@ -141,7 +142,7 @@ def one(tx: Tx, hook_id: int) -> Hook | None:
     return None if row is None else _hook(row)
 
 
-def add(tx: Tx, url: str, events: Sequence[str], now: datetime, *, source: str = ADDED) -> int:
+def add(tx: Tx, url: str, events: Sequence[str], now: datetime, *, source: str = ADDED, who: str = "cli") -> int:
     """A new row.
 
     Raises:
@@ -158,6 +159,8 @@ def add(tx: Tx, url: str, events: Sequence[str], now: datetime, *, source: str =
         now=to_us(now),
     )
     watch(tx, on=True)
+    # paths and queries of addresses often hold a secret
+    audit.note(tx, who, "webhook.added", now, subject=str(hook_id), host=urlsplit(url).hostname)
     return int(hook_id)
 
 
@@ -168,7 +171,9 @@ def check_events(events: Sequence[str]) -> None:
             raise ValueError(f"{kind!r} is not one of {', '.join(TYPES)}")
 
 
-def enter(tx: Tx, farm: Secret, url: str, events: Sequence[str], secret: str, now: datetime) -> int:
+def enter(
+    tx: Tx, farm: Secret, url: str, events: Sequence[str], secret: str, now: datetime, *, who: str = "cli"
+) -> int:
     """Somebody adds an address: its id.
 
     Raises:
@@ -177,7 +182,7 @@ def enter(tx: Tx, farm: Secret, url: str, events: Sequence[str], secret: str, no
     """
     check_url(url)
     key_of(secret)
-    hook_id = add(tx, url, events, now)
+    hook_id = add(tx, url, events, now, who=who)
     sealed = farm.seal(secret, place(hook_id))
     tx.run("UPDATE webhooks SET sealed = :sealed WHERE id = :id", sealed=sealed, id=hook_id)
     return hook_id
@@ -219,12 +224,14 @@ def place(hook_id: int) -> str:
     return f"webhook:{hook_id}"
 
 
-def remove(tx: Tx, hook_id: int) -> bool:
+def remove(tx: Tx, hook_id: int, now: datetime, who: str = "cli") -> bool:
     """Forget an address and what it was not told yet; False: there is none."""
     tx.run("DELETE FROM webhook_outbox WHERE hook_id = :id", id=hook_id)
     gone = tx.run("DELETE FROM webhooks WHERE id = :id", id=hook_id)
     if gone and not tx.value("SELECT count(*) FROM webhooks"):
         watch(tx, on=False)
+    if gone:
+        audit.note(tx, who, "webhook.removed", now, subject=str(hook_id))
     return bool(gone)
 
 
@@ -233,12 +240,15 @@ def disable(tx: Tx, hook_id: int, why: str) -> None:
     tx.run("UPDATE webhooks SET disabled = :why WHERE id = :id AND disabled IS NULL", why=why, id=hook_id)
 
 
-def enable(tx: Tx, hook_id: int, now: datetime) -> bool:
+def enable(tx: Tx, hook_id: int, now: datetime, who: str = "cli") -> bool:
     """It is told again, beginning with what waits; False: there is none."""
     tx.run(
         "UPDATE webhook_outbox SET due_at = :now WHERE hook_id = :id AND state = 'waiting'", now=to_us(now), id=hook_id
     )
-    return bool(tx.run("UPDATE webhooks SET disabled = NULL WHERE id = :id", id=hook_id))
+    done = bool(tx.run("UPDATE webhooks SET disabled = NULL WHERE id = :id", id=hook_id))
+    if done:
+        audit.note(tx, who, "webhook.enabled", now, subject=str(hook_id))
+    return done
 
 
 def configure(tx: Tx, wanted: Sequence[tuple[str, Sequence[str]]], now: datetime) -> dict[str, int]:
@@ -249,7 +259,7 @@ def configure(tx: Tx, wanted: Sequence[tuple[str, Sequence[str]]], now: datetime
     """
     known = {hook.url: hook for hook in hooks(tx) if hook.source == CONFIGURED}
     for url in known.keys() - {url for url, _ in wanted}:
-        remove(tx, known[url].id)
+        remove(tx, known[url].id, now, "config.yaml")
     ids = {}
     for url, events in wanted:
         check_events(events)
@@ -257,7 +267,7 @@ def configure(tx: Tx, wanted: Sequence[tuple[str, Sequence[str]]], now: datetime
             ids[url] = known[url].id
             tx.run("UPDATE webhooks SET events = :e WHERE id = :id", e=json.dumps(list(events)), id=ids[url])
         else:
-            ids[url] = add(tx, url, events, now, source=CONFIGURED)
+            ids[url] = add(tx, url, events, now, source=CONFIGURED, who="config.yaml")
     if hooks(tx):
         watch(tx, on=True)
     return ids

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, g, request
 
 from modemfarm.errors import BadFieldError
 from modemfarm.intake import people
-from modemfarm.store import contacts, erasing
+from modemfarm.store import audit, contacts, erasing
 from modemfarm.store.contacts import Contact
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import asking
@@ -126,6 +126,9 @@ def import_() -> Response:
 @needs("people")
 def export() -> Response:
     asking.only()
+    farm, actor = deps(), f"key {g.key.id}"
+    now = farm.clock.now()
+    farm.offload_call(lambda tx: audit.note(tx, actor, "contacts.exported", now))
     return as_csv()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, g
 
 from modemfarm.store import outbox, webhooks
 from modemfarm.store.engine import Tx
@@ -33,7 +33,8 @@ def add() -> Response:
 
     def work(tx: Tx) -> Answer:
         try:
-            made.append(webhooks.enter(tx, farm.store.secret, wanted.url, wanted.events, secret, farm.clock.now()))
+            told = (wanted.url, wanted.events, secret, farm.clock.now())
+            made.append(webhooks.enter(tx, farm.store.secret, *told, who=f"key {g.key.id}"))
         except ValueError as error:
             raise Problem(422, "validation", f"{error}.", code="webhook") from None
         except SealError as error:
@@ -48,10 +49,12 @@ def add() -> Response:
 @routes.delete("/webhooks/<int:hook_id>")
 @needs("admin")
 def remove(hook_id: int) -> Response:
+    now, actor = deps().clock.now(), f"key {g.key.id}"
+
     def work(tx: Tx) -> Answer:
         if _found(tx, hook_id).source == webhooks.CONFIGURED:
             raise Problem(409, "conflict", "config.yaml names this webhook; remove it there.", code="configured")
-        webhooks.remove(tx, hook_id)
+        webhooks.remove(tx, hook_id, now, actor)
         return 200, {"id": hook_id}
 
     return reply(*write(work))
@@ -86,11 +89,11 @@ def replay(hook_id: int) -> Response:
 @needs("admin")
 def enable(hook_id: int) -> Response:
     body(EmptyBody, optional=True)
-    now = deps().clock.now()
+    now, actor = deps().clock.now(), f"key {g.key.id}"
 
     def work(tx: Tx) -> Answer:
         _found(tx, hook_id)
-        webhooks.enable(tx, hook_id, now)
+        webhooks.enable(tx, hook_id, now, actor)
         return 200, _shown(tx, hook_id)
 
     return reply(*write(work))

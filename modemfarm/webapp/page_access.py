@@ -6,7 +6,7 @@ from typing import cast
 
 from flask import Blueprint, Response, redirect, request, url_for
 
-from modemfarm.store import keys, sessions, users
+from modemfarm.store import audit, keys, sessions, users
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import access
 from modemfarm.webapp.access import deps
@@ -66,7 +66,7 @@ def revoke(key_id: int) -> Response:
 @person_as("admin")
 def invite() -> Response:
     """Make a user, or a new link for one who is there; the person sets the password with it."""
-    role, now = request.form.get("role", ""), deps().clock.now()
+    role, now, actor = request.form.get("role", ""), deps().clock.now(), access.who()
     try:
         name = users.normal_name(request.form.get("name", ""))
     except ValueError:
@@ -76,7 +76,10 @@ def invite() -> Response:
 
     def work(tx: Tx) -> str | None:
         made = users.add(tx, name, role, now)
-        return None if made is None else sessions.create_login(tx, role, now, made)
+        if made is None:
+            return None
+        audit.note(tx, actor, "user.added", now, subject=name, role=role)
+        return sessions.create_login(tx, role, now, made)
 
     token = write(work)
     if token is None:
@@ -90,7 +93,17 @@ def change(name: str, what: str) -> Response:
     role = request.form.get("role", "")
     if what == "role" and role not in users.ROLES:
         return _page(422, wrong=words().page("user_wrong"))
-    done = write(users.remove, name) if what == "remove" else write(users.set_role, name, role)
-    if not done:
+    now, actor = deps().clock.now(), access.who()
+
+    def work(tx: Tx) -> bool:
+        if what == "remove":
+            done, told = users.remove(tx, name), {}
+        else:
+            done, told = users.set_role(tx, name, role), {"role": role}
+        if done:
+            audit.note(tx, actor, "user.removed" if what == "remove" else "user.role", now, subject=name, **told)
+        return done
+
+    if not write(work):
         raise not_found(f"user {name}")
     return _back()

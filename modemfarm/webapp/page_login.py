@@ -11,7 +11,7 @@ from typing import cast
 
 from flask import Blueprint, Response, g, redirect, request, url_for
 
-from modemfarm.store import passwords, sessions, tries, users
+from modemfarm.store import audit, passwords, sessions, tries, users
 from modemfarm.store.engine import Tx
 from modemfarm.store.sealing import Secret
 from modemfarm.webapp import access
@@ -73,11 +73,26 @@ def login() -> Response:
         return cast(Response, redirect("/", 303)) if access.session() else _form()
     if request.method == "HEAD" or "prefetch" in request.headers.get("Sec-Purpose", request.headers.get("Purpose", "")):
         return Response(status=503)
-    opened = deps().offload_call(sessions.use_login, token, deps().clock.now(), access.session_token())
+    opened = deps().offload_call(_spend, token, deps().clock.now(), access.session_token(), access.peer())
     if opened is None:
         return cast(Response, redirect("/", 303)) if access.session() else _form(403, "login_spent")
     found = deps().store.look(sessions.check_session, opened, deps().clock.now())
     return _enter(opened, url_for("login.account") if found is not None and found.user_id is not None else "/")
+
+
+def _spend(tx: Tx, token: str, now: datetime, old: str, peer: str) -> str | None:
+    opened = sessions.use_login(tx, token, now, old)
+    found = None if opened is None else sessions.check_session(tx, opened, now)
+    if found is not None:
+        who = f"page:{found.name}" if found.name else "page"
+        audit.note(tx, who, "login.done", now, subject=found.name, by="link", role=found.role, address=peer)
+    return opened
+
+
+def _failed(tx: Tx, counted: dict[str, int], name: str, peer: str, now: datetime) -> None:
+    """Count a failure and write it down; `name` is a user's: what else was typed there may be a password."""
+    tries.failed(tx, counted, now)
+    audit.note(tx, "page", "login.failed", now, subject=name, address=peer)
 
 
 @routes.post("/login")
@@ -101,9 +116,9 @@ def enter() -> Response:
         step = _step(user, request.form.get("code", "")) if user is not None and fits else None
         token = None
         if user is not None and fits and (user.totp is None or step is not None):
-            token = farm.offload_call(_open, user, step, counted, access.session_token(), now)
+            token = farm.offload_call(_open, user, step, counted, access.session_token(), access.peer(), now)
         if token is None:
-            farm.offload_call(tries.failed, counted, now)
+            farm.offload_call(_failed, counted, "" if user is None else user.name, access.peer(), now)
             return _form(403, "login_wrong")
     return _enter(token)
 
@@ -115,10 +130,15 @@ def _step(user: users.User, code: str) -> int | None:
     return passwords.step_of(secret, code, deps().clock.now(), user.totp_step)
 
 
-def _open(tx: Tx, user: users.User, step: int | None, counted: dict[str, int], old: str, now: datetime) -> str | None:
+def _open(
+    tx: Tx, user: users.User, step: int | None, counted: dict[str, int], old: str, peer: str, now: datetime
+) -> str | None:
     if step is not None and not users.spend_step(tx, user.id, step):
         return None
     tries.succeeded(tx, [who for who, free in counted.items() if free != _FREE_ADDRESS])
+    audit.note(
+        tx, f"page:{user.name}", "login.done", now, subject=user.name, by="password", role=user.role, address=peer
+    )
     return sessions.open_session(tx, user.role, now, user.id, old)
 
 
@@ -164,7 +184,7 @@ def _sure(user: users.User) -> bool:
             return False
         if passwords.fits(request.form.get("old", ""), user.password):
             return True
-        farm.offload_call(tries.failed, counted, farm.clock.now())
+        farm.offload_call(_failed, counted, user.name, access.peer(), farm.clock.now())
         return False
 
 
@@ -184,6 +204,7 @@ def password() -> Response:
 
     def change(tx: Tx) -> str:
         users.set_password(tx, user.id, kept)
+        audit.note(tx, f"page:{user.name}", "user.password", now, subject=user.name)
         return sessions.open_session(tx, user.role, now, user.id)
 
     return _enter(write(change), url_for("login.account"))
@@ -206,7 +227,13 @@ def totp() -> Response:
         if not fits or len(secret) < 32:
             return _account(422, words().page("totp_wrong"))
         sealed = Secret(deps().state_dir).seal(secret, user.place)
-    write(users.set_totp, user.id, sealed)
+    now = deps().clock.now()
+
+    def keep(tx: Tx) -> None:
+        users.set_totp(tx, user.id, sealed)
+        audit.note(tx, f"page:{user.name}", "user.codes", now, subject=user.name, asked=sealed is not None)
+
+    write(keep)
     return cast(Response, redirect(url_for("login.account"), 303))
 
 

@@ -95,7 +95,8 @@ def _exact(number: str) -> str:
 @routes.get("/people/<number>")
 @person_as("operator")
 def one(number: str) -> Response:
-    exact = _exact(number)
+    exact, actor, now = _exact(number), who(), deps().clock.now()
+    deps().offload_call(lambda tx: audit.note(tx, actor, "contact.viewed", now, subject=exact))
     with deps().store.read() as tx:
         contact = contacts.one(tx, exact)
         standing = _told(suppress.of(tx, exact))

@@ -144,7 +144,7 @@ def test_what_ended_long_ago_is_forgotten_and_what_waits_is_not(told: Store) -> 
 
 
 def test_a_removed_address_costs_nothing_more(told: Store) -> None:
-    told.run(webhooks.remove, told.look(webhooks.hooks)[0].id)
+    told.run(webhooks.remove, told.look(webhooks.hooks)[0].id, NOW)
     told.run(actions.cancel, told.run(add), NOW)
     assert not told.look(outbox.has_changes)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from dataclasses import replace
 
 import pytest
 
 from modemfarm import wording
-from modemfarm.store import alerts
+from modemfarm.model import mask
+from modemfarm.store import alerts, audit, events, passwords, users, webhooks
+from tests.docs import code
 from tests.webapp.sample import NOW, Sample
 
 
@@ -48,3 +52,72 @@ def test_nobody_without_a_session_sees_or_presses(farm: Sample) -> None:
     stranger = farm.app.test_client()
     assert stranger.get("/settings").status_code == 303
     assert stranger.post("/settings/alerts/test").status_code == 303
+
+
+def _noted(farm: Sample) -> list[tuple[str, str, str]]:
+    return [(row["who"], row["action"], row["subject"]) for row in farm.store.look(audit.listed)][::-1]
+
+
+@pytest.mark.parametrize("lang", wording.LANGUAGES)
+def test_only_an_administrator_sees_the_last_lines_of_the_audit(farm: Sample, lang: str) -> None:
+    farm.store.run(lambda tx: audit.note(tx, "page:anna", "contact.viewed", NOW, subject="+8613912345678"))
+    text = farm.person().get(f"/settings?lang={lang}").text
+    assert wording.say("audit.contact_viewed", lang=lang) in html.unescape(text)
+    assert "page:anna" in text
+    assert "+8613912345678" not in text
+    assert "page:anna" not in farm.person("operator").get(f"/settings?lang={lang}").text
+
+
+def test_every_action_that_is_audited_has_its_sentence() -> None:
+    found = set(events._AUDITED)  # the list has no other reader
+    for path in (code.ROOT / "modemfarm").rglob("*.py"):
+        found |= set(
+            re.findall(r'audit\.note\([^"]*(?:"\w*[ :]?\{[^"]*"[^"]*)?"([a-z]+\.[a-z_]+)"', path.read_text("utf-8"))
+        )
+    assert len(found) > 20
+    for lang in wording.LANGUAGES:
+        assert [kind for kind in found if not wording.known(f"audit.{kind.replace('.', '_')}", lang)] == []
+
+
+def test_logins_and_those_that_failed_are_audited(farm: Sample) -> None:
+    farm.store.run(users.add, "anna", "operator", NOW, passwords.hashed("a long password", "anna"))
+    browser = farm.app.test_client()
+
+    def tries(name: str, password: str) -> int:
+        form = re.search(r'name="csrf" value="([^"]+)"', browser.get("/login").text)
+        assert form is not None
+        return browser.post("/login", data={"csrf": form[1], "name": name, "password": password}).status_code
+
+    assert tries("anna", "not this one") == 403
+    assert tries("a long password", "anna") == 403
+    assert tries("anna", "a long password") == 303
+    assert _noted(farm) == [
+        ("page", "login.failed", "anna"),
+        ("page", "login.failed", ""),
+        ("page:anna", "login.done", "anna"),
+    ]
+    assert "a long password" not in json.dumps(farm.store.look(audit.listed))
+
+
+def test_users_webhooks_and_looks_at_a_person_are_audited(farm: Sample) -> None:
+    person = farm.person()
+    form = re.search(r'name="csrf" value="([^"]+)"', person.get("/settings/access").text)
+    assert form is not None
+    person.post("/settings/access/users", data={"csrf": form[1], "name": "bert", "role": "viewer"})
+    person.post("/settings/access/users/bert/role", data={"csrf": form[1], "role": "operator"})
+    person.post("/settings/access/users/bert/remove", data={"csrf": form[1]})
+    farm.store.run(webhooks.add, "https://x.example/secret-path?k=1", (), NOW)
+    farm.store.run(webhooks.enable, 1, NOW, "key 3")
+    farm.store.run(webhooks.remove, 1, NOW, "key 3")
+    person.get("/people/+8613912345678")
+    lines = [line for line in _noted(farm) if line[1] != "login.done"]
+    assert lines == [
+        ("page", "user.added", "bert"),
+        ("page", "user.role", "bert"),
+        ("page", "user.removed", "bert"),
+        ("cli", "webhook.added", "1"),
+        ("key 3", "webhook.enabled", "1"),
+        ("key 3", "webhook.removed", "1"),
+        ("page", "contact.viewed", mask("+8613912345678")),
+    ]
+    assert "secret-path" not in json.dumps(farm.store.look(audit.listed))
