@@ -63,21 +63,34 @@ def _key() -> keys.Key:
     farm = deps()
     now = farm.clock.now()
     secret = secret.strip() if scheme.lower() == "bearer" else ""
-    address = peer()
-    if secret and (wait_s := farm.buckets.may_guess(address, secret, now)) > 0:
-        raise _too_often("Too many unknown keys came from this address.", wait_s)
-    key = farm.store.look(keys.check_key, secret, now) if secret else None
+    key = known_key(secret)
     if key is None:
         what = "This API key is not known or was revoked." if secret else "Send Authorization: Bearer mf_…"
         raise Problem(401, "unauthorized", what, headers={"WWW-Authenticate": 'Bearer realm="modemfarm"'})
-    farm.buckets.known(address, secret)
-    if key.rate is not None and (wait_s := farm.buckets.take(key.owner, key.rate, now)) > 0:
-        raise _too_often(f"This API key may ask {key.rate} times a minute.", wait_s)
     if key.stale:
         try:
             farm.offload_call(keys.key_used, key.id, now)
         except StoreError:
             g.key_use_lost = True  # "last used" is a nicety; the request itself will tell whether writing works
+    return key
+
+
+def known_key(secret: str) -> keys.Key | None:
+    """The API key with this secret; every wrong one costs the address that shows it.
+
+    Raises:
+        Problem: too many wrong ones came from there, or the key asks more often than it may.
+    """
+    farm, address = deps(), peer()
+    now = farm.clock.now()
+    if secret and (wait_s := farm.buckets.may_guess(address, secret, now)) > 0:
+        raise _too_often("Too many unknown keys came from this address.", wait_s)
+    key = farm.store.look(keys.check_key, secret, now) if secret else None
+    if key is None:
+        return None
+    farm.buckets.known(address, secret)
+    if key.rate is not None and (wait_s := farm.buckets.take(key.owner, key.rate, now)) > 0:
+        raise _too_often(f"This API key may ask {key.rate} times a minute.", wait_s)
     return key
 
 

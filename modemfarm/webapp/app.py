@@ -34,6 +34,7 @@ from modemfarm.webapp import (
     page_people,
     page_send,
     page_settings,
+    page_webhooks,
     pins,
     problems,
 )
@@ -91,6 +92,7 @@ def create_app(deps: WebDeps) -> Flask:
         page_people,
         page_send,
         page_settings,
+        page_webhooks,
         pins,
     ):
         app.register_blueprint(room.routes)

@@ -15,8 +15,8 @@ from modemfarm.intake.draft import Draft
 from modemfarm.model import MessageState
 from modemfarm.store import keys
 from modemfarm.store.engine import Tx
-from modemfarm.webapp.access import deps, intake
-from modemfarm.webapp.problems import not_found
+from modemfarm.webapp.access import deps, intake, known_key
+from modemfarm.webapp.problems import Problem, not_found
 
 routes = Blueprint("kannel", __name__)
 
@@ -61,6 +61,8 @@ def sendsms() -> Response:
         raise not_found("such page")
     try:
         return _answer(*_taken(_parameters()))
+    except Problem as problem:
+        return _answer(problem.status, problem.detail, problem.headers)
     except KeyCeilingError as error:
         return _answer(429, f"{error}.")
     except (_WrongError, SubmitError) as error:
@@ -69,8 +71,8 @@ def sendsms() -> Response:
         return _answer(503, "Temporal failure, try again later.")
 
 
-def _answer(status: int, text: str) -> Response:
-    return Response(text, status, content_type="text/plain; charset=utf-8")
+def _answer(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(text, status, headers, content_type="text/plain; charset=utf-8")
 
 
 def _parameters() -> dict[str, bytes]:
@@ -92,7 +94,7 @@ def _parameters() -> dict[str, bytes]:
 def _taken(asked: Mapping[str, bytes]) -> tuple[int, str]:
     farm = deps()
     now = farm.clock.now()
-    key = farm.store.look(keys.check_key, _plain(asked, "password"), now)
+    key = known_key(_plain(asked, "password"))
     if key is None or not key.scopes & {"messages:send", "admin"}:
         return 403, "Authorization failed for sendsms"
     g.key = key

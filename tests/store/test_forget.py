@@ -15,7 +15,20 @@ from modemfarm.intake.bulk import Bulk
 from modemfarm.intake.rows import read_rows
 from modemfarm.model import digits_key
 from modemfarm.policy.consent import faults
-from modemfarm.store import audit, consents, contacts, erasing, forgotten, idempotency, inbox, reviews, suppress
+from modemfarm.store import (
+    actions,
+    audit,
+    consents,
+    contacts,
+    erasing,
+    forgotten,
+    idempotency,
+    inbox,
+    outbox,
+    reviews,
+    suppress,
+    webhooks,
+)
 from modemfarm.store.contacts import Contact
 from modemfarm.store.engine import Store, checkpoint
 from modemfarm.store.schema import meta
@@ -202,3 +215,25 @@ def test_every_table_that_could_name_somebody_is_looked_through() -> None:
     texts = {name for name, table in meta.tables.items() if any(isinstance(c.type, Text) for c in table.columns)}
     assert texts == set(erasing._others()) | ((erasing._BY_NAME | erasing._NOBODYS) & texts)
     assert {"received", "events", "idempotency", "batch_errors"} <= set(erasing._others())
+
+
+def test_what_webhooks_told_and_were_still_to_tell_is_erased_too(lived: Store) -> None:
+    with lived.write() as tx:
+        webhooks.add(tx, "https://example.org/hook", (), NOW)
+        actions.cancel(tx, add(tx, text=f"told {SECRET}"), NOW)
+        actions.cancel(tx, add(tx, to=OTHER, text="told another"), NOW)
+        outbox.fan_out(tx, NOW)
+        (first, _) = outbox.due(tx, webhooks.hooks(tx)[0].id, after(1), 9)
+        outbox.answered(tx, first, "204", NOW)
+        tx.run("UPDATE parts SET state = 'sent' WHERE state = 'submitting'")
+        actions.cancel(tx, add(tx, text=f"not yet told {SECRET}"), NOW)
+    try:
+        forget(lived)
+        lived.run(outbox.fan_out, NOW)
+        kept = everything(lived)
+        assert kept.count(SECRET) == 1  # in the other one's name
+        assert TAIL not in kept
+        assert "told another" in kept
+    finally:
+        with lived.write() as tx:
+            webhooks.watch(tx, on=False)

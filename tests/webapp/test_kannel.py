@@ -7,7 +7,9 @@ from urllib.parse import quote
 import pytest
 
 from modemfarm.store import keys
+from modemfarm.store.engine import Tx
 from modemfarm.webapp import kannel
+from modemfarm.webapp.rate import GUESSES
 from tests.docs import code
 from tests.webapp.sample import NOW, Sample
 
@@ -118,3 +120,27 @@ def test_every_parameter_stands_in_the_docs() -> None:
     page = code.page("kannel.md")
     for name in (*kannel.PARAMETERS, *kannel.REFUSED):
         assert f"`{name}`" in page, name
+
+
+def test_who_guesses_keys_waits_and_a_key_that_worked_there_does_not(open_: Sample) -> None:
+    client, right = open_.app.test_client(), open_.store.run(keys.create_key, "kannel", (), NOW)
+    query = "to=8613800138000&text=Hi"
+    assert client.get(f"{URL}?password={right}&{query}").status_code == 202
+    answers = [client.get(f"{URL}?password=mf_{number}&{query}").status_code for number in range(GUESSES)]
+    assert set(answers) == {403}
+    late = client.get(f"{URL}?password=mf_more&{query}")
+    assert (late.status_code, late.headers["Retry-After"]) == (429, "3")
+    assert late.get_data(as_text=True) == "Too many unknown keys came from this address."
+    api = client.get("/v1/messages", headers={"Authorization": "Bearer mf_another"})
+    assert api.status_code == 429
+    assert client.get(f"{URL}?password={right}&{query}").status_code == 202
+
+
+def test_a_keys_own_rate_holds_here_too(open_: Sample) -> None:
+    client, key = open_.app.test_client(), open_.store.run(_limited_key)
+    answers = [client.get(f"{URL}?password={key}&to=8613800138000&text=Hi").status_code for _ in range(3)]
+    assert answers == [202, 202, 429]
+
+
+def _limited_key(tx: Tx) -> str:
+    return keys.create_key(tx, "kannel", (), NOW, rate=2)
