@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import click
 
 from modemfarm.cli.context import Farm, pass_farm
 from modemfarm.cli.output import emit, json_option, table
-from modemfarm.config.check import dotted
-from modemfarm.config.document import Path_
-from modemfarm.config.load import flat
-
-_HIDDEN = "••••"
+from modemfarm.config import showing
 
 
 @click.group()
@@ -30,11 +25,7 @@ def show(farm: Farm, as_json: bool) -> None:
     --json prints {"file", "settings": {KEY: {"value", "from"}}}. PINs, secrets and passwords are not printed.
     """
     found = farm.config
-    values = dict(flat(found.file.model_dump(mode="json")))
-    settings = {
-        dotted(path): {"value": _shown(path, value), "from": found.provenance[dotted(path)]}
-        for path, value in values.items()
-    }
+    settings = showing.settings(found)
     if as_json:
         emit({"file": str(found.path), "settings": settings})
         return
@@ -43,16 +34,3 @@ def show(farm: Farm, as_json: bool) -> None:
         for key, item in settings.items()
     ]
     table((("key", "KEY"), ("value", "VALUE"), ("from", "FROM")), rows, wide="value")
-
-
-def _shown(path: Path_, value: Any) -> Any:
-    if value is None or value == {}:
-        return value
-    if path[-1] in {"pin", "secret"} or "pins" in path:
-        return _HIDDEN
-    if path == ("database",) and "@" in value:
-        scheme, _, rest = value.partition("://")
-        person, _, place = rest.rpartition("@")
-        name, colon, _ = person.partition(":")
-        return f"{scheme}://{name}{colon and ':' + _HIDDEN}@{place}"
-    return value

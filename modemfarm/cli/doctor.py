@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from typing import Any
 
 import click
 
@@ -15,6 +16,7 @@ from modemfarm.cli.outcome import Exit
 from modemfarm.cli.output import emit, json_option, say, words
 from modemfarm.errors import ModemfarmError
 from modemfarm.store.engine import Store
+from modemfarm.webapp.words import Words
 
 
 @click.command()
@@ -53,3 +55,8 @@ def examine(farm: Farm, pen: Pen) -> Iterator[Finding]:
     yield from usb.examine(farm, store, pen)
     yield from doctor_host.programs(pen)
     yield from doctor_farm.examine(config, store, pen)
+
+
+def told(farm: Farm, words: Words) -> list[dict[str, Any]]:
+    """Every finding as the page shows it."""
+    return [asdict(item) for item in examine(farm, Pen(words))]

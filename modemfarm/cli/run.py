@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -23,6 +24,7 @@ from modemfarm.store.engine import Tx
 @pass_farm
 def run(farm: Farm, simulate: int | None, demo: Path | None, *, lan: bool, debug: bool) -> int:
     """Run the daemon; SIGTERM or Ctrl-C ends it in order."""
+    from modemfarm.cli import doctor  # noqa: PLC0415 # see below
     from modemfarm.daemon import logs  # noqa: PLC0415 # see below
     from modemfarm.daemon.lan import Lan  # noqa: PLC0415 # the same
     from modemfarm.daemon.run import run as run_daemon  # noqa: PLC0415 # all rooms; `login` needs none of them
@@ -43,7 +45,8 @@ def run(farm: Farm, simulate: int | None, demo: Path | None, *, lan: bool, debug
         say(f"  {link}")
         say(terminal(link))
 
-    return run_daemon(farm.config, simulate=simulate, demo=demo, announce=announce if lan else None)
+    look = partial(doctor.told, farm)
+    return run_daemon(farm.config, simulate=simulate, demo=demo, announce=announce if lan else None, doctor=look)
 
 
 @click.command()

@@ -14,6 +14,7 @@ from typing import Any
 from wsgiref.types import WSGIApplication
 from zoneinfo import ZoneInfo
 
+from modemfarm.config import showing
 from modemfarm.config.keywords import keywords
 from modemfarm.config.load import Config, load
 from modemfarm.daemon.elsewhere import Elsewhere
@@ -98,4 +99,5 @@ def deps(config: Config) -> WebDeps:
         balance=lambda iccid, who: asyncio.run(elsewhere.ask("balance", iccid, (), who)),
         outlook=Outlook(store, farm_settings(config), lambda: datetime.now(UTC)),
         lately=Lately(time.monotonic),
+        merged=showing.settings(config),
     )

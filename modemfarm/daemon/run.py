@@ -19,6 +19,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from modemfarm.at.errors_table import ErrorTable
+from modemfarm.config import showing
 from modemfarm.config.keywords import keywords
 from modemfarm.config.kinds import loopback
 from modemfarm.config.load import Config
@@ -65,7 +66,7 @@ from modemfarm.store.offload import Offload
 from modemfarm.webapp.app import create_app
 from modemfarm.webapp.lately import Lately
 from modemfarm.webapp.server import Server, serve
-from modemfarm.webapp.settings import WebDeps, WebSettings
+from modemfarm.webapp.settings import Doctor, WebDeps, WebSettings
 
 log = logging.getLogger(__name__)
 
@@ -77,14 +78,16 @@ VERSION = "0.1.0"
 
 
 def run(
-    config: Config, *, simulate: int | None = None, demo: Path | None = None, announce: Announce | None = None
-) -> int:
+    config: Config, *, simulate: int | None = None, demo: Path | None = None, announce: Announce | None = None,
+    doctor: Doctor | None = None,
+) -> int:  # fmt: skip
     """Run the daemon until SIGTERM or SIGINT.
 
     Args:
         simulate: start so many virtual modems beside it.
         demo: folder of a running simulator that the page shows.
         announce: told where other machines come in; None: they do not (`--lan`).
+        doctor: what the page's Settings ask for findings.
 
     Returns:
         The exit code: 0 after a drain, 1 where another daemon took the name.
@@ -114,7 +117,8 @@ def run(
                 # beside virtual modems no real one is opened unasked: a try must not send from somebody's SIM
                 virtual = replace(config.modem, ports=tuple(dict.fromkeys(ports)), discover=False)
                 config = replace(config, modem=virtual)
-            return asyncio.run(Daemon(config, store, demo, instance, door=door, announce=announce).run())
+            daemon = Daemon(config, store, demo, instance, door=door, announce=announce, doctor=doctor)
+            return asyncio.run(daemon.run())
     finally:
         lock.release()
 
@@ -136,9 +140,9 @@ class Daemon:
 
     def __init__(
         self, config: Config, store: Store, demo: Path | None, instance: str, now: Callable[[], datetime] = _now,
-        door: Opening | None = None, announce: Announce | None = None,
+        door: Opening | None = None, announce: Announce | None = None, doctor: Doctor | None = None,
     ) -> None:  # fmt: skip
-        self._door, self._announce = door or Opening(), announce
+        self._door, self._announce, self._doctor = door or Opening(), announce, doctor
         self._config = config
         self._store = store
         self._now = now
@@ -380,6 +384,8 @@ class Daemon:
             alert_ways=self._alarm.ways,
             balance=partial(self._errands.wait_balance, loop),
             lately=Lately() if self._store.sqlite else Lately(time.monotonic),
+            merged=showing.settings(self._config),
+            doctor=self._doctor,
         )
         door = self._door
         server = serve(create_app(deps), settings, door.certificate, door.addresses, door.lan_certificate)

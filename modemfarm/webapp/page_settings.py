@@ -8,11 +8,13 @@ from typing import Any
 from flask import Blueprint, Response, redirect, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from modemfarm.store import alerts, audit, rates
+from modemfarm.store import alerts, audit, rates, views
 from modemfarm.store.shapes import rfc3339
-from modemfarm.webapp.access import deps, may
+from modemfarm.webapp import access
+from modemfarm.webapp.access import deps
 from modemfarm.webapp.language import words
-from modemfarm.webapp.page import person, person_as, seen_farm, show
+from modemfarm.webapp.page import person, person_as, piece, seen_farm, show
+from modemfarm.webapp.words import Words
 
 routes = Blueprint("settings", __name__)
 _LINES = 20
@@ -22,13 +24,28 @@ _LINES = 20
 @person
 def settings() -> Response:
     farm = deps()
-    last, found = farm.store.look(alerts.outcomes), farm.store.look(rates.document, farm.clock.now())
+    w, now = words(), farm.clock.now()
+    last = farm.store.look(alerts.outcomes)
+    found = farm.lately.get("rates", lambda: farm.store.look(rates.document, now))
     ways = [
         {"way": way, "at": rfc3339(last[way][0]) if way in last else None, "error": last.get(way, (0, ""))[1]}
         for way in farm.alert_ways
     ]
-    lines = [_line(row) for row in farm.store.look(audit.listed, _LINES)] if may("admin") else []
-    return show("settings.html", ways=ways, offers=found, lines=lines, mark="", **seen_farm(words()))
+    with farm.store.read() as tx:
+        cards = views.sims(tx, terms=farm.terms, now=now)
+        lines = [_line(row) for row in audit.listed(tx, _LINES)] if access.may("admin") else []
+    merged = farm.merged if access.may("admin") else {}
+    return show(
+        "settings.html",
+        ways=ways,
+        offers=found,
+        lines=lines,
+        cards=cards,
+        merged=merged,
+        mark="",
+        **_looked(w),
+        **seen_farm(w),
+    )
 
 
 def _line(row: dict[str, Any]) -> dict[str, Any]:
@@ -42,6 +59,33 @@ def _line(row: dict[str, Any]) -> dict[str, Any]:
         "what": words().say(action),
         "about": ", ".join(filter(None, told)),
     }
+
+
+def _looked(w: Words) -> dict[str, Any]:
+    """What the doctor found when somebody asked last, in this language."""
+    farm = deps()
+    question = farm.asked.last("", f"doctor {w.lang}", farm.clock.now())
+    found = question.answer.get("checks", []) if question is not None else []
+    # what is wrong first, then what would be better
+    return {"looked": question, "checks": sorted(found, key=lambda item: (item["ok"], not item["fix"])),
+            "doctor": farm.doctor is not None and access.may("operator")}  # fmt: skip
+
+
+@routes.get("/fragment/settings/doctor")
+@person
+def doctor() -> Response:
+    return piece("_settings_doctor.html", **_looked(words()))
+
+
+@routes.post("/settings/doctor")
+@person
+def look() -> AnyResponse:
+    """Look for what is wrong, in a thread of its own: the page asks for what it found."""
+    farm, w = deps(), words()
+    ask = farm.doctor
+    if ask is not None:
+        farm.asked.start("", f"doctor {w.lang}", lambda: {"checks": ask(w)}, farm.clock.now())
+    return redirect(url_for("settings.settings") + "#doctor", 303)
 
 
 @routes.post("/settings/alerts/test")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -17,6 +17,9 @@ from modemfarm.webapp.demo import DemoHooks
 from modemfarm.webapp.forecast import NoOutlook, Outlook
 from modemfarm.webapp.lately import Lately
 from modemfarm.webapp.rate import Buckets
+from modemfarm.webapp.words import Words
+
+Doctor = Callable[[Words], list[dict[str, Any]]]
 
 MOST_BODY_OCTETS = 1024 * 1024
 MOST_BATCH_OCTETS = 64 * 1024 * 1024
@@ -70,6 +73,8 @@ class WebDeps:
         buckets: how often each key asked, and each address guessed.
         asked: what people asked on the page and still wait for.
         lately: counts that all who watch share.
+        merged: the settings, key -> ``value`` and ``from``, without what is secret.
+        doctor: looks for what is wrong and tells it in these words: each with check, ok, what and fix.
         trouble: slug of the section `trouble` in web/sentences while the daemon cannot work, else None.
     """
 
@@ -94,3 +99,5 @@ class WebDeps:
     asked: Asked = field(default_factory=Asked)
     buckets: Buckets = field(default_factory=Buckets)
     lately: Lately = field(default_factory=Lately)
+    merged: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    doctor: Doctor | None = None

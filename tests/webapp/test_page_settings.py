@@ -1,17 +1,21 @@
-"""The page Settings: who is told of faults, and the button that tests it."""
+"""The page Settings: what is set, SIMs and plans, the doctor, and who is told of faults."""
 
 from __future__ import annotations
 
 import html
 import json
 import re
+import threading
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from modemfarm import wording
-from modemfarm.model import mask
+from modemfarm.model import SimSettings, mask
 from modemfarm.store import alerts, audit, events, passwords, users, webhooks
+from modemfarm.store.shapes import Terms
+from modemfarm.webapp.words import Words
 from tests.docs import code
 from tests.webapp.sample import NOW, Sample
 
@@ -121,3 +125,72 @@ def test_users_webhooks_and_looks_at_a_person_are_audited(farm: Sample) -> None:
         ("page", "contact.viewed", mask("+8613912345678")),
     ]
     assert "secret-path" not in json.dumps(farm.store.look(audit.listed))
+
+
+MERGED = {
+    "plans.shop.day": {"value": 100, "from": "config.yaml:12"},
+    "http.listen": {"value": "127.0.0.1:8025", "from": "default"},
+}
+
+
+@pytest.mark.parametrize("lang", wording.LANGUAGES)
+def test_an_administrator_sees_what_is_set_and_where_and_nobody_else_does(farm: Sample, lang: str) -> None:
+    farm.app.extensions["modemfarm"] = replace(farm.deps, merged=MERGED)
+    text = farm.person().get(f"/settings?lang={lang}").text
+    yours, defaults = text.split(wording.say("settings.defaults", lang=lang))
+    assert re.search(r"plans\.shop\.day</code></dt><dd>100 <small>config\.yaml:12", yours)
+    assert "http.listen" in defaults
+    assert "http.listen" not in yours
+    for role in ("operator", "viewer"):
+        assert "config.yaml:12" not in farm.person(role).get(f"/settings?lang={lang}").text
+
+
+def test_every_sim_stands_there_with_its_plan_and_a_way_to_its_page(farm: Sample) -> None:
+    assert wording.say("settings.no_sims") in farm.person().get("/settings?lang=en").text
+    add = "INSERT INTO sims (iccid, state) VALUES ('8986000000000000001', 'active')"
+    farm.store.run(lambda tx: tx.run(add))
+    card = SimSettings("8986000000000000001", label="Front desk")
+    farm.app.extensions["modemfarm"] = replace(farm.deps, terms=Terms(sims={"8986000000000000001": card}))
+    text = farm.person("viewer").get("/settings?lang=en").text
+    assert re.search(r'href="/sims/8986000000000000001">Front desk</a></td><td>\w+</td><td>Active', text)
+
+
+@pytest.mark.parametrize("lang", wording.LANGUAGES)
+def test_the_doctor_looks_in_the_background_and_tells_in_the_readers_language(farm: Sample, lang: str) -> None:
+    go_on, ended = threading.Event(), threading.Event()
+
+    def look(words: Words) -> list[dict[str, Any]]:
+        go_on.wait(30)
+        try:
+            fine = {"check": "clock", "ok": True, "what": "is right", "fix": ""}
+            return [fine, {"check": words.lang, "ok": False, "what": "<b>gone</b>", "fix": "plug it in"}]
+        finally:
+            ended.set()
+
+    farm.app.extensions["modemfarm"] = replace(farm.deps, doctor=look)
+    person = farm.person("operator")
+    page = person.get(f"/settings?lang={lang}").text
+    assert wording.say("settings.doctor_text", lang=lang) in page
+    form = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert form is not None
+    answer = person.post("/settings/doctor", data={"csrf": form[1]})
+    assert (answer.status_code, answer.location) == (303, "/settings#doctor")
+    assert wording.say("settings.looking", lang=lang) in person.get("/settings").text
+    go_on.set()
+    assert ended.wait(30)
+    for thread in threading.enumerate():
+        if thread.name.startswith("ask doctor"):
+            thread.join(30)
+    found = person.get("/fragment/settings/doctor").text
+    assert found.index("&lt;b&gt;gone") < found.index("is right")  # what is wrong stands first
+    assert f"<b>{lang}</b>" in found
+    assert "hx-get" not in found
+    assert "gone" not in farm.person("viewer").get(f"/settings?lang={lang}").text
+
+
+def test_a_viewer_sees_no_number_of_who_is_told_and_no_button(farm: Sample) -> None:
+    farm.app.extensions["modemfarm"] = replace(farm.deps, alert_ways=("sms +8613800138000",), doctor=lambda _: [])
+    text = farm.person("viewer").get("/settings").text
+    assert "+8613800138000" not in text
+    assert "/settings/alerts/test" not in text
+    assert "/settings/doctor" not in text
