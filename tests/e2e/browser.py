@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -75,6 +76,13 @@ if (document.documentElement.scrollWidth > limit) {
       found.push(`${element.tagName}.${element.className}: ${element.getBoundingClientRect().right}`);
 }
 return found.slice(0, 6);
+"""
+_AXE = Path(__file__).with_name("vendor") / "axe.min.js"
+_JUDGE = """
+const done = arguments[0];
+axe.run(document, {resultTypes: ["violations"]}).then(found => done(found.violations
+  .filter(rule => ["serious", "critical"].includes(rule.impact))
+  .flatMap(rule => rule.nodes.map(node => `${rule.id}: ${node.html.slice(0, 160)} ${node.failureSummary}`))));
 """
 
 
@@ -153,6 +161,17 @@ class Browser:
         """What is wrong with the page as it stands: too wide, too small."""
         wrong = [*self.run(_WIDE), *self.run(_SMALL)]
         return wrong + (self.run(_TIGHT) if targets else [])
+
+    def dark(self, on: bool) -> None:
+        """Have the system ask for dark colours, or for light ones."""
+        wish = {"name": "prefers-color-scheme", "value": "dark" if on else "light"}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [wish]})
+
+    def barriers(self) -> list[str]:
+        """What axe-core finds that shuts somebody out, serious or critical."""
+        if not self.run("return 'axe' in window"):
+            self.run(_AXE.read_text("utf-8"))
+        return list(self.driver.execute_async_script(_JUDGE))
 
     def console(self) -> list[str]:
         """What the console said since it was last asked, warnings and errors."""

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 MOST_LINES = 400
 LISTS = {"modemfarm/store/schema.py"}  # every table of the database; parting it would hide how they hang together
-VENDOR = ROOT / "web" / "static" / "vendor"
+VENDORS = [ROOT / "web" / "static" / "vendor", ROOT / "tests" / "e2e" / "vendor"]
 # written so that this file does not find itself
 MACHINE = re.compile("|".join([r"(?<![\w.])/" + name + r"\b" for name in ("work", "root", "home", "Users", "mnt")]))
 HOSTS = re.compile(
@@ -30,7 +30,8 @@ def tracked() -> list[Path]:
     else:
         skipped = {".venv", "build", "dist", "farm", "__pycache__"}
         found = [path for path in ROOT.rglob("*") if not skipped & set(path.relative_to(ROOT).parts)]
-    return sorted(path for path in found if path.is_file() and VENDOR not in path.parents and path.suffix != ".png")
+    ours = [path for path in found if not set(VENDORS) & set(path.parents)]
+    return sorted(path for path in ours if path.is_file() and path.suffix != ".png")
 
 
 FILES = tracked()
@@ -100,12 +101,13 @@ def test_pages_load_nothing_from_elsewhere() -> None:
     assert lines_with(from_elsewhere, [path for path in FILES if path.suffix in {".html", ".css", ".js"}]) == []
 
 
-def test_every_vendored_file_stands_beside_its_licence() -> None:
-    vendored = {path for path in VENDOR.iterdir() if "LICENSE" not in path.name}
+@pytest.mark.parametrize("folder", VENDORS, ids=name)
+def test_every_vendored_file_stands_beside_its_licence(folder: Path) -> None:
+    vendored = {path for path in folder.iterdir() if "LICENSE" not in path.name}
     assert vendored
     for path in vendored:
         product = path.name.split(".", maxsplit=1)[0]
-        (licence,) = VENDOR.glob(f"{product}.LICENSE*")
+        (licence,) = folder.glob(f"{product}.LICENSE*")
         assert len(licence.read_text(encoding="utf-8")) > 500
 
 
