@@ -43,6 +43,7 @@ def keys() -> None:
 @click.option("--parts-per-day", "parts", type=click.IntRange(min=1), help="The most parts taken in with it a day.")
 @click.option("--cost-per-day", "cost", type=click.FloatRange(0, min_open=True), help="The most that they may cost.")
 @click.option("--rate", metavar="N/min", help="The most requests a minute.")
+@click.option("--sims", metavar="SIM|TAG", help="Its messages go from these only; scopes must be named.")
 @json_option
 @pass_farm
 def create(
@@ -52,11 +53,17 @@ def create(
     parts: int | None,
     cost: float | None,
     rate: str | None,
+    sims: str | None,
     as_json: bool,
 ) -> None:
     """Make a key; it is shown this once."""
     most = None if cost is None else millionths(cost)
-    key = farm.store(create=True).run(store_keys.create_key, name, scopes, now(), parts, most, "cli", _rate(rate))
+    try:
+        key = farm.store(create=True).run(
+            store_keys.create_key, name, scopes, now(), parts, most, "cli", _rate(rate), sims
+        )
+    except ValueError as error:
+        raise CliError(str(error), Exit.USAGE) from None
     if as_json:
         emit({"key": key})
     else:

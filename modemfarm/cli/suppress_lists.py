@@ -19,6 +19,7 @@ from modemfarm.cli.policy import user
 from modemfarm.errors import BadRecipientError, ModemfarmError
 from modemfarm.intake.columns import column_of
 from modemfarm.intake.encodings import decode_rows
+from modemfarm.intake.sheets import harmless
 from modemfarm.policy.numbers import parse_recipient
 from modemfarm.store import reviews, suppress, views
 from modemfarm.store.engine import Store, Tx
@@ -145,7 +146,7 @@ def export(farm: Farm, as_json: bool) -> None:
         return
     writer = csv.DictWriter(sys.stdout, _FIELDS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(found)
+    writer.writerows({name: harmless(str(item[name] or "")) for name in _FIELDS} for item in found)
 
 
 @click.group()

@@ -86,7 +86,7 @@ def check(draft: Draft, settings: IntakeSettings, now: datetime) -> tuple[NewMes
             parts_total=layout.parts,
             rank=PRIORITY_MOST - priority,
             purpose=draft.purpose,
-            pinned=draft.pinned,
+            pinned=_pinned(draft, settings),
             send_at=send_at,
             valid_until=_valid_until(draft, settings, message_class, send_at or now, now),
             reference=draft.reference,
@@ -101,6 +101,13 @@ def check(draft: Draft, settings: IntakeSettings, now: datetime) -> tuple[NewMes
         ),
         layout,
     )
+
+
+def _pinned(draft: Draft, settings: IntakeSettings) -> str | None:
+    own = settings.only_from
+    if own is not None and draft.pinned not in {None, own}:
+        raise BadFieldError("from", "not_allowed", f"this API key sends from {own} only")
+    return draft.pinned if own is None else own
 
 
 def ruled(tx: Tx, draft: Draft, settings: IntakeSettings, now: datetime) -> IntakeSettings:

@@ -34,6 +34,7 @@ class IntakeSettings:
         conversation_within: how long after a person wrote an opt-out does not stop a conversation.
         emergency_per_hour: how many emergencies are taken in from one full hour to the next; None: any number.
         quota: of the API key that sends, where it has one.
+        only_from: the only `from` that a message may name, and gets where it names none: that of the API key.
     """
 
     country: str | None = None
@@ -53,6 +54,7 @@ class IntakeSettings:
     policy: Configured = field(default_factory=Configured)
     rules: Rules | None = None
     quota: Quota | None = None
+    only_from: str | None = None
     conversation_within: timedelta = timedelta(hours=24)
     emergency_per_hour: int | None = 60
 

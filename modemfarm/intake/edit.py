@@ -71,7 +71,7 @@ def edit(
         message,
         now,
         moved=bool({"send_at", "class"} & changes.keys()),
-        pinned=draft.pinned != found.row["pinned"],
+        pinned=message.pinned != found.row["pinned"],
     )
     record(tx, "message.edited", now, message_id=message_id, fields=sorted(changes), who=who)
     return True

@@ -23,6 +23,7 @@ class Key:
     Attributes:
         rate: how many requests a minute; None: any number.
         parts_a_day, cost_a_day: what may be taken in with it; the cost in millionths. None: no limit.
+        sims: the ICCID, label, number or tag of the only SIMs that its messages go from; None: any.
     """
 
     id: int
@@ -32,6 +33,7 @@ class Key:
     parts_a_day: int | None = None
     cost_a_day: int | None = None
     rate: int | None = None
+    sims: str | None = None
 
     @property
     def owner(self) -> str:
@@ -53,23 +55,27 @@ def create_key(
     cost_a_day: int | None = None,
     who: str = "cli",
     rate: int | None = None,
+    sims: str | None = None,
 ) -> str:
     """Make an API key; the only time that it is seen.
 
     Args:
         scopes: of SCOPES; none means all.
-        parts_a_day, cost_a_day, rate: see `Key`.
+        parts_a_day, cost_a_day, rate, sims: see `Key`.
 
     Raises:
-        ValueError: an unknown scope.
+        ValueError: an unknown scope; or SIMs for a key that may everything.
     """
     for scope in scopes:
         if scope not in SCOPES:
             raise ValueError(f"{scope!r} is not one of {', '.join(SCOPES)}")
+    if sims is not None and (not scopes or "admin" in scopes):
+        raise ValueError("a key for some SIMs needs its scopes named, and admin is none of them")
     key = "mf_" + secrets.token_urlsafe(32)
     tx.run(
-        "INSERT INTO api_keys (name, hash, scopes, created_at, parts_a_day, cost_a_day, rate)"
-        " VALUES (:name, :hash, :scopes, :now, :parts, :cost, :rate)",
+        "INSERT INTO api_keys (name, hash, scopes, created_at, parts_a_day, cost_a_day, rate, sims)"
+        " VALUES (:name, :hash, :scopes, :now, :parts, :cost, :rate, :sims)",
+        sims=sims,
         rate=rate,
         parts=parts_a_day,
         cost=cost_a_day,
@@ -85,14 +91,14 @@ def create_key(
 def check_key(tx: Tx, key: str, now: datetime) -> Key | None:
     """Whose key this is; None when it is unknown or revoked. Writes nothing."""
     row = tx.one(
-        "SELECT id, name, scopes, used_at, parts_a_day, cost_a_day, rate FROM api_keys WHERE hash = :hash"
+        "SELECT id, name, scopes, used_at, parts_a_day, cost_a_day, rate, sims FROM api_keys WHERE hash = :hash"
         " AND revoked_at IS NULL",
         hash=_digest(key),
     )
     if row is None:
         return None
     stale = row["used_at"] is None or from_us(row["used_at"]) < now - _USED_EVERY
-    most = (row["parts_a_day"], row["cost_a_day"], row["rate"])
+    most = (row["parts_a_day"], row["cost_a_day"], row["rate"], row["sims"])
     return Key(row["id"], row["name"], frozenset(row["scopes"].split()), stale, *most)
 
 
@@ -108,7 +114,7 @@ def list_keys(tx: Tx, day: datetime | None = None) -> list[dict[str, Any]]:
         day: when the day began of which each key's use is told; None: not told.
     """
     rows = tx.all(
-        "SELECT id, name, scopes, created_at, used_at, revoked_at, parts_a_day, cost_a_day, rate FROM api_keys"
+        "SELECT id, name, scopes, created_at, used_at, revoked_at, parts_a_day, cost_a_day, rate, sims FROM api_keys"
         " ORDER BY id DESC"
     )
     for row in rows:

@@ -55,6 +55,7 @@ def _fourth(tx: Tx) -> None:
         _add_column(tx, "parts", column, "BIGINT")
     for column in ("parts_a_day", "cost_a_day", "rate"):
         _add_column(tx, "api_keys", column, "BIGINT")
+    _add_column(tx, "api_keys", "sims", "TEXT")
     _add_column(tx, "attempts", "why", "TEXT")
     tx.run(
         "CREATE TABLE IF NOT EXISTS plan_recipients (owner TEXT NOT NULL, month BIGINT NOT NULL,"

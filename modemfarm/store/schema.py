@@ -859,6 +859,7 @@ api_keys = Table(
     Column("parts_a_day", BigInteger),
     Column("cost_a_day", BigInteger),  # in millionths
     Column("rate", BigInteger),  # requests a minute
+    Column("sims", Text),  # what its messages go from; NULL: any SIM
     sqlite_autoincrement=True,
 )
 

@@ -38,7 +38,7 @@ def intake() -> IntakeSettings:
     if key is None:
         return farm.intake
     ceiling = Ceiling(key.parts_a_day, key.cost_a_day, str(farm.zone))
-    return replace(farm.intake, quota=Quota(key.owner, ceiling)) if ceiling else farm.intake
+    return replace(farm.intake, quota=Quota(key.owner, ceiling) if ceiling else None, only_from=key.sims)
 
 
 def needs(*scopes: str) -> Callable[[View], View]:

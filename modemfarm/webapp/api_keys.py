@@ -26,6 +26,7 @@ class KeyBody(Body):
     scopes: Annotated[list[str], Field(default_factory=list)]
     rate: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     parts_per_day: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    sims: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")] | None = None
     cost_per_day: Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)] | None = None
 
 
@@ -50,10 +51,17 @@ def create() -> Response:
     if wrong:
         fault = {"pointer": "/scopes", "code": "not_fitting", "detail": f"known are {', '.join(keys.SCOPES)}"}
         raise Problem(422, "validation", "Not as expected: /scopes.", code="not_fitting", errors=[fault])
+    if wanted.sims is not None and (not wanted.scopes or "admin" in wanted.scopes):
+        fault = {
+            "pointer": "/scopes",
+            "code": "not_fitting",
+            "detail": "name the scopes of a key for some SIMs; not admin",
+        }
+        raise Problem(422, "validation", "Not as expected: /scopes.", code="not_fitting", errors=[fault])
     cost = None if wanted.cost_per_day is None else millionths(wanted.cost_per_day)
     made = farm.offload_call(
         keys.create_key, wanted.name, wanted.scopes, farm.clock.now(), wanted.parts_per_day, cost,
-        f"key {g.key.id}", wanted.rate,
+        f"key {g.key.id}", wanted.rate, wanted.sims,
     )  # fmt: skip
     return reply(201, {"key": made, "name": wanted.name}, {"Location": url_for("keys.listed")})
 

@@ -51,3 +51,11 @@ def test_a_person_decides_on_a_reply(farm: FarmAt) -> None:
     assert farm("suppress", "review", "confirm", ONE, "--json").json == {"number": ONE, "decision": "opted_out"}
     assert ONE in [row["number"] for row in farm("suppress", "list", "--json").json["data"]]
     assert farm("suppress", "review", "list", "--json").json["data"] == []
+
+
+def test_an_export_runs_no_formula(farm: FarmAt) -> None:
+    assert farm("suppress", "add", "--channel", "phone", ONE).code == 0
+    farm.write(lambda tx: tx.run("UPDATE suppressions SET keyword = '=1+1'"))
+    line = farm("suppress", "export").out.splitlines()[1]
+    assert line.startswith(f"{ONE},")
+    assert line.endswith(",'=1+1")

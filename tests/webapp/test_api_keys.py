@@ -3,6 +3,8 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+import pytest
+
 from modemfarm.store import keys
 from modemfarm.webapp.rate import GUESSES
 from tests.webapp.sample import NOW, Sample
@@ -98,3 +100,37 @@ def test_keys_and_users_are_made_on_the_page_and_shown_once(farm: Sample) -> Non
     assert "anna" in client.get("/settings/access").text
     assert client.post("/settings/access/users/anna/remove", data=csrf).status_code == 303
     assert "anna" not in client.get("/settings/access").text
+
+
+def pinned(farm: Sample) -> list[object]:
+    with farm.store.read() as tx:
+        return [row["pinned"] for row in tx.all("SELECT pinned FROM messages ORDER BY id")]
+
+
+def test_a_key_for_some_sims_sends_from_these_only_by_every_way(farm: Sample) -> None:
+    farm.modem(1)
+    stranger, other = farm.take(text="of somebody else"), farm.take(pinned="back")
+    wanted = {"name": "till", "scopes": ["messages:send", "messages:read", "modems"], "sims": "front"}
+    key = bearer(farm.api().post("/v1/keys", json=wanted).get_json()["key"])
+    assert farm.api().get("/v1/keys").get_json()["data"][1]["sims"] == "front"
+    client, to = farm.app.test_client(), {"to": "+8613800138000", "text": "x"}
+    for named, status in (({}, 202), ({"from": "front"}, 202), ({"from": "back"}, 422), ({"from": "FRONT"}, 422)):
+        answer = client.post("/v1/messages", json=to | named, headers=key)
+        assert answer.status_code == status, named
+        assert status == 202 or answer.get_json()["code"] == "not_allowed"
+    rows = '{"to": "+8613800138000", "text": "a"}\n{"to": "+8613800138000", "text": "b", "from": "back"}\n'
+    batch = client.post("/v1/batches", data=rows, headers=key | {"Content-Type": "application/x-ndjson"}).get_json()
+    assert (batch["accepted"], batch["errors"][0]["code"]) == (1, "not_allowed")
+    assert client.patch(f"/v1/messages/{other}", json={"text": "mine now"}, headers=key).status_code == 422
+    assert client.patch(f"/v1/messages/{stranger}", json={"text": "mine now"}, headers=key).status_code == 200
+    assert pinned(farm) == ["front", "back", "front", "front", "front"]
+    with farm.store.read() as tx:
+        assert tx.value("SELECT bound_iccid FROM parts WHERE message_id = :id", id=stranger)
+
+
+def test_a_key_for_some_sims_is_no_key_for_everything(farm: Sample) -> None:
+    for scopes in ([], ["admin"], ["messages:send", "admin"]):
+        answer = farm.api().post("/v1/keys", json={"name": "x", "sims": "front", "scopes": scopes})
+        assert answer.status_code == 422, scopes
+        with pytest.raises(ValueError, match="scopes"):
+            farm.store.run(keys.create_key, "x", scopes, NOW, None, None, "cli", None, "front")
