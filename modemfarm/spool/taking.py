@@ -20,6 +20,7 @@ from modemfarm.store.engine import Tx
 log = logging.getLogger(__name__)
 
 AT_ONCE = 20  # files that one transaction takes
+A_TURN = 300  # files; then it is told what became of others
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Taker:
 
     def turn(self, folders: Folders) -> None:
         """Take what has come to rest in outgoing/."""
-        ready = self._watch.settled(folders)
+        ready = self._watch.settled(folders)[:A_TURN]
         for at in range(0, len(ready), AT_ONCE):
             if self.stopping():
                 return

@@ -150,6 +150,11 @@ class RealFarm:
             )
         return self.daemon.pid
 
+    @property
+    def key(self) -> str:
+        """The API key that it is spoken to with."""
+        return self._key
+
     def use_key_of(self, other: RealFarm) -> None:
         """Speak to the API with another farm's key: both use one database."""
         self._key = other._key
