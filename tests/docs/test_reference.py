@@ -221,7 +221,9 @@ def test_every_reason_that_the_code_gives_has_words(lang: str) -> None:
     assert silent == set()
 
 
-@pytest.mark.parametrize("path", [*DOCS, code.ROOT / "README.md"], ids=lambda path: str(path.relative_to(code.ROOT)))
+@pytest.mark.parametrize(
+    "path", [*DOCS, *sorted(code.ROOT.glob("README*.md"))], ids=lambda path: str(path.relative_to(code.ROOT))
+)
 def test_every_link_leads_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
         if re.match(r"[a-z]+:", target):
