@@ -8,7 +8,7 @@ from flask import Blueprint, Response, redirect, request, url_for
 
 from modemfarm.store import outbox, webhooks
 from modemfarm.store.engine import Tx
-from modemfarm.webapp.access import deps
+from modemfarm.webapp.access import deps, who
 from modemfarm.webapp.language import words
 from modemfarm.webapp.page import person_as, seen_farm, show, write
 from modemfarm.webapp.problems import Problem, not_found
@@ -54,11 +54,11 @@ def change(hook_id: int, what: str) -> Response:
         if what == "test":
             outbox.test(tx, hook_id, now)
         elif what == "enable":
-            webhooks.enable(tx, hook_id, now)
+            webhooks.enable(tx, hook_id, now, who())
         elif hook.source == webhooks.CONFIGURED:
             raise Problem(409, "conflict", there)
         else:
-            webhooks.remove(tx, hook_id)
+            webhooks.remove(tx, hook_id, now, who())
 
     write(work)
     back = url_for("webhook.listed", tested="1") if what == "test" else url_for("webhook.listed")
