@@ -15,6 +15,7 @@ from pathlib import Path
 from bench import hosts
 from bench.crowd import crowd
 from bench.plugging import plugging
+from tests.e2e.doors import feed
 from tests.e2e.farm import RealFarm
 from tests.e2e.kills import MOMENTS, Ledger, Part, check, kill_once
 from tests.e2e.opting_out import ANSWER, MODEMS, WAITING, opt_out
@@ -23,6 +24,7 @@ REPORT = Path(__file__).parent / "soak-report.md"
 FUZZER = Path(__file__).parents[1] / "tests" / "fuzz" / "fuzz_gsm.py"
 PLUGGING = "## Modems pulled out and put in again"
 HOSTS = "## Three hosts, one PostgreSQL"
+DOORS = "## Every door at once"
 CROWD = "## Everything at once"
 OPT_OUTS = "## Refusals in the middle of sending"
 LIMITED = 14  # SIMs of the crowd whose plan binds
@@ -212,6 +214,19 @@ def several_hosts(messages: int, kills: int, opt_outs: int, seed: int) -> str:
     return "\n".join([HOSTS, "", "`bench/hosts.py`.", "", *(f"- {line}" for line in told)]) + "\n"
 
 
+def all_doors(kills: int, seed: int) -> str:
+    """Feed every door at once and kill the daemon at random; the report's section.
+
+    Raises:
+        AssertionError: something was lost, doubled or taken in twice.
+    """
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+        fed = feed(Path(folder) / "farm", kills, seed)
+    print(*fed.told(), sep="\n", file=sys.stderr)
+    assert not fed.wrong, fed.wrong
+    return "\n".join([DOORS, "", "`tests/e2e/doors.py`.", "", *(f"- {line}" for line in fed.told())]) + "\n"
+
+
 def with_section(report: str, section: str) -> str:
     """The report with this section in its place, or at the end."""
     heading = section.partition("\n")[0]
@@ -247,7 +262,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--crowd-kills", type=int, default=60)
     parser.add_argument("--hosts-messages", type=int, default=3600)
     parser.add_argument("--hosts-kills", type=int, default=20, help="of each of three hosts")
-    parser.add_argument("--only", choices=["opt-outs", "plugging", "crowd", "hosts"], help="rewrite this section alone")
+    parser.add_argument("--door-kills", type=int, default=40)
+    parser.add_argument(
+        "--only", choices=["opt-outs", "plugging", "crowd", "hosts", "doors"], help="rewrite this section alone"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=REPORT)
     asked = parser.parse_args(arguments)
@@ -255,6 +273,7 @@ def main(arguments: list[str] | None = None) -> int:
         "opt-outs": lambda: refused(asked.opt_outs),
         "crowd": lambda: crowded(asked.crowd_modems, asked.crowd_messages, asked.crowd_kills, asked.seed),
         "hosts": lambda: several_hosts(asked.hosts_messages, asked.hosts_kills, asked.opt_outs or 20, asked.seed),
+        "doors": lambda: all_doors(asked.door_kills, asked.seed),
         "plugging": lambda: plugged(asked.plug_modems, asked.plug_seconds, asked.seed),
     }
     if asked.only:
