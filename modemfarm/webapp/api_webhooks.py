@@ -30,11 +30,12 @@ def add() -> Response:
     farm = deps()
     secret = wanted.secret or webhooks.new_secret()
     made: list[int] = []
+    actor = f"key {g.key.id}"
 
     def work(tx: Tx) -> Answer:
         try:
             told = (wanted.url, wanted.events, secret, farm.clock.now())
-            made.append(webhooks.enter(tx, farm.store.secret, *told, who=f"key {g.key.id}"))
+            made.append(webhooks.enter(tx, farm.store.secret, *told, who=actor))
         except ValueError as error:
             raise Problem(422, "validation", f"{error}.", code="webhook") from None
         except SealError as error:

@@ -36,7 +36,7 @@ def add() -> Response:
     farm = deps()
     url, chosen, secret = request.form.get("url", "").strip(), request.form.getlist("event"), webhooks.new_secret()
     try:
-        write(webhooks.enter, farm.store.secret, url, chosen, secret, farm.clock.now())
+        write(webhooks.enter, farm.store.secret, url, chosen, secret, farm.clock.now(), who=who())
     except ValueError as error:
         return _page(422, wrong=words().page("webhook_wrong", what=str(error)))
     return _page(secret=secret)
@@ -45,7 +45,7 @@ def add() -> Response:
 @routes.post("/<int:hook_id>/<any(test, enable, remove):what>")
 @person_as("admin")
 def change(hook_id: int, what: str) -> Response:
-    now, there = deps().clock.now(), words().page("webhook_file")
+    now, person, there = deps().clock.now(), who(), words().page("webhook_file")
 
     def work(tx: Tx) -> None:
         hook = webhooks.one(tx, hook_id)
@@ -54,11 +54,11 @@ def change(hook_id: int, what: str) -> Response:
         if what == "test":
             outbox.test(tx, hook_id, now)
         elif what == "enable":
-            webhooks.enable(tx, hook_id, now, who())
+            webhooks.enable(tx, hook_id, now, person)
         elif hook.source == webhooks.CONFIGURED:
             raise Problem(409, "conflict", there)
         else:
-            webhooks.remove(tx, hook_id, now, who())
+            webhooks.remove(tx, hook_id, now, person)
 
     write(work)
     back = url_for("webhook.listed", tested="1") if what == "test" else url_for("webhook.listed")
