@@ -94,8 +94,7 @@ class Farm:
         if refused is None:
             return None
         if not url:
-            what = f"no rights on {refused}; run as its owner, or set MODEMFARM_URL and MODEMFARM_KEY"
-            raise CliError(what, Exit.UNREACHABLE)
+            raise CliError(_no_way_in(refused), Exit.UNREACHABLE)
         return Remote(url, self.environ.get("MODEMFARM_KEY", ""))
 
     def _refused(self) -> str | None:
@@ -148,3 +147,10 @@ def pass_farm(command: Callable[Concatenate[Farm, P], R]) -> Callable[P, R]:
         return command(Farm(named, os.environ, Path.cwd()), *args, **kwargs)
 
     return with_farm
+
+
+def _no_way_in(refused: str) -> str:
+    """Why what lies there cannot be used, and what to do."""
+    if os.statvfs(refused).f_flag & os.ST_RDONLY:
+        return f"{refused} lies on a read-only file system; nothing was taken in: make it writable, then try again"
+    return f"no rights on {refused}; run as its owner, or set MODEMFARM_URL and MODEMFARM_KEY"

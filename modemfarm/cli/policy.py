@@ -69,7 +69,13 @@ def told(farm: Farm, rules: Rules) -> list[str]:
     lines.append(one("caps", per_day=profile.caps.per_day, per_month=profile.caps.per_month))
     after = "_after" if farm.config.intake.transactional_after_opt_out else ""
     lines.append(one("classes"))
-    about = {"per_day": profile.caps.per_day, "per_month": profile.caps.per_month}
+    taken = farm.config.intake
+    about = {
+        "per_day": profile.caps.per_day,
+        "per_month": profile.caps.per_month,
+        "hours": f"{taken.conversation_within / timedelta(hours=1):g}",
+        "most": "∞" if taken.emergency_per_hour is None else taken.emergency_per_hour,
+    }
     names = (f"transactional{after}", "marketing", "conversation", "emergency")
     lines += [f"- {one(f'class_{name}', **about)}" for name in names]
     lines.append(one("signature", signature=rules.signature or one("none")))

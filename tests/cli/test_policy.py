@@ -149,7 +149,7 @@ def test_an_offer_needs_consent_that_can_be_proved_elsewhere(farm: FarmAt) -> No
 def test_what_applies_to_each_class_is_printed(farm: FarmAt, monkeypatch: pytest.MonkeyPatch, lang: str) -> None:
     monkeypatch.setenv("LANG", f"{lang}.UTF-8")
     out = farm("policy", "show").out
-    caps = {"per_day": 2, "per_month": 5}
+    caps = {"per_day": 2, "per_month": 5, "hours": 24, "most": 60}
     for name in ("transactional", "marketing", "conversation", "emergency"):
         assert f"- {wording.say(f'policy.class_{name}', caps, lang)}" in out
     file = farm.folder / "farm" / "config.yaml"

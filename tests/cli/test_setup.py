@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import stat
 import subprocess
@@ -121,6 +122,17 @@ def test_a_damaged_database_is_told_apart(farm: FarmAt) -> None:
     checked = farm("db", "check", "--json")
     assert checked.code == 1
     assert "modemfarm.db is damaged" in checked.json["faults"][0]
+
+
+def test_a_read_only_disk_is_named(farm: FarmAt, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, read_only = os.access, os.statvfs_result((4096, 4096, 9, 9, 9, 9, 9, 9, os.ST_RDONLY, 255))
+    with monkeypatch.context() as mounted:
+        mounted.setattr(os, "access", lambda path, mode: not mode & os.W_OK and real(path, mode))
+        mounted.setattr(os, "statvfs", lambda _: read_only)
+        ran = farm("send", "+4915112345678", "--text", "hello")
+    assert ran.code == 5
+    assert "modemfarm.db lies on a read-only file system; nothing was taken in" in ran.err
+    assert farm("messages", "list", "--json").json["data"] == []
 
 
 def test_db_check_fails_when_it_finds_a_fault(farm: FarmAt) -> None:
