@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -26,11 +27,15 @@ ACCOUNT = "account:shop"
 MOMENTS = [NOW, after(65), after(3700), after(86_400), after(86_465)]
 
 
-def _send(url: str, folder: str, iccid: str, tries: int) -> None:
-    """One SIM of the account in a process of its own: claims and sends what it gets, a moment after the other."""
+def _send(url: str, folder: str, iccid: str, tries: int, together: Barrier) -> None:
+    """One SIM of the account in a process of its own: claims and sends what it gets, a moment after the other.
+
+    All begin each of their turns together, so that none is through before another has begun.
+    """
     store = Store(url, Path(folder))
     for at in MOMENTS:
         for _ in range(tries):
+            together.wait(120)
             # SQLite may be busy, and the dispatcher's next round tries again; on a server nobody waits in a circle
             with contextlib.suppress(StoreBusyError) if store.sqlite else contextlib.nullcontext():
                 _turn(store, iccid, at)
@@ -67,7 +72,8 @@ def test_processes_that_claim_for_one_account_exceed_no_limit(store: Store, tmp_
             add(tx, to=f"+86138001380{number % 14:02}", text=LONG if number % 9 == 0 else "hello")
     url = "sqlite:///farm.db" if store.sqlite else store.url.render_as_string(hide_password=False)
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_send, args=(url, str(tmp_path), iccid, 12)) for iccid in SIMS]
+    together = context.Barrier(len(SIMS))
+    workers = [context.Process(target=_send, args=(url, str(tmp_path), iccid, 12, together)) for iccid in SIMS]
     for worker in workers:
         worker.start()
     for worker in workers:
