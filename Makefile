@@ -47,7 +47,7 @@ test: check
 
 matrix: .venv/dev
 	$(BIN)/pytest -m slow tests/matrix -n $(WORKERS) --dist worksteal
-	$(BIN)/pytest -m slow --ignore=tests/matrix
+	$(BIN)/pytest -m slow --ignore=tests/matrix -n 2 --dist worksteal
 
 # The coverage-guided fuzzer, for the soak alone; where it cannot be had the soak says so and goes on without guidance.
 .venv/fuzz: .venv/dev requirements-fuzz.lock
