@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import sqlite3
 import statistics
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+_LOOK_S = 2.0  # how long the machine is watched before anything is measured
 
 
 def cpu_s(pid: int) -> float:
@@ -25,12 +28,44 @@ def rss_mb(pid: int) -> float:
     return kilobytes / 1024
 
 
-def total_busy_s() -> float:
-    """Processor seconds that the whole machine worked since it started."""
-    user, nice, system, _idle, _wait, irq, soft, steal = map(
-        int, Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]
-    )
-    return (user + nice + system + irq + soft + steal) * _TICK_S
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Processor seconds since the machine started.
+
+    Attributes:
+        worked: of all processes together.
+        stolen: that the host of a virtual machine gave to others while a process of ours wanted to run.
+        ours: of this process and of those that it started and that have ended.
+        at_s: of the monotonic clock.
+    """
+
+    worked: float
+    stolen: float
+    ours: float
+    at_s: float
+
+    def told(self, after: Spent) -> str:
+        """What the host took and what other processes used from this look until `after`, of the whole machine."""
+        whole_s = max(after.at_s - self.at_s, 1e-9) * (os.cpu_count() or 1)
+        stolen = (after.stolen - self.stolen) / whole_s
+        others = max(after.worked - self.worked - (after.ours - self.ours), 0.0) / whole_s
+        return f"of the processors {100 * stolen:.0f} % stolen by the host, {100 * others:.0f} % used by others"
+
+
+def spent() -> Spent:
+    """What the processors did so far."""
+    worked_s, stolen_s = read_stat(Path("/proc/stat").read_text(encoding="ascii"))
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return Spent(worked_s, stolen_s, sum(one.ru_utime + one.ru_stime for one in used), time.monotonic())
+
+
+def read_stat(text: str) -> tuple[float, float]:
+    """Seconds worked and stolen, by the first line of /proc/stat (proc_stat(5)).
+
+    The guests' time is within `user` and `nice` already.
+    """
+    user, nice, system, _idle, _wait, irq, soft, steal = map(int, text.split("\n", 1)[0].split()[1:9])
+    return (user + nice + system + irq + soft) * _TICK_S, steal * _TICK_S
 
 
 def fsync_ms(folder: Path, count: int = 50) -> tuple[float, float, float]:
@@ -60,6 +95,9 @@ def noise_percent(rounds: int = 15) -> float:
 def described(folder: Path) -> list[str]:
     """Sentences about the machine and its noise."""
     load = os.getloadavg()
+    before = spent()
+    time.sleep(_LOOK_S)
+    idle = before.told(spent())
     low, middle, high = fsync_ms(folder)
     model = next(
         (
@@ -73,6 +111,7 @@ def described(folder: Path) -> list[str]:
         f"{os.cpu_count()} cores ({model}), Linux {platform.release()}",
         f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}",
         f"load average at the start {load[0]:.2f} {load[1]:.2f} {load[2]:.2f} (0 would be a machine of our own)",
+        f"in the {_LOOK_S:g} s before: {idle}",
         f"fsync of 4 KB where the databases lie: {low:.2f} – {middle:.2f} – {high:.2f} ms",
         f"the same computation fifteen times spreads by {noise_percent():.0f} %",
     ]

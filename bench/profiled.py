@@ -19,7 +19,7 @@ from pathlib import Path
 from bench.rig import PROFILE_TO
 from modemfarm.cli.main import main
 from modemfarm.store.engine import Tx
-from modemfarm.store.offload import Offload
+from modemfarm.store.offload import Offload, _Alone, _Together
 
 _writer = cProfile.Profile(time.thread_time)
 _loop = cProfile.Profile(time.thread_time)
@@ -34,10 +34,10 @@ def _timed_execute(self: Tx, sql: str, binds: Mapping[str, object]) -> None:
     _statements[sql].append(time.perf_counter() - begun)
 
 
-def _profiled_work(self: Offload) -> None:
+def _profiled_work(self: Offload, writer: _Together | _Alone) -> None:
     _writer.enable()
     try:
-        _work(self)
+        _work(self, writer)
     finally:
         _writer.disable()
 

@@ -6,11 +6,12 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from bench import claiming, crowded, intake, memory, receiving, sending
 from bench.figures import Figure, table
-from bench.machine import described
+from bench.machine import described, spent
 from bench.rig import folder
 from bench.settings import SHORT, SMALLEST, WHOLE, Size
 
@@ -34,8 +35,10 @@ def measure(names: list[str], size: Size) -> str:
         machine = described(place)
     figures: list[Figure] = []
     for name in names:
-        begun = time.monotonic()
+        begun, before = time.monotonic(), spent()
         found = BENCHES[name](size)
+        meanwhile = before.told(spent())
+        found = [replace(figure, notes=(*figure.notes, meanwhile)) for figure in found]
         figures += found
         print(f"{name} ({time.monotonic() - begun:.0f} s)", file=sys.stderr)
         print(table(found), flush=True)

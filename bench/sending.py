@@ -9,7 +9,7 @@ import time
 from collections import defaultdict
 
 from bench.figures import Figure, percentile
-from bench.machine import total_busy_s
+from bench.machine import spent
 from bench.rig import Rig, farm, now, numbers, wait_for
 from bench.settings import Size
 from modemfarm.intake.accept import accept
@@ -37,7 +37,7 @@ def throughput(size: Size) -> list[Figure]:
             people = numbers(0, size.parts)
             rig.submit([{"to": to, "text": "warm"} for to in numbers(5_000_000, 50)])
             wait_for("the warm-up", lambda rig=rig: all_final(rig, 50))
-            begun, (daemon, simulator), busy = time.monotonic(), rig.cpu(), total_busy_s()
+            begun, (daemon, simulator), busy = time.monotonic(), rig.cpu(), spent().worked
             rig.submit([{"to": to, "text": f"part {at}"} for at, to in enumerate(people)])
             taken_s = time.monotonic() - begun
             wait_for("every report", lambda rig=rig: all_final(rig, size.parts + 50), 600, 0.25)
@@ -47,7 +47,7 @@ def throughput(size: Size) -> list[Figure]:
             rates.append((len(sent) - 1) / (sent[-1] - sent[0]))
             cpu_ms.append(1000 * daemon / size.parts)
             simulator_ms.append(1000 * simulator / size.parts)
-            others = (total_busy_s() - busy - daemon - simulator) / wall_s
+            others = (spent().worked - busy - daemon - simulator) / wall_s
             notes.append(
                 f"{_bound(simulator, wall_s)}, daemon {100 * daemon / wall_s:.0f} %, others {100 * others:.0f} %"
             )

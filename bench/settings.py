@@ -40,9 +40,9 @@ class Size:
 
 
 WHOLE = Size(
-    repeats=3, lanes=32, parts=5000, air_modems=64, air_each=10, air_ms=3000, pickups=200, announced=200,
-    memory=(8, 64, 128), rows=100_000, waiting=(1000, 1_000_000), claims=200, many=256,
-    many_each=5, whole=True,
+    repeats=3, lanes=32, parts=4000, air_modems=64, air_each=10, air_ms=3000, pickups=120, announced=120,
+    memory=(8, 128), rows=100_000, waiting=(1000, 1_000_000), claims=200, many=256,
+    many_each=4, whole=True,
 )  # fmt: skip
 SHORT = Size(
     repeats=2, lanes=32, parts=1500, air_modems=64, air_each=3, air_ms=3000, pickups=60, announced=60,

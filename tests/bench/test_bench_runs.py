@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import pstats
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from bench.figures import Figure, percentile, table
+from bench.rig import PROFILE_TO
 from bench.run import BENCHES
 from bench.settings import SMALLEST, Size
 
@@ -20,9 +23,20 @@ def test_every_bench_gives_figures_for_the_table(bench: Callable[[Size], list[Fi
     for figure in figures:
         assert len(figure.values) == SMALLEST.repeats
         assert all(math.isfinite(value) for value in figure.values)
-        # two small daemons may differ by less memory than the heap's own luck; every other figure is above nothing
-        assert "memory" in figure.name or all(value > 0 for value in figure.values)
+        # two small farms may differ by less than luck does; every other figure is above nothing
+        assert "memory" in figure.name or "lost" in figure.name or all(value > 0 for value in figure.values)
     assert table(figures).count("\n") == len(figures) + 1
+
+
+@pytest.mark.slow
+def test_a_daemon_under_the_profiler_sends_and_leaves_its_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PROFILE_TO, str(tmp_path / "p"))
+    assert BENCHES["throughput"](SMALLEST)
+    for thread, does in (("loop", "_run_once"), ("writer", "_one_command")):
+        assert any(does in name for *_, name in pstats.Stats(str(tmp_path / f"p.{thread}")).stats)  # type: ignore[attr-defined] # typeshed lacks it
+    assert "UPDATE parts SET state = 'claimed'" in (tmp_path / "p.sql").read_text()
 
 
 def test_an_aim_is_judged_by_the_median() -> None:
