@@ -26,6 +26,9 @@ UNIT = Path("etc/systemd/system/modemfarm.service")
 CONFIG = Path("etc/modemfarm/config.yaml")
 STATE = Path("var/lib/modemfarm")
 
+# Who listens to a program, while it runs: in a container, an image or a rescue system it is told at the next boot.
+_LISTENS = {"udevadm": Path("/run/udev/control"), "systemctl": Path("/run/systemd/system")}
+
 _CONFIG_TEXT = """\
 # Every key with its default: config.yaml beside the program, or `modemfarm config show`.
 state_dir: /var/lib/modemfarm
@@ -80,9 +83,9 @@ class System:
         return self.root == Path("/")
 
     def call(self, *command: str) -> None:
-        """Run a program of the machine, if it has it."""
-        found = shutil.which(command[0])
-        if not self.real or found is None:
+        """Run a program of the machine, if it has it and there is somebody to hear it."""
+        found, listener = shutil.which(command[0]), _LISTENS.get(command[0])
+        if not self.real or found is None or (listener is not None and not listener.exists()):
             return
         ended = subprocess.run([found, *command[1:]], check=False, capture_output=True, text=True)  # noqa: S603 # ours
         if ended.returncode:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import sys
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -28,6 +30,26 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+class JournalLines(logging.Formatter):
+    """``<6>room: message``: systemd's journal puts the time before it and reads the level (sd-daemon(3))."""
+
+    _LEVELS = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.NOTSET, 7))
+
+    def format(self, record: logging.LogRecord) -> str:
+        level = next(number for least, number in self._LEVELS if record.levelno >= least)
+        lines = super().format(record).splitlines()
+        return "\n".join(f"<{level}>{line}" for line in lines)
+
+
+def _to_journal() -> bool:
+    """Whether standard error is the journal's own stream (``JOURNAL_STREAM``, systemd.exec(5))."""
+    try:
+        at = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{at.st_dev}:{at.st_ino}"
+
+
 def start(shape: Format, level: Level) -> None:
     """Write to standard error from now on.
 
@@ -37,6 +59,8 @@ def start(shape: Format, level: Level) -> None:
     handler = logging.StreamHandler()
     if shape == "json":
         handler.setFormatter(JsonLines())
+    elif _to_journal():
+        handler.setFormatter(JournalLines("%(name)s: %(message)s"))
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])

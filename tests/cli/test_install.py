@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from modemfarm.cli.install import CONFIG, RULES, UNIT, install, unit
+from modemfarm.cli.install import CONFIG, RULES, UNIT, System, install, unit
 from modemfarm.modem.profile import load_profiles
 from modemfarm.modem.udev_rules import rules
 from modemfarm.resources import shipped
@@ -70,7 +70,14 @@ def test_uninstalling_leaves_what_people_wrote(tmp_path: Path) -> None:
 
 def test_the_unit_says_what_the_daemon_relies_on() -> None:
     lines = unit().splitlines()
-    for wanted in ("Type=notify", "WatchdogSec=30", "LimitNOFILE=4096", "TimeoutStopSec=35", "ProtectSystem=strict"):
+    for wanted in (
+        "Type=notify",
+        "WatchdogSec=30",
+        "LimitNOFILE=4096",
+        "TimeoutStopSec=35",
+        "ProtectSystem=strict",
+        "RestartPreventExitStatus=2",
+    ):
         assert wanted in lines
     assert any("AF_NETLINK" in line for line in lines), "hotplug messages come by netlink"
     (start,) = (line for line in lines if line.startswith("ExecStart="))
@@ -95,3 +102,19 @@ def test_printing_the_rules_touches_nothing(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     assert call("--rules") == rules(load_profiles(shipped("drivers")))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_machine_that_is_not_running_is_told_at_its_next_boot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container or an image nobody listens to udevadm and systemctl; the files are what counts there."""
+    said = tmp_path / "said"
+    for name in ("udevadm", "systemctl"):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho {name} $* >> {said}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr("modemfarm.cli.install._LISTENS", {"udevadm": tmp_path / "absent", "systemctl": tmp_path})
+    system = System(Path("/"))
+    system.call("udevadm", "control", "--reload")
+    system.call("systemctl", "daemon-reload")
+    assert said.read_text() == "systemctl daemon-reload\n"

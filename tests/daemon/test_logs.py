@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import subprocess
+import sys
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -49,3 +53,33 @@ def test_a_higher_level_leaves_out_what_is_well(
     logging.getLogger("modemfarm.modem").warning("sick")
     assert "sick" in (said := capsys.readouterr().err)
     assert "well" not in said
+
+
+SAYS = """
+import logging, os, sys
+if sys.argv[1] == "journal":
+    at = os.fstat(2)
+    os.environ["JOURNAL_STREAM"] = f"{at.st_dev}:{at.st_ino}"
+from modemfarm.daemon import logs
+logs.start("text", "debug")
+log = logging.getLogger("modemfarm.modem")
+log.debug("small")
+log.warning("sick\\nand worse")
+log.error("dead")
+"""
+
+
+def test_the_journal_is_given_levels_instead_of_times(tmp_path: Path) -> None:
+    told = {}
+    for where in ("journal", "elsewhere"):
+        environment = {**os.environ, "JOURNAL_STREAM": "1:2"}  # inherited, and not what standard error is
+        with (tmp_path / where).open("w") as out:
+            subprocess.run([sys.executable, "-c", SAYS, where], env=environment, stderr=out, check=True)
+        told[where] = (tmp_path / where).read_text().splitlines()
+    assert told["journal"] == [
+        "<7>modemfarm.modem: small",
+        "<4>modemfarm.modem: sick",
+        "<4>and worse",
+        "<3>modemfarm.modem: dead",
+    ]
+    assert all(line.startswith("20") for line in told["elsewhere"] if "modemfarm" in line)
