@@ -11,7 +11,7 @@ from modemfarm.cli.output import emit, json_option, local, table
 from modemfarm.store import audit as store_audit
 from modemfarm.store.shapes import rfc3339
 
-_COLUMNS = (("at", "AT"), ("who", "WHO"), ("action", "ACTION"), ("subject", "SUBJECT"), ("data", "DATA"))
+_COLUMNS = (("at", "at"), ("who", "who"), ("action", "action"), ("subject", "subject"), ("data", "data"))
 
 
 @click.group()

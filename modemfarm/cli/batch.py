@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo
 import click
 
 from modemfarm.cli import batch_away
-from modemfarm.cli.context import Farm, note, now, pass_farm
+from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit
-from modemfarm.cli.output import emit, json_option, say
+from modemfarm.cli.output import emit, json_option, note, say
 from modemfarm.cli.send import span
 from modemfarm.config.load import local_zone
 from modemfarm.intake.bulk import Bulk
@@ -97,13 +97,13 @@ def batch(
         )
 
     if dry_run:
-        from modemfarm.cli.batch_preview import foresee, tell  # noqa: PLC0415 # a farm to play with takes time to import
+        from modemfarm.cli.batch_preview import foresee, tell_sums  # noqa: PLC0415 # a farm to play with takes time to import
 
         seen, document = foresee(farm, rows())
         if as_json:
             emit(document)
         else:
-            tell(document)
+            tell_sums(document)
         _note_rejected(seen.rejected)
         return _exit(seen.rejected)
     read = rows()  # a file that cannot be read makes no database

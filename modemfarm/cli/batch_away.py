@@ -13,9 +13,8 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from modemfarm.cli.context import note
 from modemfarm.cli.outcome import CliError, Exit
-from modemfarm.cli.output import emit, local, say
+from modemfarm.cli.output import emit, local, note, say
 from modemfarm.cli.remote import Remote
 from modemfarm.intake.values import parse_moment
 

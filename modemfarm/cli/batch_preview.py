@@ -37,7 +37,7 @@ def foresee(farm: Farm, rows: Iterable[Row]) -> tuple[files.Foreseen, dict[str, 
     return found, document
 
 
-def tell(document: dict[str, Any]) -> None:
+def tell_sums(document: dict[str, Any]) -> None:
     """The sums for a person."""
     cost = "" if document["cost"] is None else f", {document['cost']:g} {document['currency'] or ''}".rstrip()
     say(f"would accept {document['accepted']} ({document['parts']} parts{cost}), reject {document['rejected']}")

@@ -16,8 +16,8 @@ from modemfarm.config.load import local_zone
 from modemfarm.intake.values import parse_moment
 from modemfarm.store import complaints as kept
 
-_COLUMNS = (("id", "ID"), ("at", "AT"), ("number", "NUMBER"), ("channel", "HOW"), ("granted", "CONSENT"),
-            ("messages", "SENT"), ("text", "TEXT"))  # fmt: skip
+_COLUMNS = (("id", "id"), ("at", "at"), ("number", "number"), ("channel", "how"), ("granted", "consent"),
+            ("messages", "sent"), ("text", "text"))  # fmt: skip
 _MOST = 2**31
 
 

@@ -33,4 +33,4 @@ def show(farm: Farm, as_json: bool) -> None:
         {"key": key, "value": json.dumps(item["value"], ensure_ascii=False), "from": item["from"]}
         for key, item in settings.items()
     ]
-    table((("key", "KEY"), ("value", "VALUE"), ("from", "FROM")), rows, wide="value")
+    table((("key", "key"), ("value", "value"), ("from", "from")), rows, wide="value")

@@ -142,4 +142,4 @@ def list_(farm: Farm, as_json: bool) -> None:
     if as_json:
         emit({"data": found, "next": None})
         return
-    table((("word", "WORD"), ("purpose", "PURPOSE"), ("wording", "WORDING")), found, wide="wording")
+    table((("word", "word"), ("purpose", "purpose"), ("wording", "wording")), found, wide="wording")

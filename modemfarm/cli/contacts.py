@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from modemfarm.cli.context import Farm, note, now, pass_farm
+from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
-from modemfarm.cli.output import emit, json_option, record, say, table
+from modemfarm.cli.output import emit, json_option, note, record, say, table
 from modemfarm.cli.policy import user
 from modemfarm.cli.suppress_lists import number_of
 from modemfarm.errors import BadFieldError
@@ -20,7 +20,7 @@ from modemfarm.store import audit, erasing
 from modemfarm.store import contacts as kept
 from modemfarm.store.engine import checkpoint
 
-_COLUMNS = (("number", "NUMBER"), ("name", "NAME"), ("zone", "ZONE"), ("language", "LANGUAGE"), ("attributes", "MORE"))
+_COLUMNS = (("number", "number"), ("name", "name"), ("zone", "zone"), ("language", "language"), ("attributes", "more"))
 _name = click.option("--name", help="As you greet the person; fills {name} of templates.")
 _zone = click.option("--zone", metavar="Z", help="The person's own time zone, like Europe/Paris; for quiet hours.")
 _language = click.option("--language", metavar="L", help="Like zh.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import stat
-import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import click
 
 from modemfarm.cli.outcome import CliError, Exit
-from modemfarm.cli.output import words
+from modemfarm.cli.output import note, sentence
 from modemfarm.cli.remote import Remote
 from modemfarm.config.find import NoConfigError
 from modemfarm.config.load import Config, load
@@ -64,17 +63,16 @@ class Farm:
         try:
             there = store.exists()
         except OSError as error:
-            raise CliError(f"{store.file} cannot be reached: {error.strerror}", Exit.UNREACHABLE) from error
+            what = sentence("refusal.not_reached", name=store.file, what=error.strerror)
+            raise CliError(what, Exit.UNREACHABLE) from error
         if create:
             migrations.upgrade(store, now())
         elif not there:
-            raise CliError(
-                f"there is no database at {store.file}; `modemfarm run` or `send` makes it", Exit.UNREACHABLE
-            )
+            raise CliError(sentence("refusal.no_database", file=store.file), Exit.UNREACHABLE)
         else:
             migrations.check(store)
         for path in tighten(self.config.state_dir, store.file):
-            note(f"{path} was open to others: its rights are tightened")
+            note(sentence("said.tightened", path=path))
         return store
 
     def remote(self) -> Remote | None:
@@ -115,7 +113,7 @@ class Farm:
         if wake(self.config.state_dir):
             return
         if not store.look(hosts.alive, now()):
-            note(words(self.environ).say("way.no_daemon"))
+            note(sentence("way.no_daemon"))
 
 
 def tighten(folder: Path, file: Path | None) -> list[Path]:
@@ -133,11 +131,6 @@ def tighten(folder: Path, file: Path | None) -> list[Path]:
     return done
 
 
-def note(text: str) -> None:
-    """A sentence for the person, beside the output."""
-    print(text, file=sys.stderr)
-
-
 def pass_farm(command: Callable[Concatenate[Farm, P], R]) -> Callable[P, R]:
     """Give a command its farm first."""
 
@@ -152,5 +145,5 @@ def pass_farm(command: Callable[Concatenate[Farm, P], R]) -> Callable[P, R]:
 def _no_way_in(refused: str) -> str:
     """Why what lies there cannot be used, and what to do."""
     if os.statvfs(refused).f_flag & os.ST_RDONLY:
-        return f"{refused} lies on a read-only file system; nothing was taken in: make it writable, then try again"
-    return f"no rights on {refused}; run as its owner, or set MODEMFARM_URL and MODEMFARM_KEY"
+        return sentence("refusal.read_only", path=refused)
+    return sentence("refusal.no_rights", path=refused)

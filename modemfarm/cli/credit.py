@@ -92,7 +92,7 @@ def balance(farm: Farm, sim: str, history: bool, as_json: bool) -> int:
         if as_json:
             emit({"data": found, "next": None})
         else:
-            columns = (("at", "AT"), ("balance", "BALANCE"), ("how", "HOW"), ("what", "WHAT"))
+            columns = (("at", "at"), ("balance", "balance"), ("how", "how"), ("what", "what"))
             table(columns, [{**row, "at": local(row["at"])} for row in found])
         return Exit.DONE
     told = _asked_away(remote, f"/sims/{iccid}/balance", 6) if remote else _asked(farm, "balance", 6, iccid=iccid)

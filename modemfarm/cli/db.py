@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from modemfarm.cli.context import Farm, note, now, pass_farm
+from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit
-from modemfarm.cli.output import emit, json_option, say
+from modemfarm.cli.output import emit, json_option, note, say
 from modemfarm.daemon.lock import StateLock
 from modemfarm.errors import DamagedStoreError
 from modemfarm.store import admin, copying, encrypting, epoch, migrations, moving

@@ -15,7 +15,7 @@ from modemfarm.modem.family import Profiles
 from modemfarm.modem.profile import faults_of, load_profiles
 from modemfarm.resources import shipped
 
-_COLUMNS = (("name", "PROFILE"), ("model", "MODEL"), ("family", "FAMILY"), ("reports", "REPORTS"))
+_COLUMNS = (("name", "profile"), ("model", "model"), ("family", "family"), ("reports", "reports"))
 _folder = click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), required=False)
 
 

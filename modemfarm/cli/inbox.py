@@ -21,7 +21,7 @@ from modemfarm.model import MessageState
 from modemfarm.store import views
 from modemfarm.store.engine import Tx
 
-_COLUMNS = (("id", "ID"), ("received", "RECEIVED"), ("from", "FROM"), ("verdict", "VERDICT"), ("text", "TEXT"))
+_COLUMNS = (("id", "id"), ("received", "received"), ("from", "from"), ("verdict", "verdict"), ("text", "text"))
 _LOOK_EVERY_S = 0.25
 _ASK_EVERY_S = 1.0  # of a farm elsewhere
 

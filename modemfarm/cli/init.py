@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
-from modemfarm.cli.context import Farm, note, now, pass_farm
+from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit
-from modemfarm.cli.output import emit, json_option, say, words
+from modemfarm.cli.output import emit, json_option, note, say, words
 from modemfarm.config import kinds
 from modemfarm.config.check import BUILT_IN_PLANS
 from modemfarm.config.load import load

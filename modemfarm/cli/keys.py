@@ -12,13 +12,13 @@ from modemfarm.store import keys as store_keys
 from modemfarm.store.counters import day_start
 
 _COLUMNS = (
-    ("id", "ID"),
-    ("name", "NAME"),
-    ("scopes", "SCOPES"),
-    ("created", "CREATED"),
-    ("used", "LAST USED"),
-    ("revoked", "REVOKED"),
-    ("today", "TODAY"),
+    ("id", "id"),
+    ("name", "name"),
+    ("scopes", "scopes"),
+    ("created", "created"),
+    ("used", "last_used"),
+    ("revoked", "revoked"),
+    ("today", "today"),
 )
 
 

@@ -11,42 +11,47 @@ from typing import Any
 
 import click
 
+from modemfarm.cli.click_words import teach
 from modemfarm.cli.outcome import Exit, exit_of
-from modemfarm.errors import ModemfarmError
+from modemfarm.cli.output import fault_of, note, sentence, words
+from modemfarm.config.find import NoConfigError
+from modemfarm.errors import ConfigError, ModemfarmError, StoreError, SubmitError
 
-# command -> (module of modemfarm.cli, object in it, one line for --help); nothing is imported before it is used
-COMMANDS: dict[str, tuple[str, str, str]] = {
-    "init": ("init", "init", "Make a configuration, the database and the first API key."),
-    "run": ("run", "run", "Run the daemon."),
-    "demo": ("demo", "demo", "Try it without hardware: virtual modems, the page, a drawn phone."),
-    "page": ("run", "page", "Serve the page alone, beside daemons."),
-    "login": ("run", "login", "Print a one-time link to the page."),
-    "send": ("send", "send", "Send a text to one or several people."),
-    "batch": ("batch", "batch", "Send many messages from a CSV or JSON-lines file."),
-    "messages": ("messages", "messages", "List, show, cancel, retry or resolve messages."),
-    "explain": ("control", "explain", "Say why a message went, waits or stopped."),
-    "pause": ("control", "pause", "Stop sending, before the next part leaves."),
-    "resume": ("control", "resume", "Send again."),
-    "inbox": ("inbox", "inbox", "List, follow or answer replies."),
-    "modems": ("modems", "modems", "List, show, reset, ask or record modems."),
-    "sims": ("sims", "sims", "List, show, set, pause or resume SIM cards."),
-    "suppress": ("suppress", "suppress", "Keep the list of people who want no more messages."),
-    "policy": ("policy", "policy", "Show and change the rules for offers, and vouch for them."),
-    "contacts": ("contacts", "contacts", "Keep the people you write to; import, export, forget them."),
-    "audit": ("audit", "audit", "Show who did what."),
-    "consent": ("consent", "consent", "Keep, show and prove who agreed to offers."),
-    "simulate": ("simulate", "simulate", "Run virtual modems."),
-    "pdu": ("pdu", "pdu", "Decode and encode PDUs."),
-    "keys": ("keys", "keys", "Make, list or revoke API keys."),
-    "users": ("users", "users", "Make, list, change or remove those who log in with a password."),
-    "webhooks": ("webhooks", "webhooks", "Say which addresses are told what happens."),
-    "db": ("db", "db", "Upgrade, check, copy or put back the database."),
-    "doctor": ("doctor", "doctor", "Look for what is wrong and say how to mend it."),
-    "alerts": ("alerts", "alerts", "Test who is told when something needs a person."),
-    "install": ("install", "install", "Make it a service of this machine: user, udev rules, systemd unit."),
-    "drivers": ("drivers", "drivers", "List or check driver profiles."),
-    "completion": ("completion", "completion", "Print what makes a shell complete commands at the Tab key."),
-    "config": ("config_show", "config", "Show the settings and where each came from."),
+teach()
+
+# command -> (module of modemfarm.cli, object in it); nothing is imported before it is used
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("init", "init"),
+    "run": ("run", "run"),
+    "demo": ("demo", "demo"),
+    "page": ("run", "page"),
+    "login": ("run", "login"),
+    "send": ("send", "send"),
+    "batch": ("batch", "batch"),
+    "messages": ("messages", "messages"),
+    "explain": ("control", "explain"),
+    "pause": ("control", "pause"),
+    "resume": ("control", "resume"),
+    "inbox": ("inbox", "inbox"),
+    "modems": ("modems", "modems"),
+    "sims": ("sims", "sims"),
+    "suppress": ("suppress", "suppress"),
+    "policy": ("policy", "policy"),
+    "contacts": ("contacts", "contacts"),
+    "audit": ("audit", "audit"),
+    "consent": ("consent", "consent"),
+    "simulate": ("simulate", "simulate"),
+    "pdu": ("pdu", "pdu"),
+    "keys": ("keys", "keys"),
+    "users": ("users", "users"),
+    "webhooks": ("webhooks", "webhooks"),
+    "db": ("db", "db"),
+    "doctor": ("doctor", "doctor"),
+    "alerts": ("alerts", "alerts"),
+    "install": ("install", "install"),
+    "drivers": ("drivers", "drivers"),
+    "completion": ("completion", "completion"),
+    "config": ("config_show", "config"),
 }
 
 
@@ -71,25 +76,28 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 # click's
         if cmd_name not in COMMANDS:
             return None
-        module, name, _ = COMMANDS[cmd_name]
+        module, name = COMMANDS[cmd_name]
         found = getattr(importlib.import_module(f"modemfarm.cli.{module}"), name)
         assert isinstance(found, click.Command)
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 # click's
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+        with formatter.section(sentence("click.commands")):
+            formatter.write_dl([(name, sentence(f"command.{name}")) for name in COMMANDS])
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 # click's
+        english = words().lang == "en"
+        for slug in ("about", "exit_codes") if english else ("about", "exit_codes", "english"):
+            formatter.write_paragraph()
+            with formatter.indentation():
+                formatter.write_text(sentence(f"command.{slug}"))
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("-c", "config_file", metavar="FILE", type=click.Path(path_type=Path), help="The configuration file.")
 @click.version_option(package_name="modemfarm")
 def cli(config_file: Path | None) -> None:  # pass_farm reads it
-    """Send and receive SMS over a farm of GSM modems.
-
-    Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 refused by policy, 4 not found,
-    5 store, daemon or configuration unreachable, 6 timeout.
-    """
+    """Send and receive SMS over a farm of GSM modems; --help says it in the language of the locale."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -112,14 +120,31 @@ def run(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.Abort:
-        print("stopped", file=sys.stderr)
+        note(sentence("refusal.stopped"))
         return Exit.FAILED
     except click.ClickException as error:
         error.show()
         return Exit.USAGE if isinstance(error, click.UsageError | click.FileError) else Exit.FAILED
     except ModemfarmError as error:
-        print(f"modemfarm: {error}", file=sys.stderr)
-        for note in getattr(error, "__notes__", ()):
-            print(f"modemfarm: {note}", file=sys.stderr)
+        note(_told(error))
+        for more in getattr(error, "__notes__", ()):
+            note(sentence("refusal.inside", what=more))
         return exit_of(error)
     return int(result) if isinstance(result, int) else Exit.DONE
+
+
+def _told(error: ModemfarmError) -> str:
+    """An error that ends a command, in the language of the locale as far as it has a slug."""
+    what = str(error)
+    match error:
+        case NoConfigError():
+            slug = "no_configuration"
+        case ConfigError():
+            slug = "configuration"
+        case StoreError():
+            slug = "store"
+        case SubmitError():
+            slug, what = "inside", fault_of(error.code, what, getattr(error, "raw", ""))
+        case _:
+            slug = "inside"
+    return sentence(f"refusal.{slug}", what=what)

@@ -10,7 +10,7 @@ import click
 from modemfarm.cli import away, many
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
-from modemfarm.cli.output import emit, json_option, local, record, say, table
+from modemfarm.cli.output import emit, json_option, local, record, say, state_of, table
 from modemfarm.errors import BadFieldError
 from modemfarm.intake.again import retry as again
 from modemfarm.intake.edit import edit as change
@@ -20,12 +20,12 @@ from modemfarm.store import actions, views
 from modemfarm.store.engine import Tx
 
 _COLUMNS = (
-    ("id", "ID"),
-    ("created", "CREATED"),
-    ("to", "TO"),
-    ("state", "STATE"),
-    ("reason", "REASON"),
-    ("text", "TEXT"),
+    ("id", "id"),
+    ("created", "created"),
+    ("to", "to"),
+    ("state", "state"),
+    ("reason", "reason"),
+    ("text", "text"),
 )
 MESSAGE_ID = many.MESSAGE_ID
 
@@ -108,8 +108,9 @@ def print_message(found: dict[str, Any], *, as_json: bool) -> None:
         emit(found)
         return
     record(found)
-    columns = ("number", "state", "iccid", "mr", "sent_at", "reported_at", "status")
-    table([(name, name.replace("_", " ").upper()) for name in columns], found["parts"])
+    columns = ("state", "iccid", "mr", "sent_at", "reported_at", "status")
+    parts = [{**part, "state": state_of("part", part["state"])} for part in found["parts"]]
+    table([("number", "part"), *((name, name) for name in columns)], parts)
 
 
 @messages.command()

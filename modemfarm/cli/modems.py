@@ -17,13 +17,13 @@ from modemfarm.store import sims, views
 from modemfarm.webapp.words import Words
 
 _COLUMNS = (
-    ("id", "MODEM"),
-    ("path", "PORT"),
-    ("state", "STATE"),
-    ("sentence", "WHAT"),
-    ("signal", "SIGNAL"),
-    ("operator", "OPERATOR"),
-    ("iccid", "SIM"),
+    ("id", "modem"),
+    ("path", "port"),
+    ("state", "state"),
+    ("sentence", "what"),
+    ("signal", "signal"),
+    ("operator", "operator"),
+    ("iccid", "sim"),
 )
 
 
@@ -88,7 +88,7 @@ def show(farm: Farm, modem: str, as_json: bool) -> None:
     if kept:
         say("")
         rows = [{"at": local(item.at), "fault": item.fault, "name": item.name} for item in kept]
-        table((("at", "FAULT AT"), ("fault", "FAULT"), ("name", "RECORDING")), rows, wide="name")
+        table((("at", "fault_at"), ("fault", "fault"), ("name", "recording")), rows, wide="name")
 
 
 @modems.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import unicodedata
@@ -13,7 +14,7 @@ from typing import Any
 import click
 
 from modemfarm.webapp.words import Words
-from modemfarm.wording import choose_locale
+from modemfarm.wording import choose_locale, known
 
 NARROWEST = 6
 
@@ -32,15 +33,58 @@ def say(text: str) -> None:
     print(text.encode(encoding, "replace").decode(encoding), flush=True)
 
 
+def note(text: str) -> None:
+    """A sentence for the person, beside the output."""
+    print(text, file=sys.stderr)
+
+
+def words(environ: Mapping[str, str] = os.environ) -> Words:
+    """What is said to people, in the language of the locale (en, zh or ru) and the machine's own time."""
+    at = datetime.now().astimezone()
+    assert at.tzinfo is not None
+    return Words(choose_locale(environ), at.tzinfo, at)
+
+
+def sentence(slug: str, /, **params: Any) -> str:
+    """The sentence for ``section.slug`` (web/sentences) in the language of the locale."""
+    return words().say(slug, params)
+
+
+def tell(slug: str, /, **params: Any) -> None:
+    """Print a sentence."""
+    say(sentence(slug, **params))
+
+
+def state_of(what: str, slug: str) -> str:
+    """The state of a `message`, `part`, `modem` or `sim` in words; in English its slug, which commands take."""
+    said = words()
+    section = {"modem": "modem_state", "sim": "sim_state"}.get(what, what)
+    if what == "part" and not known(f"part.{slug}"):
+        section = "message"
+    return slug if said.lang == "en" else said.say(f"{section}.{slug}")
+
+
+def reason_of(slug: str | None, params: Mapping[str, Any] | None = None) -> str | None:
+    """A reason in words; in English its slug, as the docs name it."""
+    said = words()
+    return slug if said.lang == "en" or not slug else said.reason(slug, params)
+
+
+def fault_of(code: str, detail: str, raw: str = "") -> str:
+    """What is wrong with something typed; in English the fuller detail, as the API gives it."""
+    said = words()
+    return detail if said.lang == "en" else said.row_fault(code, detail, raw)
+
+
 def table(columns: Sequence[tuple[str, str]], rows: Sequence[Mapping[str, Any]], *, wide: str = "") -> None:
     """Rows under their headings, cut to the terminal's width; nothing is cut when piped.
 
     Args:
-        columns: key of the row and heading.
+        columns: key of the row, and slug of its heading.
         wide: the key of the column that gives way first.
     """
     cells = [[_cell(row.get(key)) for key, _ in columns] for row in rows]
-    heads = [head for _, head in columns]
+    heads = [sentence(f"heading.{head}") for _, head in columns]
     widths = [max([width(head), *(width(line[index]) for line in cells)]) for index, head in enumerate(heads)]
     if sys.stdout.isatty():
         spare = shutil.get_terminal_size().columns - sum(widths) - 2 * (len(widths) - 1)
@@ -57,10 +101,11 @@ def table(columns: Sequence[tuple[str, str]], rows: Sequence[Mapping[str, Any]],
 
 def record(row: Mapping[str, Any]) -> None:
     """One thing, a line per fact."""
-    room = max((width(key) for key in row), default=0)
+    labels = {key: sentence(f"label.{key}") for key in row}
+    room = max(map(width, labels.values()), default=0)
     for key, value in row.items():
         if not isinstance(value, list) or not value or not isinstance(value[0], Mapping):
-            say(f"{_fit(key.replace('_', ' '), room)}  {_cell(value)}")
+            say(f"{_fit(labels[key], room)}  {_cell(value)}")
 
 
 def _cell(value: Any) -> str:
@@ -68,7 +113,7 @@ def _cell(value: Any) -> str:
         case None | "" | []:
             return "-"
         case bool():
-            return "yes" if value else "no"
+            return sentence("cell.yes" if value else "cell.no")
         case list():
             return ", ".join(str(item) for item in value)
         case dict():
@@ -104,10 +149,3 @@ def local(moment: str | None) -> str | None:
     if not moment:
         return None
     return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def words(environ: Mapping[str, str]) -> Words:
-    """What is said to people, in the language of the locale (en, zh or ru) and the machine's own time."""
-    at = datetime.now().astimezone()
-    assert at.tzinfo is not None
-    return Words(choose_locale(environ), at.tzinfo, at)

@@ -32,6 +32,6 @@ def history(farm: Farm, sim: str, limit: int, as_json: bool) -> None:
     if as_json:
         emit(found)
         return
-    table((("at", "WHEN"), ("said", "WHAT")), [line | {"at": local(line["at"])} for line in found["data"]], wide="said")
+    table((("at", "when"), ("said", "what")), [line | {"at": local(line["at"])} for line in found["data"]], wide="said")
     say("")
-    table((("day", "DAY"), ("parts", "SENT")), found["sent"])
+    table((("day", "day"), ("parts", "sent")), found["sent"])

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from modemfarm.cli.outcome import CliError, Exit
+from modemfarm.cli.output import sentence, words
 
 ANSWERS_WITHIN_S = 30.0
 FILE_WITHIN_S = 900.0  # a million rows are written meanwhile
@@ -34,7 +35,7 @@ class ProblemError(CliError):
     """
 
     def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
-        what = problem.get("detail") or problem.get("title") or f"the API answered {status}"
+        what = problem.get("detail") or problem.get("title") or sentence("refusal.api_answered", status=status)
         code = _EXITS.get(status, Exit.UNREACHABLE if status >= 500 else Exit.USAGE)
         if status == 403 and "message_id" not in problem:
             code = Exit.UNREACHABLE  # the key lacks a scope; no message was refused
@@ -51,7 +52,7 @@ class Remote:
 
     def __init__(self, url: str, key: str) -> None:
         if not url.startswith(("http://", "https://")):
-            raise CliError(f"MODEMFARM_URL must begin with http:// or https://, not {url!r}", Exit.USAGE)
+            raise CliError(sentence("refusal.bad_url", given=repr(url)), Exit.USAGE)
         self.url = url.rstrip("/").removesuffix("/v1")
         self._key = key
 
@@ -106,6 +107,7 @@ class Remote:
                 "Authorization": f"Bearer {self._key}",
                 "Content-Type": "application/json",
                 "Accept": "application/json",
+                "Accept-Language": words().lang,
                 **headers,
             },
         )
@@ -116,8 +118,8 @@ class Remote:
             with error:
                 raise ProblemError(error.code, _problem(error.read())) from error
         except (urllib.error.URLError, http.client.HTTPException, ssl.SSLError, OSError, ValueError) as error:
-            reason = getattr(error, "reason", error)
-            raise CliError(f"{self.url} cannot be reached: {reason}", Exit.UNREACHABLE) from error
+            what = sentence("refusal.not_reached", name=self.url, what=getattr(error, "reason", error))
+            raise CliError(what, Exit.UNREACHABLE) from error
 
 
 def _problem(octets: bytes) -> dict[str, Any]:

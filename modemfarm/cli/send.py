@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from modemfarm.cli.context import Farm, note, pass_farm
+from modemfarm.cli.context import Farm, pass_farm
 from modemfarm.cli.doors import Api, Here, Item
 from modemfarm.cli.outcome import CliError, Exit, exit_of, highest
-from modemfarm.cli.output import emit, json_option, local, say, words
+from modemfarm.cli.output import emit, json_option, local, note, say, words
 from modemfarm.cli.remote import ProblemError
 from modemfarm.config.load import local_zone
 from modemfarm.errors import ModemfarmError, SubmitError

@@ -24,15 +24,15 @@ from modemfarm.webapp.tiles import low_credit
 from modemfarm.webapp.words import Words
 
 _COLUMNS = (
-    ("iccid", "SIM"),
-    ("label", "LABEL"),
-    ("number", "NUMBER"),
-    ("state", "STATE"),
-    ("why", "WHY"),
-    ("plan", "PLAN"),
-    ("today", "TODAY"),
-    ("people", "PEOPLE"),
-    ("modem", "MODEM"),
+    ("iccid", "sim"),
+    ("label", "label"),
+    ("number", "number"),
+    ("state", "state"),
+    ("why", "why"),
+    ("plan", "plan"),
+    ("today", "today"),
+    ("people", "people"),
+    ("modem", "modem"),
 )
 _FOR_NONE = ""  # what takes a word back
 

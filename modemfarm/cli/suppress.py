@@ -18,7 +18,7 @@ from modemfarm.model import digits_key
 from modemfarm.store import suppress as store_suppress
 from modemfarm.store.engine import Tx
 
-_COLUMNS = (("number", "NUMBER"), ("since", "SINCE"), ("source", "SOURCE"), ("keyword", "KEYWORD"))
+_COLUMNS = (("number", "number"), ("since", "since"), ("source", "source"), ("keyword", "keyword"))
 
 
 @click.group()

@@ -28,7 +28,7 @@ from modemfarm.store.shapes import rfc3339
 _CHUNK = 500  # numbers a transaction
 _PAGE = 1000
 _FIELDS = ("number", "since", "source", "keyword")
-_COLUMNS = (("number", "NUMBER"), ("since", "SINCE"), ("keyword", "KEYWORD"), ("text", "TEXT"))
+_COLUMNS = (("number", "number"), ("since", "since"), ("keyword", "keyword"), ("text", "text"))
 
 
 def number_of(farm: Farm, raw: str) -> str:

@@ -19,12 +19,12 @@ from modemfarm.store.engine import Store, Tx
 from modemfarm.store.sealing import Secret
 
 _COLUMNS = (
-    ("name", "NAME"),
-    ("role", "ROLE"),
-    ("password", "PASSWORD"),
-    ("totp", "CODES"),
-    ("created", "CREATED"),
-    ("login", "LAST LOGIN"),
+    ("name", "name"),
+    ("role", "role"),
+    ("password", "password"),
+    ("totp", "codes"),
+    ("created", "created"),
+    ("login", "last_login"),
 )
 _role = click.Choice(store_users.ROLES)
 R = TypeVar("R")

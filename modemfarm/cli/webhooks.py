@@ -14,13 +14,13 @@ from modemfarm.store import outbox
 from modemfarm.store import webhooks as registry
 
 _COLUMNS = (
-    ("id", "ID"),
-    ("url", "ADDRESS"),
-    ("source", "FROM"),
-    ("state", "STATE"),
-    ("waiting", "WAIT"),
-    ("last", "LAST"),
-    ("last_answer", "ANSWER"),
+    ("id", "id"),
+    ("url", "address"),
+    ("source", "from"),
+    ("state", "state"),
+    ("waiting", "wait"),
+    ("last", "last"),
+    ("last_answer", "answer"),
 )
 
 
