@@ -5,14 +5,32 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 from datetime import UTC, datetime
 from typing import Literal
+
+from modemfarm.model import mask
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["text", "json"]
 
 _OURS = logging.getLogger("modemfarm")
+
+
+_NUMBER = re.compile(r"(?<!\w)(?:\+|%2[Bb])\d{8,15}(?!\d)")
+
+
+def masked(line: str) -> str:
+    """A line without whole numbers, should an error's own words have brought one here."""
+    return _NUMBER.sub(lambda found: mask(found[0].replace("%2B", "+").replace("%2b", "+")), line)
+
+
+class Lines(logging.Formatter):
+    """For people."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
 
 
 class JsonLines(logging.Formatter):
@@ -27,10 +45,10 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return masked(json.dumps(line, ensure_ascii=False))
 
 
-class JournalLines(logging.Formatter):
+class JournalLines(Lines):
     """``<6>room: message``: systemd's journal puts the time before it and reads the level (sd-daemon(3))."""
 
     _LEVELS = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.NOTSET, 7))
@@ -62,6 +80,6 @@ def start(shape: Format, level: Level) -> None:
     elif _to_journal():
         handler.setFormatter(JournalLines("%(name)s: %(message)s"))
     else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        handler.setFormatter(Lines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     _OURS.setLevel(level.upper())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +11,7 @@ from datetime import datetime
 from modemfarm.errors import SubmitError
 from modemfarm.intake.accept import accept
 from modemfarm.intake.draft import Draft, IntakeSettings
+from modemfarm.model import mask
 from modemfarm.spool.desk import Desk
 from modemfarm.spool.folders import ASIDE, PENDING, Folders, Seen, Watch, entries, printable
 from modemfarm.spool.headers import BadFileError, cut, with_headers
@@ -21,6 +23,8 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 20  # files that one transaction takes
 A_TURN = 300  # files; then it is told what became of others
+
+_LONG = re.compile(r"\d{7,}")  # a file may be named after its recipient
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,8 @@ class Taker:
     def _refuse(self, folders: Folders, seen: Seen, content: bytes, fault: str) -> None:
         """The file goes to failed/ with its reason; nothing else waits for it."""
         name = printable(seen.name)
-        log.warning("spool: %s is refused: %s", name, fault)
+        shown = _LONG.sub(lambda found: mask(found[0]), name)  # the reason may hold words of the text: it is in failed/
+        log.warning("spool: %s is refused; its Fail_reason: says why", shown)
         pending = f"failed.0.{name}"
         told = {"Fail_reason": fault, "Failed": self.desk.local(self.desk.now())}
         folders.write_pending(pending, with_headers(content, told))

@@ -221,9 +221,12 @@ class Store:
                     max_overflow=12,
                     pool_timeout=5,
                     pool_pre_ping=True,
+                    hide_parameters=True,
                     connect_args=SERVER,
                 )
-            engine = create_engine(self.url, poolclass=QueuePool, pool_size=POOLED, max_overflow=60)
+            engine = create_engine(
+                self.url, poolclass=QueuePool, pool_size=POOLED, max_overflow=60, hide_parameters=True
+            )
         except (SQLAlchemyError, ImportError) as error:
             raise StoreError(f"cannot use {self.url.render_as_string()}: {error}") from error
 

@@ -105,9 +105,14 @@ def unsubmittable(error: SubmitError) -> Problem:
     return Problem(422, "validation", str(error), code=code, errors=[fault])
 
 
+def _route() -> str:
+    """The route that was asked, for the log: a path may hold a number."""
+    return "an unknown path" if request.url_rule is None else request.url_rule.rule
+
+
 def store_down(error: StoreError) -> Problem:
     """The database cannot be used now; the sender should come again."""
-    log.warning("http: %s %s: store: %s", request.method, request.path, error)
+    log.warning("http: %s %s: store: %s", request.method, _route(), error)
     return Problem(
         503,
         "store_unavailable",
@@ -143,7 +148,7 @@ def install(app: Flask, is_api: Any, page: Any) -> None:
     app.register_error_handler(HTTPException, lambda error: shown(from_http(error)))
 
     def unexpected(error: Exception) -> Response:
-        log.error("http: %s %s", request.method, request.path, exc_info=error)
+        log.error("http: %s %s", request.method, _route(), exc_info=error)
         return shown(Problem(500, "internal", "Something went wrong here; the log has the details."))
 
     app.register_error_handler(Exception, unexpected)

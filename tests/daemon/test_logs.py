@@ -83,3 +83,19 @@ def test_the_journal_is_given_levels_instead_of_times(tmp_path: Path) -> None:
         "<3>modemfarm.modem: dead",
     ]
     assert all(line.startswith("20") for line in told["elsewhere"] if "modemfarm" in line)
+
+
+@pytest.mark.parametrize("shape", ["text", "json"])
+def test_a_number_that_an_error_brings_along_is_masked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], shape: logs.Format
+) -> None:
+    begin(monkeypatch, shape, "info")
+    try:
+        raise ValueError("Key (number)=(+8613912345678) is there")
+    except ValueError:
+        logging.getLogger("modemfarm.store").exception(
+            "asked for /v1/contacts/%s at 12:00:00+08:00", "%2B8613912345678"
+        )
+    said = capsys.readouterr().err
+    assert said.count("+8613…678") == 2
+    assert ("12:00:00+08:00" in said, "8613912345678" in said) == (True, False)

@@ -276,7 +276,9 @@ def test_everything_wrong_is_problem_json(farm: Sample) -> None:
         assert problem["code"]
 
 
-def test_a_database_that_cannot_commit_is_503(farm: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_cannot_commit_is_503(
+    farm: Sample, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     client = farm.api()
 
     def broken(*_: object) -> None:
@@ -286,6 +288,8 @@ def test_a_database_that_cannot_commit_is_503(farm: Sample, monkeypatch: pytest.
     answer = client.post("/v1/messages", json=OK)
     assert (answer.status_code, answer.get_json()["code"]) == (503, "store_unavailable")
     assert answer.headers["Retry-After"] == "5"
+    client.delete("/v1/suppressions/13800138000")
+    assert ("/v1/suppressions/<" in caplog.text, "138001" in caplog.text) == (True, False)
 
 
 def test_explain_tells_the_whole_way(farm: Sample) -> None:
