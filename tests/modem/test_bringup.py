@@ -12,7 +12,7 @@ from modemfarm.modem.ladder import Limits
 from modemfarm.modem.settings import ModemSettings
 from modemfarm.modem.supervisor import Supervisor
 from tests.modem.fakes import Answer, FakeJournal, ScriptedOpener, ScriptedPort, make_part, profiles, run
-from tests.modem.test_sending import play
+from tests.modem.playing import play
 
 
 async def ready(journal: FakeJournal, supervisor: Supervisor) -> None:

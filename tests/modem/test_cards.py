@@ -10,7 +10,7 @@ from modemfarm.model import ModemState
 from modemfarm.modem.journal import Repair
 from modemfarm.modem.supervisor import Supervisor
 from tests.modem.fakes import Answer, FakeJournal, ScriptedPort, make_part
-from tests.modem.test_sending import play
+from tests.modem.playing import play
 
 OTHER = {"AT+CCID": "+CCID: 8986009999999999999|OK", "AT+CIMI": "460009999999999|OK"}
 

@@ -17,7 +17,7 @@ from modemfarm.modem.settings import ModemSettings
 from modemfarm.modem.supervisor import Supervisor
 from modemfarm.simulator.simulation import Simulation
 from tests.modem.fakes import FakeJournal, ScriptedOpener, ScriptedPort, make_part, profiles, run
-from tests.modem.test_sending import play
+from tests.modem.playing import play
 
 
 def test_no_more_radios_start_at_once_than_a_box_s_supply_bears() -> None:

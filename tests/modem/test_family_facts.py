@@ -15,8 +15,8 @@ from modemfarm.modem.supervisor import Supervisor
 from modemfarm.simulator.personality import FAMILIES
 from modemfarm.simulator.simulation import Simulation
 from tests.modem.fakes import Answer, FakeJournal, ScriptedPort, profiles, run
+from tests.modem.playing import play
 from tests.modem.test_families import PROFILES, joined, spoiled
-from tests.modem.test_sending import play
 
 COUNTS_NOTHING = {"neoway", "a9"}  # no command is known that tells the tries left
 LONG_REPLY = "谢谢!" * 60

@@ -8,8 +8,8 @@ from modemfarm.errors import StoreError
 from modemfarm.model import Evidence, ModemState, Received
 from modemfarm.modem.supervisor import Supervisor
 from tests.modem.fakes import FakeJournal, ScriptedPort, make_part
+from tests.modem.playing import play
 from tests.modem.test_bringup import ready
-from tests.modem.test_sending import play
 
 PDU = "07911326040000F0040B911346610089F60000208062917314080CC8F71D14969741F977FD07"
 REPORT = "07911326040000F006010B911346610089F6208062917314082080629173240800"

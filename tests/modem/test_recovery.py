@@ -13,7 +13,7 @@ from modemfarm.modem.journal import GoOn, Pending, Repair
 from modemfarm.modem.settings import ModemSettings
 from modemfarm.modem.supervisor import Supervisor
 from tests.modem.fakes import FakeJournal, ScriptedOpener, ScriptedPort, make_part, profiles, run
-from tests.modem.test_sending import play
+from tests.modem.playing import play
 
 
 async def ready(journal: FakeJournal, supervisor: Supervisor) -> None:

@@ -207,3 +207,20 @@ def wrote(tx: Tx, number: str, at: datetime) -> None:
         d=number[-9:],
         at=to_us(at),
     )
+
+
+def claimed_message(tx: Tx, **draft: object) -> tuple[int, int, int]:
+    """A claimed message: message, part, attempt."""
+    see(tx)
+    number = add(tx, **draft)
+    part, attempt = take(tx)
+    return number, part.part_id, attempt
+
+
+def charges_fit(tx: Tx) -> None:
+    """Every plan's count is what its attempts say."""
+    assert counted(tx) == charged(tx)
+    open_or_counted = tx.value(
+        "SELECT count(*) FROM attempts a JOIN parts p ON p.attempt_id = a.id WHERE a.charged_at IS NOT NULL"
+    )
+    assert tx.value("SELECT count(*) FROM attempts WHERE charged_at IS NOT NULL") == open_or_counted
