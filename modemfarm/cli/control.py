@@ -11,8 +11,10 @@ from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.messages import MESSAGE_ID
 from modemfarm.cli.outcome import NotThereError
 from modemfarm.cli.output import emit, json_option, local, say, words
+from modemfarm.intake import asked
 from modemfarm.model import MessageClass
 from modemfarm.store import actions, epoch, hosts, story, views
+from modemfarm.store.engine import Tx
 
 
 @click.command()
@@ -20,21 +22,26 @@ from modemfarm.store import actions, epoch, hosts, story, views
 @json_option
 @pass_farm
 def explain(farm: Farm, message_id: int, as_json: bool) -> None:
-    """Say in one line for each decision who decided what, and why."""
+    """Say in one line for each decision who decided what and why, and what the rules ask of it."""
     remote = farm.remote()
-    lines = (
-        remote.get(f"/messages/{message_id}/explain")["data"]
-        if remote
-        else farm.store().look(lambda tx: story.explain(tx, message_id, terms=farm.config.terms))
-    )
-    if lines is None:
+    found = remote.get(f"/messages/{message_id}/explain") if remote else farm.store().look(_explained, farm, message_id)
+    if found is None:
         raise NotThereError(f"there is no message {message_id}")
     if as_json:
-        emit({"data": lines})
+        emit(found)
         return
     told = words(farm.environ)
-    for line in lines:
+    for line in found["data"]:
         say(f"{local(line['at'])}  {told.say('source.' + line['source'])}: {told.told(line)}")
+    if rules := found.get("rules"):  # a farm elsewhere may be older
+        say(told.say("asked.title", rules[0]["params"]))
+        for row in rules:
+            say(f"- {told.asked(row)}")
+
+
+def _explained(tx: Tx, farm: Farm, message_id: int) -> dict[str, Any] | None:
+    lines = story.explain(tx, message_id, terms=farm.config.terms)
+    return None if lines is None else {"data": lines, "rules": asked.table(tx, message_id, farm.config.intake, now())}
 
 
 def _scope(message_class: str | None, batch: int | None) -> tuple[str, str]:

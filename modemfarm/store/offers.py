@@ -44,8 +44,8 @@ def digest_of(text: str) -> str:
 
 def waits(tx: Tx, rules: Rules, recipient: str, text: str, at: datetime, *, message_id: int = 0) -> Label | None:
     """What an offer that could go at a moment waits for; None: nothing."""
-    zones = _zones(tx, rules, recipient)
-    opens = opens_at(rules.profile.hours, zones, at)
+    clocks = zones(tx, rules, recipient)
+    opens = opens_at(rules.profile.hours, clocks, at)
     if opens != at:
         return Label("quiet_hours", opens or at + FAR)
     rows = tx.all(_SENT, recipient=recipient, since=to_us(at - MONTH - _LONGEST_ON_ITS_WAY), besides=message_id)
@@ -53,7 +53,7 @@ def waits(tx: Tx, rules: Rules, recipient: str, text: str, at: datetime, *, mess
     free = free_at(sent, digest_of(text), rules.profile.caps, at)
     if free is None:
         return None
-    return Label("frequency_cap", opens_at(rules.profile.hours, zones, free) or free)
+    return Label("frequency_cap", opens_at(rules.profile.hours, clocks, free) or free)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +71,33 @@ def known(tx: Tx, rules: Rules, recipients: Iterable[str], now: datetime) -> dic
     for number in recipients:
         rows = tx.all(_SENT, recipient=number, since=since, besides=0)
         sent = tuple(Sent(from_us(row["at"]), row["digest"]) for row in rows)
-        found[number] = Known(_zones(tx, rules, number), sent)
+        found[number] = Known(zones(tx, rules, number), sent)
     return found
 
 
 def opening(tx: Tx, rules: Rules, recipient: str, now: datetime) -> datetime:
     """When something may be sent to a person in hours that are open for offers."""
-    return opens_at(rules.profile.hours, _zones(tx, rules, recipient), now) or now + FAR
+    return opens_at(rules.profile.hours, zones(tx, rules, recipient), now) or now + FAR
 
 
-def _zones(tx: Tx, rules: Rules, recipient: str) -> tuple[str, ...]:
+def weighed(tx: Tx, message_id: int) -> Row | None:
+    """A message's row with `offered_at`: when it was charged to its person as an offer."""
+    return tx.one(
+        "SELECT m.*, (SELECT s.at FROM marketing_sends s WHERE s.message_id = m.id) AS offered_at FROM messages m"
+        " WHERE m.id = :id",
+        id=message_id,
+    )
+
+
+def sent_until(tx: Tx, recipient: str, until: datetime, *, besides: int) -> list[Sent]:
+    """What a person got in the month before a moment, besides one message."""
+    rows = tx.all(_SENT, recipient=recipient, since=to_us(until - MONTH - _LONGEST_ON_ITS_WAY), besides=besides)
+    sent = (Sent(from_us(row["at"]), row["digest"]) for row in rows)
+    return [one for one in sent if one.at <= until]
+
+
+def zones(tx: Tx, rules: Rules, recipient: str) -> tuple[str, ...]:
+    """The clocks that a person may live by."""
     own = tx.value("SELECT zone FROM contacts WHERE number = :number", number=recipient)
     return zones_of(recipient, own, rules)
 
@@ -103,8 +120,8 @@ def may_leave(
         started: another part of it left; only the hours stand against the rest.
     """
     rules = in_force(tx, configured, now)
-    hours, zones = rules.profile.hours, _zones(tx, rules, recipient)
-    closes = closes_at(hours, zones, now)
+    hours, clocks = rules.profile.hours, zones(tx, rules, recipient)
+    closes = closes_at(hours, clocks, now)
     held: Label | None = None
     if not started and not has_consent(
         tx, recipient, tx.value("SELECT purpose FROM messages WHERE id = :id", id=message_id), now
@@ -115,7 +132,7 @@ def may_leave(
     if not rules.is_open and not started:
         held = Label("profile", now + LOOK_AGAIN)
     elif closes is None or now + MARGIN + PART_TAKES * parts_left >= closes:
-        held = Label("quiet_hours", opens_at(hours, zones, closes or now) or now + FAR)
+        held = Label("quiet_hours", opens_at(hours, clocks, closes or now) or now + FAR)
     elif not started:
         held = waits(tx, rules, recipient, text, now, message_id=message_id)
     if held is not None:

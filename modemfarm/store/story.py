@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from modemfarm.gsm.splitting import measure
 from modemfarm.policy import remedy
 from modemfarm.store import shapes, sim_facts, standing
 from modemfarm.store.engine import Row, Tx, to_us
@@ -66,7 +67,8 @@ def explain(tx: Tx, message_id: int, *, terms: Terms = NO_TERMS, now: datetime |
         return None
     names = standing.names(tx, terms)
     parts = row["parts_total"]
-    about = {"class": row["class"], "parts": parts, "n": parts, "encoding": row["encoding"]}
+    room = measure(row["text"]).per_part
+    about = {"class": row["class"], "parts": parts, "n": parts, "encoding": row["encoding"], "room": room}
     told: list[_Line] = [(row["created_at"], 0, "accepted", about)]
     told += _events(tx, row)
     told += _attempts(tx, row)

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, request, url_for
 
 from modemfarm.errors import BadFieldError, RefusedError
+from modemfarm.intake import asked
 from modemfarm.intake.accept import accept, preview
 from modemfarm.intake.again import retry
 from modemfarm.intake.draft import Accepted, Draft, Preview
@@ -141,9 +142,10 @@ def explain(message_id: int) -> Response:
     farm = deps()
     with farm.store.read() as tx:
         lines = story.explain(tx, _id(message_id), terms=farm.terms, now=farm.clock.now())
+        rules = asked.table(tx, message_id, farm.intake, farm.clock.now())
     if lines is None:
         raise not_found(f"message {message_id}")
-    return reply(200, {"data": lines})
+    return reply(200, {"data": lines, "rules": rules})
 
 
 def _id(message_id: int) -> int:

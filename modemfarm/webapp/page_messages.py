@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, redirect, request, url_for
 
-from modemfarm.intake import many
+from modemfarm.intake import asked, many
 from modemfarm.intake.again import retry
 from modemfarm.model import MessageClass, MessageState
 from modemfarm.store import actions, labels, seeking, selecting, story, views
@@ -129,6 +129,7 @@ def _story(message_id: int) -> dict[str, Any]:
     with deps().store.read() as tx:
         found = views.message(tx, min(message_id, 2**62))
         told = story.explain(tx, min(message_id, 2**62), terms=deps().terms, now=deps().clock.now())
+        rules = asked.table(tx, min(message_id, 2**62), deps().intake, deps().clock.now())
     if found is None:
         raise not_found(f"message {message_id}")
     can = {
@@ -136,7 +137,7 @@ def _story(message_id: int) -> dict[str, Any]:
         "retry": found["state"] in {"failed", "undelivered", "expired", "canceled"},
         "resolve": found["state"] == MessageState.UNKNOWN,
     }
-    return {"m": found, "story": told, "can": can}
+    return {"m": found, "story": told, "rules": rules, "can": can}
 
 
 @routes.post("/messages/<int:message_id>/cancel")

@@ -63,6 +63,12 @@ class Words:
             slug += "_until"
         return self.say(slug, params)
 
+    def asked(self, row: Mapping[str, Any]) -> str:
+        """A line of what the rules ask of a message (`intake/asked.py`)."""
+        because = row["params"].get("because")
+        slug = f"asked.{row['rule']}_{row['outcome']}"
+        return self.say(f"{slug}_{because}" if because else slug, row["params"])
+
     def page(self, slug: str, /, **params: Any) -> str:
         """A word of the page itself."""
         return self.say(f"page.{slug}", params)

@@ -128,7 +128,7 @@ def test_a_text_written_on_the_page_arrives_and_its_story_and_the_drawn_phone_sh
     browser.press("Send", "#go")
     until(lambda: browser.path.startswith("/messages/"), 20, lambda: browser.text("main"))
     story = browser.wait_text("#story", "The network reports: delivered.")
-    assert "Taken in as a notice" in story
+    assert "Handed in as a notice" in story
     assert browser.text("#story h1 + .state") == "Delivered"
     browser.open("/")
     assert text in browser.wait_text("#phone .theirs", text)

@@ -6,8 +6,8 @@ import asyncio
 import json
 import os
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,17 +97,17 @@ def drawn(lines: list[Shape], lang: str = "en") -> str:
     return "```\n" + "\n".join(told) + "\n```"
 
 
-def write_page(stories: Stories, page: Path = PAGE) -> str:
-    """The page with its examples drawn anew."""
-    text = page.read_text(encoding="utf-8")
-    for name, lines in stories.items():
-        new = f"<!-- {name} -->\n{drawn(lines)}\n<!-- end -->"
+def placed(told: Mapping[str, str]) -> str:
+    """The page with examples drawn anew, by name."""
+    text = PAGE.read_text(encoding="utf-8")
+    for name, lines in told.items():
+        new = f"<!-- {name} -->\n{lines}\n<!-- end -->"
         text = re.sub(rf"<!-- {name} -->\n.*?<!-- end -->", lambda _found, new=new: new, text, flags=re.DOTALL)
     return text
 
 
 def test_the_examples_in_the_docs_are_what_the_farm_says(stories: Stories) -> None:
-    text = write_page(stories)
+    text = placed({name: drawn(lines) for name, lines in stories.items()})
     if os.environ.get("REDRAW"):
         PAGE.write_text(text, encoding="utf-8")
     assert PAGE.read_text(encoding="utf-8") == text, "draw them anew: REDRAW=1 pytest tests/farm/test_explained.py"
