@@ -46,7 +46,7 @@ async def _rounds(waiting: int, count: int) -> list[float]:
     with folder() as place:
         store = Store("sqlite:///modemfarm.db", place)
         upgrade(store, now())
-        store.run(_fill, waiting)
+        store.run(fill, waiting, 10)
         settings = FarmSettings(host="bench", default_plan="unlimited")
         presence = {**dict.fromkeys(LANES, Presence.HERE), PARKED: Presence.PARKED}
         dispatcher = Dispatcher(
@@ -68,7 +68,8 @@ async def _rounds(waiting: int, count: int) -> list[float]:
         return taken
 
 
-def _fill(tx: Tx, count: int) -> None:
+def fill(tx: Tx, count: int, one_of: int = 1) -> None:
+    """Put so many messages into the queue; of `one_of` of them one is for any SIM, the others for the parked one."""
     at = to_us(now()) - 10**9
     tx.run(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)"
@@ -79,7 +80,8 @@ def _fill(tx: Tx, count: int) -> None:
     )
     tx.run(
         "INSERT INTO parts (message_id, part_number, state, recipient, class, bound_iccid, rank, due_at)"
-        " SELECT id, 1, 'waiting', recipient, class, CASE WHEN id % 10 = 0 THEN '' ELSE :parked END, rank, created_at"
-        " FROM messages",
+        " SELECT id, 1, 'waiting', recipient, class, CASE WHEN id % :one_of = 0 THEN '' ELSE :parked END, rank,"
+        " created_at FROM messages",
         parked=PARKED,
+        one_of=one_of,
     )

@@ -1,12 +1,11 @@
 """Three hosts, one PostgreSQL: daemons killed, stopped and cut off, the server restarted; the network's log judges.
 
-Each daemon reaches the server through a proxy of ours, which can be cut. The virtual modems of all are one simulator's,
-so that one log says what every host sent.
+Each daemon lives in a network namespace of its own, whose cable to the server is pulled (`links.py`). The virtual
+modems of all are one simulator's, so that one log says what every host sent.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import http.client
 import random
@@ -15,16 +14,17 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bench.links import Link, Proxy, links
 from modemfarm.store.engine import Store
 from tests.e2e.farm import RealFarm, until
-from tests.e2e.judging import Tail, judge, most_within
-from tests.e2e.opting_out import ANSWER, LONG, READS_S, Seen, judged
+from tests.e2e.judging import judge, most_within
+from tests.e2e.opting_out import LONG, Seen, answer, judged
 from tests.postgres import Cluster
 
 HOSTS = 3
@@ -34,85 +34,30 @@ SHARE = 0.25  # of the messages, that each host sends at least
 STOPPED_S = 25.0  # longer than a lease and what follows it
 CUT_S = (2.0, 12.0)
 BATCH = 50
+STARTS_WITHIN_S = 300.0  # of a daemon; the machine may be busy
 Json = dict[str, Any]
-
-
-class Proxy:
-    """A TCP port of this host that leads to the server's Unix socket, until it is cut."""
-
-    def __init__(self, target: Path) -> None:
-        self._target = str(target)
-        self._loop = asyncio.new_event_loop()
-        self._open: set[asyncio.StreamWriter] = set()
-        self._cut = False
-        self.port = 0
-        ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
-        self._thread.start()
-        ready.wait(10)
-
-    def cut(self, seconds: float) -> None:
-        """End every connection and refuse new ones for so long."""
-        self._loop.call_soon_threadsafe(self._set, True)
-        time.sleep(seconds)
-        self._loop.call_soon_threadsafe(self._set, False)
-
-    def close(self) -> None:
-        """Stop."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-
-    def _set(self, cut: bool) -> None:
-        self._cut = cut
-        for writer in list(self._open) if cut else ():
-            writer.transport.abort()
-
-    def _run(self, ready: threading.Event) -> None:
-        asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
-        self.port = server.sockets[0].getsockname()[1]
-        ready.set()
-        self._loop.run_forever()
-        server.close()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0.05))
-        self._loop.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._cut:
-            writer.transport.abort()
-            return
-        try:
-            far, back = await asyncio.open_unix_connection(self._target)
-        except OSError:
-            writer.transport.abort()
-            return
-        self._open |= {writer, back}
-        try:
-            await asyncio.gather(_pump(reader, back), _pump(far, writer))
-        finally:
-            self._open -= {writer, back}
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while octets := await reader.read(65536):
-            writer.write(octets)
-            await writer.drain()
-    writer.close()
 
 
 class Hosts:
     """Three daemons with so many modems each, on one server."""
 
     def __init__(
-        self, folder: Path, modems: int, airtime_ms: float, *, limited: bool = True, count: int = HOSTS
+        self,
+        folder: Path,
+        modems: int,
+        airtime_ms: float,
+        *,
+        limited: bool = True,
+        count: int = HOSTS,
+        durable: bool = False,
     ) -> None:
-        self.cluster = Cluster()
+        spaces = links(count)
+        self.cluster = Cluster(durable=durable, addresses=[space.gateway for space in spaces])
         self.cluster.create("soak")
         self.modems = modems
-        self.proxies = [Proxy(self.cluster.folder / ".s.PGSQL.5432") for _ in range(count)]
+        for space in spaces:
+            space.server = f"{space.gateway}:{self.cluster.port}"
+        self.links: Sequence[Link] = spaces or [Proxy(self.cluster.socket) for _ in range(count)]
         first = RealFarm(folder / "host0", modems=modems * count, airtime_ms=airtime_ms, report_ms=50)
         self.farms = [first, *(RealFarm(folder / f"host{number}") for number in range(1, count))]
         first.start_simulator()
@@ -124,13 +69,14 @@ class Hosts:
             for number in range(min(ACCOUNTS, modems - 1) if limited else 0)
         }
         sims = ", ".join(f'"{iccid}": {{account: {name}, plan: tight}}' for iccid, name in self.account.items())
-        for number, farm in enumerate(self.farms):
+        for number, (farm, link) in enumerate(zip(self.farms, self.links, strict=True)):
+            farm.address, farm.wrapper = link.address, link.wrapper
             farm.sim_folder, farm.log_path = first.sim_folder, first.log_path
             ports = ", ".join(f'"{first.sim_folder}/ttyV{number * modems + at}"' for at in range(modems))
             farm.config.write_text(
                 f"host: host{number}\nstate_dir: {farm.state_dir}\n"
-                f"database: postgresql+psycopg://postgres@127.0.0.1:{self.proxies[number].port}/soak\n"
-                f'http: {{listen: "127.0.0.1:{farm.port}"}}\n'
+                f"database: postgresql+psycopg://postgres@{link.server}/soak\n"
+                f'http: {{listen: "{link.address}:{farm.port}", insecure_lan: true}}\n'
                 f"modems: {{discover: false, ports: [{ports}], result_within: 8s}}\n"
                 f"plans: {{tight: {{per_minute: {PER_MINUTE}, per_day: {PER_DAY}}}}}\n"
                 f"sims: {{{sims}}}\n"
@@ -141,7 +87,7 @@ class Hosts:
             for other in self.farms:
                 other.use_key_of(farm)
         for farm in self.farms:
-            farm.wait_ready(90)
+            farm.wait_ready(STARTS_WITHIN_S)
         self.store = Store(self.cluster.url("soak"), folder)
 
     def rows(self, sql: str) -> list[Json]:
@@ -158,15 +104,17 @@ class Hosts:
         self.store.close()
         for farm in reversed(self.farms):
             farm.__exit__(None, None, None)
-        for proxy in self.proxies:
-            proxy.close()
+        for link in self.links:
+            link.close()
         self.cluster.stop()
 
 
 @contextlib.contextmanager
-def hosts(folder: Path, modems: int, airtime_ms: float, *, limited: bool = True, count: int = HOSTS) -> Iterator[Hosts]:
+def hosts(
+    folder: Path, modems: int, airtime_ms: float, *, limited: bool = True, count: int = HOSTS, durable: bool = False
+) -> Iterator[Hosts]:
     """Three daemons, or another number of them, ended at the end."""
-    made = Hosts(folder, modems, airtime_ms, limited=limited, count=count)
+    made = Hosts(folder, modems, airtime_ms, limited=limited, count=count, durable=durable)
     try:
         yield made
     finally:
@@ -239,7 +187,7 @@ def soak(
             time.sleep(dice.uniform(0.5, 4.0))
         feeder.join(600)
         for farm in three.farms:
-            until(farm.is_ready, 90, farm.said)
+            until(farm.is_ready, STARTS_WITHIN_S, farm.said)
         rows = until(partial(_all_ended, three, messages), 900, lambda: _open(three))
         _judge(three, rows, found)
     found.seconds = time.monotonic() - began
@@ -265,14 +213,14 @@ def _strike(three: Hosts, kind: str, host: int, dice: random.Random) -> None:
         farm.daemon.wait(20)
         time.sleep(dice.uniform(0.0, 1.0))
         farm.start_daemon()
-        until(lambda: _answers(farm), 90, farm.said)
+        until(lambda: _answers(farm), STARTS_WITHIN_S, farm.said)
         time.sleep(dice.uniform(0.0, 4.0))
     elif kind == "stop":
         farm.daemon.send_signal(signal.SIGSTOP)
         time.sleep(STOPPED_S)
         farm.daemon.send_signal(signal.SIGCONT)
     elif kind == "cut":
-        three.proxies[host].cut(dice.uniform(*CUT_S))
+        three.links[host].cut(dice.uniform(*CUT_S))
     else:
         three.cluster.restart(dice.choice(("fast", "immediate")))
 
@@ -325,7 +273,7 @@ def opt_out(folder: Path, replies: int) -> Seen:
     with hosts(folder, 4, 600, limited=False) as three:
         first = three.farms[0]
         first.submit([(people[at % len(people)], f"{at} {LONG}") for at in range(replies * 8)], key="all", report=False)
-        wanted = _answer(three, replies)
+        wanted = answer(first, replies, lambda modem: (modem + three.modems) % (three.modems * HOSTS))
         suppressed = "SELECT number FROM suppressions"
         until(lambda: len(three.rows(suppressed)) == replies, 60, "every opt-out is stored")
         confirmed = "SELECT id FROM messages WHERE automatic = 'opted_out' AND state IN ('sent', 'delivered')"
@@ -334,23 +282,3 @@ def opt_out(folder: Path, replies: int) -> Seen:
         for farm in three.farms:
             farm.terminate()
         return judged(first.log(), three.rows, wanted, "\n".join(farm.said() for farm in three.farms))
-
-
-def _answer(three: Hosts, replies: int) -> set[str]:
-    done: dict[str, tuple[float, int]] = {}
-    tail = Tail(three.farms[0].log_path)
-    end = time.monotonic() + 90 + 3 * replies
-    answered: set[str] = set()
-    while len(answered) < replies:
-        now = time.monotonic()
-        assert now < end, f"only {len(done)} of {replies} people got a message in time"
-        for line in tail.new("submit"):
-            first = (line["concat"] or {}).get("number") == 1
-            if first and line["to"] not in done and len(done) < replies:
-                done[line["to"]] = now + READS_S, (line["modem"] + three.modems) % (three.modems * HOSTS)
-        for number, (due, modem) in done.items():
-            if due <= now and number not in answered:
-                answered.add(number)
-                three.farms[0].ctl("deliver", modem, number, ANSWER)
-        time.sleep(0.01)
-    return answered

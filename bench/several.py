@@ -3,94 +3,153 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import multiprocessing
+import statistics
 import tempfile
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
+from bench import machine
+from bench.claiming import fill
+from bench.figures import percentile
 from bench.hosts import hosts
-from modemfarm.intake.accept import accept
-from modemfarm.intake.draft import Draft, IntakeSettings
-from modemfarm.model import UNLIMITED
-from modemfarm.store import beside, counters, migrations, queue, sims, steps
-from modemfarm.store.engine import Store
+from modemfarm.farm.choosing import Presence
+from modemfarm.farm.dispatcher import Dispatcher
+from modemfarm.farm.lanes import sim_facts
+from modemfarm.farm.settings import FarmSettings
+from modemfarm.farm.settling import settle
+from modemfarm.model import UNLIMITED, Evidence, Outcome
+from modemfarm.store import counters, migrations, sims, steps
+from modemfarm.store import hosts as leases
+from modemfarm.store.engine import Store, Tx
+from modemfarm.store.offload import Offload
 from modemfarm.store.permits import Permit
 from tests.e2e.farm import until
 from tests.postgres import Cluster
+from tests.store.tools import INBOUND, RULES
 
 HOSTS = (1, 2, 4)
-WRITERS = 4  # as a daemon has them
+LANES = 16  # of a host
+A_SECOND = 1000  # parts that wait, for each second and host: more than any server here claims
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of everything."""
+
+    seconds: float = 10
+    messages: int = 60
+    repeats: int = 3
+    hosts: tuple[int, ...] = HOSTS
+    lanes: int = LANES
+
+
+SMALLEST = Size(seconds=1, messages=3, repeats=1, hosts=(1, 2), lanes=4)
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _claim(url: str, folder: str, number: int, seconds: float, out: multiprocessing.Queue[int]) -> None:
-    """Claim, take step 3 and give back the next part, as one writer of a host."""
-    store, iccid, done = Store(url, Path(folder)), f"89860000000000{number:05d}", 0
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        now = _now()
-        lane = queue.Lane(iccid, iccid, "/dev/x", f"host{number}", "run", counters.day_start(UNLIMITED, now))
-        with store.write() as tx:
-            heads = [part for part in queue.heads(tx, "", now, 4) if beside.is_free(tx, part, iccid)]
-            part = heads[0] if heads else None
-            attempt = None if part is None else queue.claim(tx, part, lane, now)
-        if part is None or attempt is None:
-            continue
-        with store.write() as tx:
-            steps.submitting(tx, Permit(part.part_id, attempt, iccid, None, lane.day), now)
-        done += 1
-    out.put(done)
+def _iccid(host: int, lane: int) -> str:
+    return f"8986{host:05d}{lane:010d}"
+
+
+def _host(url: str, folder: str, number: int, size: Size, begin: Barrier, out: multiprocessing.Queue[int]) -> None:
+    """A daemon's dispatcher and writers without modems: each SIM claims, takes step 3, and is answered at once."""
+    begin.wait(120)
+    out.put(asyncio.run(_lanes(Store(url, Path(folder)), number, size)))
+
+
+async def _lanes(store: Store, number: int, size: Size) -> int:
+    name, offload, settings = (
+        f"host{number}",
+        Offload(store),
+        FarmSettings(host=f"host{number}", default_plan="unlimited"),
+    )
+    mine = [_iccid(number, lane) for lane in range(size.lanes)]
+    presence = dict.fromkeys(mine, Presence.HERE)
+    dispatcher = Dispatcher(
+        offload, settings, _now, lambda: presence, lambda iccid: sim_facts(iccid, settings, None), name
+    )
+    offload.start()
+    await offload.run(leases.take_lease, name, name, 1, "bench", _now())
+    end, done = time.monotonic() + size.seconds, 0
+
+    async def lane(iccid: str) -> None:
+        nonlocal done
+        while time.monotonic() < end:
+            part = await dispatcher.claim(iccid, iccid)
+            day = counters.day_start(UNLIMITED, _now())
+            permit = Permit(part.part_id, part.attempt_id, iccid, None, day, host=name, instance=name)
+            if await offload.run(steps.submitting, permit, _now()) is None:
+                outcome = Outcome(Evidence.ACCEPTED, "submitted", _now(), ctrl_z_at=_now(), mr=done % 256)
+                await offload.run(settle, RULES, INBOUND, part.attempt_id, None, outcome, _now())
+                done += 1
+            dispatcher.ended(part.attempt_id)
+
+    async def lease() -> None:
+        while True:
+            await asyncio.sleep(1)
+            await offload.run(leases.renew_lease, name, name, _now())
+
+    async with asyncio.TaskGroup() as group:
+        beside = [group.create_task(dispatcher.run(), name="dispatcher"), group.create_task(lease(), name="lease")]
+        async with asyncio.TaskGroup() as lanes:
+            for iccid in mine:
+                lanes.create_task(lane(iccid), name=iccid)
+        for task in beside:
+            task.cancel()
+    offload.stop()
     store.close()
+    return done
 
 
-def claims(count: int, seconds: float) -> float:
-    """Parts claimed and through step 3 a second, of so many hosts together."""
-    cluster = Cluster()
+def claims(count: int, size: Size) -> float:
+    """Parts that so many hosts together claimed, took through step 3 and settled in a second."""
+    cluster = Cluster(durable=True)
     try:
         with tempfile.TemporaryDirectory(prefix="several-") as folder:
             url = cluster.create("claims")
             store = Store(url, Path(folder))
             migrations.upgrade(store, _now())
-            with store.write() as tx:
-                for number in range(20_000):
-                    accept(tx, Draft(f"+8613{number:09d}", "hello"), IntakeSettings(country="CN"), _now())
-                for number in range(count * WRITERS):
-                    sims.seen(
-                        tx,
-                        f"89860000000000{number:05d}",
-                        _now(),
-                        imsi=None,
-                        number=None,
-                        smsc=None,
-                        path="/dev/x",
-                        host="x",
-                    )
+            store.run(fill, int(count * size.seconds * A_SECOND))
+            store.run(_sims, count, size.lanes)
             store.close()
             context = multiprocessing.get_context("spawn")
             out: multiprocessing.Queue[int] = context.Queue()
+            begin = context.Barrier(count)
             workers = [
-                context.Process(target=_claim, args=(url, folder, number, seconds, out))
-                for number in range(count * WRITERS)
+                context.Process(target=_host, args=(url, folder, number, size, begin, out)) for number in range(count)
             ]
             for worker in workers:
                 worker.start()
-            done = sum(out.get(timeout=seconds + 120) for _ in workers)
+            done = sum(out.get(timeout=size.seconds + 120) for _ in workers)
             for worker in workers:
                 worker.join(60)
-            return done / seconds
+            return done / size.seconds
     finally:
         cluster.stop()
 
 
-def latency(count: int, messages: int) -> tuple[float, float]:
-    """From a message taken in by one host to Ctrl-Z at a SIM of the last one: median and 95 % in milliseconds."""
+def _sims(tx: Tx, count: int, lanes: int) -> None:
+    for host in range(count):
+        for lane in range(lanes):
+            iccid = _iccid(host, lane)
+            sims.seen(tx, iccid, _now(), imsi=None, number=None, smsc=None, path=iccid, host=f"host{host}")
+    tx.run("ANALYZE")
+
+
+def latency(count: int, messages: int) -> list[float]:
+    """Milliseconds from a message taken in by one host to Ctrl-Z at a SIM of the last one, ascending."""
     with (
         tempfile.TemporaryDirectory(prefix="several-") as folder,
-        hosts(Path(folder), 2, 30, limited=False, count=count) as some,
+        hosts(Path(folder), 2, 30, limited=False, count=count, durable=True) as some,
     ):
         iccid = some.iccids[-1]
         first = some.farms[0]
@@ -101,27 +160,41 @@ def latency(count: int, messages: int) -> tuple[float, float]:
             assert status == 202, document
             until(lambda at=number: len(first.log("submit")) > at, 30, "it left")
             time.sleep(0.2)
-        took = sorted(
-            row["ctrl_z_at"] / 1000 - row["created_at"] / 1000
+        return sorted(
+            (row["ctrl_z_at"] - row["created_at"]) / 1000
             for row in some.rows(
                 "SELECT m.created_at, a.ctrl_z_at FROM messages m JOIN attempts a ON a.message_id = m.id"
                 " WHERE a.ctrl_z_at IS NOT NULL"
             )
         )
-        return took[len(took) // 2], took[int(len(took) * 0.95)]
+
+
+def _spread(values: list[float], unit: str = "") -> str:
+    return f"{min(values):.0f} – {statistics.median(values):.0f} – {max(values):.0f}{unit}"
+
+
+def told(size: Size) -> Iterator[str]:
+    """The table, line by line; where a figure was taken several times, the least, the middle and the most of it."""
+    with tempfile.TemporaryDirectory(prefix="several-") as folder:
+        yield from (f"- {line}" for line in machine.described(Path(folder)))
+    yield ""
+    yield "| hosts | parts a second, claimed, step 3, settled | taken in here → Ctrl-Z there, median | 95 % |"
+    yield "|---|---|---|---|"
+    for count in size.hosts:
+        rates = [claims(count, size) for _ in range(size.repeats)]
+        took = [latency(count, size.messages) for _ in range(size.repeats)]
+        half = [statistics.median(one) for one in took]
+        most = [percentile(one, 0.95) for one in took]
+        yield f"| {count} | {_spread(rates)} | {_spread(half, ' ms')} | {_spread(most, ' ms')} |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Several hosts on one PostgreSQL.")
-    parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--messages", type=int, default=60)
-    asked = parser.parse_args()
-    print("| hosts | claimed and through step 3, parts a second | taken in here → Ctrl-Z there, median | 95 % |")
-    print("|---|---|---|---|")
-    for count in HOSTS:
-        rate = claims(count, asked.seconds)
-        median, most = latency(count, asked.messages)
-        print(f"| {count} | {rate:.0f} | {median:.0f} ms | {most:.0f} ms |", flush=True)
+    parser.add_argument("--seconds", type=float, default=Size.seconds)
+    parser.add_argument("--messages", type=int, default=Size.messages)
+    parser.add_argument("--repeats", type=int, default=Size.repeats)
+    for line in told(Size(**vars(parser.parse_args()))):
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 
 from tests.needs import missing
 
 WHY = "the store is tested on PostgreSQL too (Debian: apt-get install postgresql)"
-QUIET = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=60", "shared_buffers=32MB")
+SIZE = ("max_connections=60", "shared_buffers=32MB")
+QUIET = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
 
 
 def _program(name: str) -> str:
@@ -23,10 +27,21 @@ def _program(name: str) -> str:
     return str(versions[-1]) if versions else missing(name, WHY)
 
 
-class Cluster:
-    """Started when made; `url(database)` names one of its databases."""
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])
 
-    def __init__(self) -> None:
+
+class Cluster:
+    """Started when made; `url(database)` names one of its databases.
+
+    Args:
+        durable: synced, as a server that somebody uses.
+        addresses: of this host, where it also listens; whoever reaches one may come in.
+    """
+
+    def __init__(self, *, durable: bool = False, addresses: Sequence[str] = ()) -> None:
         self._initdb, self._pg_ctl, self._psql = _program("initdb"), _program("pg_ctl"), _program("psql")
         self._as: tuple[str, ...] = ()
         self.folder = Path(tempfile.mkdtemp(prefix="modemfarm-pg-"))
@@ -39,10 +54,14 @@ class Cluster:
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
         data = str(self.folder / "data")
         self._do(self._initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
-        options = " ".join(f"-c {setting}" for setting in QUIET)
+        self.port = _free_port() if addresses else 5432
+        if addresses:
+            with (self.folder / "data" / "pg_hba.conf").open("a") as hba:
+                hba.writelines(f"host all postgres {address}/24 trust\n" for address in addresses)
+        options = " ".join(f"-c {setting}" for setting in (SIZE if durable else SIZE + QUIET))
         self._do(
             self._pg_ctl, "-D", data, "-w", "-l", str(self.folder / "log"), "-o",
-            f"-k {self.folder} -c listen_addresses='' {options}", "start",
+            f"-k {self.folder} -p {self.port} -c listen_addresses={','.join(addresses) or quote('')} {options}", "start",
         )  # fmt: skip
 
     def _do(self, *command: str) -> None:
@@ -58,7 +77,18 @@ class Cluster:
 
     def create(self, database: str) -> str:
         """Make an empty database; its URL."""
-        self._do(self._psql, "-h", str(self.folder), "-U", "postgres", "-q", "-c", f'CREATE DATABASE "{database}"')
+        self._do(
+            self._psql,
+            "-h",
+            str(self.folder),
+            "-p",
+            str(self.port),
+            "-U",
+            "postgres",
+            "-q",
+            "-c",
+            f'CREATE DATABASE "{database}"',
+        )
         return self.url(database)
 
     def restart(self, mode: str) -> None:
@@ -67,7 +97,12 @@ class Cluster:
         self._do(self._pg_ctl, "-D", data, "-w", "-m", mode, "-l", log, "restart")
 
     def url(self, database: str) -> str:
-        return f"postgresql+psycopg://postgres@/{database}?host={self.folder}"
+        return f"postgresql+psycopg://postgres@/{database}?host={self.folder}&port={self.port}"
+
+    @property
+    def socket(self) -> Path:
+        """Where it listens on this host."""
+        return self.folder / f".s.PGSQL.{self.port}"
 
     def stop(self) -> None:
         self._do(self._pg_ctl, "-D", str(self.folder / "data"), "-w", "-m", "immediate", "stop")

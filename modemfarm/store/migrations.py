@@ -182,6 +182,8 @@ def _rules(tx: Tx) -> None:
     tx.run("CREATE INDEX IF NOT EXISTS errands_by_host ON errands (host)")
 
 
+MOVED, MOVING = "moved", "moving"  # facts of a file that went to a server, or is on its way there
+
 # STEPS[n] leads from schema n to n + 1
 STEPS: tuple[Callable[[Tx], None], ...] = (_first, _allowed_devices, _balances, _fourth)
 
@@ -207,13 +209,20 @@ def _found(tx: Tx, *, moved_ok: bool = False) -> int:
         return 0
     if "farm" not in tables:
         raise StoreError(f"the database holds other tables ({', '.join(sorted(tables)[:3])}…) and none of modemfarm's")
-    moved = None if moved_ok else tx.value("SELECT value FROM farm WHERE key = 'moved'")
-    if moved is not None:
-        raise StoreError(f"this database was moved to {moved}: write that as `database` into config.yaml")
+    if not moved_ok:
+        _refuse_moved(tx)
     number = tx.value("SELECT value FROM farm WHERE key = 'schema'")
     if number is None or not str(number).isdigit():
         raise StoreError("the database's schema number is missing: restore a backup")
     return int(number)
+
+
+def _refuse_moved(tx: Tx) -> None:
+    for row in tx.all("SELECT key, value FROM farm WHERE key IN (:moved, :moving)", moved=MOVED, moving=MOVING):
+        if row["key"] == MOVED:
+            raise StoreError(f"this database was moved to {row['value']}: write that as `database` into config.yaml")
+        what = f"this database is being moved to {row['value']}, or was when that was broken off"
+        raise StoreError(f"{what}: `modemfarm db move` with the same URL goes on")
 
 
 def check(store: Store) -> None:

@@ -11,6 +11,7 @@ from modemfarm.errors import StoreError
 from modemfarm.store import hosts, migrations
 from modemfarm.store.engine import Row, Store, Tx
 from modemfarm.store.events import record
+from modemfarm.store.migrations import MOVED, MOVING
 from modemfarm.store.schema import meta
 
 AT_ONCE = 2000
@@ -21,13 +22,15 @@ def move(source: Store, target: Store, now: datetime) -> dict[str, int]:
     """Copy everything to an empty database and close the old one for good. The caller holds the state directory's lock.
 
     The old database is closed first, so that no daemon can use both; where the copy fails it is opened again. Killed in
-    the middle, it is closed and the new one empty: the same command goes on.
+    the middle, or with the answer to the last COMMIT lost, it stays closed and says so: the same command goes on, or
+    finds that all is there.
 
     Returns:
         Rows of each table, counted in the new database.
 
     Raises:
-        StoreError: a daemon uses the old one, the new one is not empty, or a count differs. Nothing has changed then.
+        StoreError: a daemon uses the old one, the new one is not empty, cannot be reached, or a count differs. Nothing
+            has changed then. Or nobody knows whether the last COMMIT was done: the old one stays closed.
     """
     if source.file is None or target.file is not None:
         raise StoreError("a farm is moved from a SQLite file to a PostgreSQL server")
@@ -35,36 +38,55 @@ def move(source: Store, target: Store, now: datetime) -> dict[str, int]:
     migrations.upgrade(source, now, moved_ok=True)
     for host in source.look(hosts.alive, now):
         raise StoreError(f"the daemon on {host['name']} (process {host['pid']}) uses this database: stop it first")
-    if migrations.found(target):
-        if target.look(_is_used):
+    begun = source.look(_fact, MOVING) == name
+    if migrations.found(target) and target.look(_is_used):
+        if not (begun and source.look(_fact, "farm_id") == target.look(_fact, "farm_id")):
             raise StoreError(f"{name} holds a farm already: name an empty database")
-    else:
-        migrations.upgrade(target, now)
-    source.run(_close, name)
+        source.run(_close, name, MOVED)  # the last time all of it was written, and the answer lost
+        return target.look(_counted)
+    migrations.upgrade(target, now)
+    source.run(_close, name, MOVING)
+    copied = False
     try:
         with source.read() as old, target.write() as new:
-            rows = {table.name: _copy(old, new, table) for table in meta.sorted_tables if table.name not in _OF_DAEMONS}
-            new.run("DELETE FROM farm WHERE key = 'moved'")
+            rows = {table.name: _copy(old, new, table) for table in _tables()}
+            new.run("DELETE FROM farm WHERE key IN (:moving, :moved)", moving=MOVING, moved=MOVED)
             record(new, "farm.moved", now, subject=name)
-    except BaseException:
-        source.run(_open)
-        raise
+            copied = True
+    except BaseException as error:
+        if not copied:
+            source.run(_open)
+            raise
+        what = f"the connection to {name} was lost in the last step ({error}): nobody knows whether all of it is there"
+        raise StoreError(f"{what}; this database stays closed until the same command is given again") from error
+    source.run(_close, name, MOVED)
     return rows
+
+
+def _tables() -> list[Table]:
+    return [table for table in meta.sorted_tables if table.name not in _OF_DAEMONS]
 
 
 def _is_used(tx: Tx) -> bool:
     return any(tx.value(f"SELECT 1 FROM {name} LIMIT 1") for name in ("messages", "sims", "inbound", "hosts"))  # noqa: S608 # ours
 
 
-def _close(tx: Tx, name: str) -> None:
-    tx.run(
-        "INSERT INTO farm (key, value) VALUES ('moved', :name) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        name=name,
-    )
+def _counted(tx: Tx) -> dict[str, int]:
+    return {table.name: int(tx.value(f"SELECT count(*) FROM {table.name}")) for table in _tables()}  # noqa: S608 # ours
+
+
+def _fact(tx: Tx, key: str) -> str | None:
+    value = tx.value("SELECT value FROM farm WHERE key = :key", key=key)
+    return None if value is None else str(value)
+
+
+def _close(tx: Tx, name: str, how: str) -> None:
+    _open(tx)
+    tx.run("INSERT INTO farm (key, value) VALUES (:how, :name)", how=how, name=name)
 
 
 def _open(tx: Tx) -> None:
-    tx.run("DELETE FROM farm WHERE key = 'moved'")
+    tx.run("DELETE FROM farm WHERE key IN (:moving, :moved)", moving=MOVING, moved=MOVED)
 
 
 def _copy(old: Tx, new: Tx, table: Table) -> int:

@@ -99,7 +99,8 @@ class RealFarm:
         self._simulate += ["--chatter-ms", str(chatter_ms)]
         for family in families:
             self._simulate += ["--family", family]
-        self._wrapper = list(wrapper)
+        self.wrapper = tuple(wrapper)
+        self.address = "127.0.0.1"  # of the API
         self.simulator: subprocess.Popen[bytes] | None = None
         self.daemon: subprocess.Popen[bytes] | None = None
         self._key = ""
@@ -146,7 +147,7 @@ class RealFarm:
             self._key = str(self.cli("keys", "create", "test", "--json").document["key"])
         with (self.folder / "run.log").open("ab") as out:
             self.daemon = subprocess.Popen(
-                [*self._wrapper, *PROGRAM, "-c", str(self.config), "run"], stdout=out, stderr=out
+                [*self.wrapper, *PROGRAM, "-c", str(self.config), "run"], stdout=out, stderr=out
             )
         return self.daemon.pid
 
@@ -228,7 +229,7 @@ class RealFarm:
         timeout_s: float = 30.0,
     ) -> Answer:
         """Call the HTTP API; bytes go as they are, everything else as JSON."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
+        connection = http.client.HTTPConnection(self.address, self.port, timeout=timeout_s)
         sent = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json", **(headers or {})}
         octets = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         try:

@@ -186,7 +186,7 @@ def test_a_kill_loses_nothing_and_doubles_nothing(tmp_path: Path, moment: str) -
             until(lambda name=f"file-{number}": dead() or name in names(farm, "sent"), 20, farm.said)
         farm.wait_killed()
         farm.ctl("deliver", 0, "+" + PHONE, "an answer")
-        farm._wrapper = []
+        farm.wrapper = ()
         farm.restart()
         until(
             lambda: names(farm, "sent") == [f"file-{n}" for n in range(3)],

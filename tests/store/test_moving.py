@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from modemfarm.errors import StoreError
 from modemfarm.store import hosts, migrations, moving, queue
-from modemfarm.store.engine import Row, Store
+from modemfarm.store.engine import Row, Store, Tx
 from modemfarm.store.schema import meta
 from tests.postgres import Cluster
 from tests.store.tools import LONG, NOW, SIM, add, after, deliver_pdu, get, see, send, submit, take
@@ -98,3 +99,54 @@ def test_a_move_that_fails_leaves_the_old_one_open_and_can_be_repeated(
             moving.move(farm, server, NOW)
     migrations.check(farm)
     assert moving.move(farm, server, NOW)["messages"] == 6
+
+
+class _Unanswered(Exception):
+    """The connection went while COMMIT was on its way."""
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_move_whose_last_answer_is_lost_stays_closed_and_the_same_command_goes_on(
+    farm: Store, server: Store, monkeypatch: pytest.MonkeyPatch, done: bool
+) -> None:
+    write = server.write
+
+    @contextlib.contextmanager
+    def unanswered() -> Iterator[Tx]:
+        with contextlib.suppress(_Unanswered if not done else ()), write() as tx:
+            yield tx
+            if not done:
+                raise _Unanswered
+        raise StoreError("server closed the connection unexpectedly")
+
+    migrations.upgrade(server, NOW)
+    with monkeypatch.context() as patch:
+        patch.setattr(server, "write", unanswered)
+        with pytest.raises(StoreError, match=r"lost in the last step .* until the same command is given again"):
+            moving.move(farm, server, NOW)
+    with pytest.raises(StoreError, match=r"is being moved to postgresql.*same URL goes on"):
+        migrations.check(farm)
+    assert server.look(hosts.alive, NOW) == []
+    assert moving.move(farm, server, NOW)["messages"] == 6
+    with pytest.raises(StoreError, match="was moved to postgresql"):
+        migrations.check(farm)
+    with server.read() as tx:
+        assert tx.value("SELECT count(*) FROM messages") == 6
+        assert tx.value("SELECT count(*) FROM events WHERE kind = 'farm.moved'") == 1
+
+
+def test_a_farm_that_was_moved_is_not_moved_again(farm: Store, server: Store) -> None:
+    moving.move(farm, server, NOW)
+    with pytest.raises(StoreError, match="holds a farm already"):
+        moving.move(farm, server, NOW)
+    with pytest.raises(StoreError, match="was moved to"):
+        migrations.check(farm)
+
+
+def test_a_server_that_cannot_be_reached_leaves_the_file_open(farm: Store, tmp_path: Path) -> None:
+    with pytest.raises(StoreError):
+        moving.move(farm, Store(f"postgresql+psycopg://postgres@/none?host={tmp_path}", tmp_path), NOW)
+    migrations.check(farm)
+    with pytest.raises(StoreError, match="from a SQLite file to a PostgreSQL server"):
+        moving.move(farm, Store("sqlite:///other.db", tmp_path), NOW)
+    migrations.check(farm)
