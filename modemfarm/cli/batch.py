@@ -21,6 +21,7 @@ from modemfarm.cli.outcome import CliError, Exit
 from modemfarm.cli.output import emit, json_option, note, say
 from modemfarm.cli.send import span
 from modemfarm.config.load import local_zone
+from modemfarm.intake.ahead import WORTH_OCTETS
 from modemfarm.intake.bulk import Bulk
 from modemfarm.intake.people import filler
 from modemfarm.intake.rows import Known, Row, RowError, read_rows
@@ -121,6 +122,7 @@ def batch(
             now,
             rejected=lambda error: rejected.__setitem__(error.row, error),
             progress=through,
+            beside=known is None and len(octets) >= WORTH_OCTETS and len(os.sched_getaffinity(0)) > 1,
         )
         asked = json.dumps([template, kind, encoding, {**fields, "send_at": send_at}], default=str, sort_keys=True)
         print_ = hashlib.sha256(asked.encode() + b"\n" + octets).hexdigest()

@@ -14,7 +14,7 @@ from modemfarm.errors import DamagedStoreError
 from modemfarm.store import admin, copying, encrypting, epoch, migrations, moving
 from modemfarm.store import faults as logic
 from modemfarm.store.engine import Store
-from modemfarm.store.schema import SCHEMA
+from modemfarm.store.migrations import SCHEMA
 
 _key_file = click.option(
     "--key-file",

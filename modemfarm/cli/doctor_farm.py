@@ -16,7 +16,7 @@ from modemfarm.errors import ModemfarmError
 from modemfarm.farm.clockguard import synchronised
 from modemfarm.store import admin, alerts, hosts, keys, migrations, views
 from modemfarm.store.engine import Store, from_us
-from modemfarm.store.schema import SCHEMA
+from modemfarm.store.migrations import SCHEMA
 from modemfarm.store.shapes import rfc3339
 
 CLOCK_WITHIN = timedelta(seconds=60)

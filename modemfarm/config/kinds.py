@@ -18,7 +18,7 @@ from modemfarm.config.document import Unquoted
 from modemfarm.gsm.splitting import split
 from modemfarm.intake.values import is_day, is_own_number, parse_span, span_text
 from modemfarm.model import is_pin, normal_iccid
-from modemfarm.modem.ussd import MOST_STEPS, is_answer, is_code
+from modemfarm.modem.dialled import MOST_STEPS, is_answer, is_code
 from modemfarm.policy.profiles import NAMES as PROFILES
 from modemfarm.store.webhooks import TYPES
 

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from modemfarm.errors import LinkLostError, NoAnswerError
 from modemfarm.modem.asking import NotAskedError
+from modemfarm.modem.dialled import MOST_STEPS, is_answer, is_code
 from modemfarm.modem.supervisor import Supervisor
-from modemfarm.modem.ussd import MOST_STEPS, Dialogue, UssdError, is_answer, is_code
+from modemfarm.modem.ussd import Dialogue, UssdError
 from modemfarm.store import balances
 from modemfarm.store.engine import Row, Tx
 from modemfarm.store.events import record

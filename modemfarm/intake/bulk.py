@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from modemfarm.errors import BadFieldError, KeyCeilingError, SubmitError
-from modemfarm.intake.accept import check, ruled, write
+from modemfarm.errors import BadFieldError, KeyCeilingError
+from modemfarm.intake.accept import write
+from modemfarm.intake.ahead import Checked, ahead, checked
 from modemfarm.intake.draft import BatchReport, IntakeSettings
 from modemfarm.intake.rows import Row, RowError
 from modemfarm.model import MessageClass, MessageState
@@ -17,6 +20,7 @@ from modemfarm.store import batches
 from modemfarm.store.actions import is_farm_paused, is_paused
 from modemfarm.store.engine import Tx
 from modemfarm.store.messages import NewMessage, insert_rows
+from modemfarm.store.rules import in_force
 from modemfarm.store.suppress import suppressed_among
 
 T = TypeVar("T")
@@ -32,19 +36,13 @@ class Run(Protocol):
     def __call__(self, work: Callable[..., T], *args: Any) -> T: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    number: int
-    message: NewMessage | None
-    error: RowError | None
-
-
 class Bulk:
     """Takes rows of one file or request body into the queue.
 
     Args:
         rejected: told of every refused row, for the file beside the input.
         progress: told how many rows are through.
+        beside: read and check in a second process; only where nothing else of this one needs the rows' source.
     """
 
     def __init__(
@@ -55,12 +53,14 @@ class Bulk:
         *,
         rejected: Callable[[RowError], None] | None = None,
         progress: Callable[[int], object] | None = None,
+        beside: bool = False,
     ) -> None:
         self._run = run
         self._settings = settings
         self._clock = clock
         self._rejected = rejected
         self._progress = progress
+        self._beside = beside
         self._fitting = 50  # rows that one transaction should have time for
 
     def take(self, rows: Iterable[Row], *, name: str, fingerprint: str, again: bool = False) -> BatchReport:
@@ -77,35 +77,21 @@ class Bulk:
             return BatchReport(known["id"], known["accepted"], known["rejected"], finished=True, replayed=True)
         batch_id = known["id"] if known else self._run(batches.start, name, fingerprint, self._clock())
         done = known["rows_done"] if known else 0
-        waiting: list[_Checked] = []
-        through = 0
-        for row in rows:
-            through += 1
-            if through <= done:
-                continue
-            waiting.append(self._check(row))
-            if len(waiting) >= PREPARED:
-                self._write_all(batch_id, waiting, through - len(waiting))
-                waiting = []
-        self._write_all(batch_id, waiting, through - len(waiting))
+        self._settings = self._run(_with_rules, self._settings, self._clock())
+        items = checked(itertools.islice(rows, done, None), self._settings, self._clock)
+        items = ahead(items) if self._beside else items
+        through = done
+        with contextlib.closing(items):
+            while some := list(itertools.islice(items, PREPARED)):
+                self._write_all(batch_id, some, through)
+                through += len(some)
         self._run(batches.finish, batch_id, self._clock())
         result = self._run(batches.one, batch_id)
         if result is None:
             raise BadFieldError("batch", "gone", "the batch was deleted while it was written")
         return BatchReport(batch_id, result["accepted"], result["rejected"], finished=True)
 
-    def _check(self, row: Row) -> _Checked:
-        if row.draft is None:
-            return _Checked(row.number, None, row.error)
-        try:
-            if row.draft.message_class == MessageClass.MARKETING or self._settings.default_class == "marketing":
-                self._settings = self._run(ruled, row.draft, self._settings, self._clock())
-            message, _ = check(row.draft, self._settings, self._clock())
-        except SubmitError as error:
-            return _Checked(row.number, None, RowError(row.number, error.field, error.code, str(error)))
-        return _Checked(row.number, message, None)
-
-    def _write_all(self, batch_id: int, checked: list[_Checked], before: int) -> None:
+    def _write_all(self, batch_id: int, checked: list[Checked], before: int) -> None:
         at = 0
         while at < len(checked):
             count, refused = self._run(self._write_some, batch_id, checked[at:], before + at)
@@ -119,7 +105,7 @@ class Bulk:
             if self._progress:
                 self._progress(before + at)
 
-    def _write_some(self, tx: Tx, batch_id: int, checked: list[_Checked], before: int) -> tuple[int, list[RowError]]:
+    def _write_some(self, tx: Tx, batch_id: int, checked: list[Checked], before: int) -> tuple[int, list[RowError]]:
         """One transaction: as many rows as should fit into its time, with how far the batch came."""
         now, began = self._clock(), time.monotonic()
         some = checked[: self._fitting]
@@ -146,7 +132,7 @@ class Bulk:
         self._fitting = max(FEWEST, min(PREPARED, 2 * self._fitting, int(len(some) * WRITING_S / took)))
         return len(some), refused
 
-    def _sorted(self, tx: Tx, batch_id: int, some: list[_Checked]) -> tuple[_Numbered, _Numbered]:
+    def _sorted(self, tx: Tx, batch_id: int, some: list[Checked]) -> tuple[_Numbered, _Numbered]:
         """The rows that nothing speaks against, and those to be judged one by one."""
         rows = [(item.number, item.message) for item in some if item.message is not None]
         out = suppressed_among(tx, [message.recipient for _, message in rows])
@@ -168,3 +154,8 @@ class Bulk:
             )
             (others if judged else plain).append(row)
         return plain, others
+
+
+def _with_rules(tx: Tx, settings: IntakeSettings, now: datetime) -> IntakeSettings:
+    """The settings with the rules in force, for the rows that are offers."""
+    return settings if settings.rules is not None else replace(settings, rules=in_force(tx, settings.policy, now))

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from modemfarm.errors import BadFieldError, BadRecipientError
+from modemfarm.intake.bulk import Run
 from modemfarm.intake.columns import column_of, squeeze
 from modemfarm.intake.draft import IntakeSettings
 from modemfarm.intake.rows import Known, RowError, read_rows
@@ -18,7 +19,6 @@ from modemfarm.policy.numbers import parse_recipient
 from modemfarm.store import contacts, forgotten
 from modemfarm.store.contacts import Contact, Look
 from modemfarm.store.engine import Tx
-from modemfarm.store.erasing import Run
 
 CHUNK = 200  # people a transaction
 MOST_ATTRIBUTES = 100

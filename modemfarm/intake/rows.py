@@ -20,6 +20,7 @@ from modemfarm.intake.values import parse_flag, parse_moment, parse_span
 
 MOST_CELL = 1_000_000  # characters; csv's own limit of 131,072 would end the file
 Known = Callable[[str], Mapping[str, str]]
+_JSON = json.JSONDecoder(object_pairs_hook=single_members)
 _NUMBER = re.compile(r"\+?[\d\s().-]{7,}")
 _SEPARATORS = ",;\t"
 _FLAGS = frozenset({"flash", "report", "resend_unknown", "fixed_line", "confirm_emergency"})
@@ -330,7 +331,7 @@ def _ndjson(text: str, maker: _Maker) -> Iterator[Row]:
             continue
         number += 1
         try:
-            given = json.loads(line, object_pairs_hook=single_members)
+            given = _JSON.decode(line)
         except MemberTwiceError as twice:
             fault = RowError(number, _shown(twice.name), "two_columns", _shown(str(twice)))
             yield Row(number, None, fault, {"line": line.strip()})

@@ -15,18 +15,12 @@ from modemfarm.modem.bringup import optional
 from modemfarm.modem.family import Profile
 from modemfarm.modem.link import Link
 
-MOST_STEPS = 6  # the modem does nothing else meanwhile
-LONGEST = 160
-
 _CANCEL_WITHIN_S = 5.0
 _MORE_LINES = 40
 _OTHER = {"plain": "packed", "packed": "plain", "ucs2": "plain"}
 _STATUS = {0: "done", 1: "menu", 2: "ended", 3: "elsewhere", 4: "not_supported", 5: "timeout"}
 _CR = b"\x0d"
 _NOT_THE_CODING = frozenset({10, 11, 12, 13, 14, 15, 16, 17, 18, 30, 31, 32})  # SIM and network (TS 27.007 §9.2)
-_CODE = re.compile(r"[*#]+[0-9][0-9*#]*#")  # TS 22.030 §6.5.2: whatever else is dialled may be a call
-# What a modem may take for itself (TS 22.030 §6.6.2, annex B): PIN, PUK, password, forwarding and barring of calls.
-_OURS = re.compile(r"\*\*0|(?:\*\*|\*|##|#)(?:21|6[127]|00[24]|03|33[0-3]?|35[13]?)[*#]")
 
 _WORDS = {
     "bad_code": "this is no USSD code: {what}",
@@ -80,16 +74,6 @@ class Dialogue:
 
     told: tuple[Told, ...]
     encoding: str
-
-
-def is_code(text: str) -> bool:
-    """Whether a dialogue may begin so: from ``*`` or ``#`` to ``#``, and it changes neither PINs nor calls."""
-    return len(text) <= LONGEST and _CODE.fullmatch(text) is not None and _OURS.match(text) is None
-
-
-def is_answer(text: str) -> bool:
-    """Whether a menu may be answered so: what the default alphabet can say, without quotes."""
-    return 0 < len(text) <= LONGEST and '"' not in text and text.isprintable() and encode7(text) is not None
 
 
 def encode(text: str, encoding: str) -> str:

@@ -20,8 +20,6 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA = 4
-
 meta = MetaData()
 _Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows itself only where the type is INTEGER
 

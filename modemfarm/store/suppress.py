@@ -41,11 +41,13 @@ def is_suppressed(tx: Tx, number: str) -> bool:
 
 
 _AT_ONCE = 200
-_AMONG = (
-    "SELECT number, digits FROM suppressions WHERE removed_at IS NULL AND digits IN ("  # noqa: S608 # names of binds
-    + ", ".join(f":n{at}" for at in range(_AT_ONCE))
+_NAMES = tuple(f"n{at}" for at in range(_AT_ONCE))
+_AMONG = {  # by how many numbers are asked for at once
+    count: "SELECT number, digits FROM suppressions WHERE removed_at IS NULL AND digits IN ("  # noqa: S608 # names of binds
+    + ", ".join(f":{name}" for name in _NAMES[:count])
     + ")"
-)
+    for count in (1, _AT_ONCE)
+}
 
 
 def suppressed_among(tx: Tx, numbers: Sequence[str]) -> set[str]:
@@ -58,9 +60,9 @@ def suppressed_among(tx: Tx, numbers: Sequence[str]) -> set[str]:
     for start in range(0, len(numbers), _AT_ONCE):
         some = numbers[start : start + _AT_ONCE]
         keys = {number: digits_key(number) for number in some}
-        binds = dict.fromkeys((f"n{at}" for at in range(_AT_ONCE)), keys[some[0]])
-        binds.update((f"n{at}", keys[number]) for at, number in enumerate(some))
-        for row in tx.all(_AMONG, **binds):
+        count = 1 if len(some) == 1 else _AT_ONCE
+        binds = dict(zip(_NAMES, keys.values(), strict=False))
+        for row in tx.all(_AMONG[count], **dict.fromkeys(_NAMES[len(binds) : count]), **binds):
             exact = row["number"].startswith("+")
             found.update(
                 number for number in some if (number == row["number"] if exact else keys[number] == row["digits"])

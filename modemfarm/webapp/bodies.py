@@ -15,7 +15,7 @@ from modemfarm.intake.draft import Draft
 from modemfarm.intake.rows import Known
 from modemfarm.intake.values import is_day, is_own_number
 from modemfarm.model import MessageState
-from modemfarm.modem.ussd import MOST_STEPS
+from modemfarm.modem.dialled import MOST_STEPS
 from modemfarm.webapp.problems import Problem, invalid
 from modemfarm.webapp.settings import MOST_BODY_OCTETS
 from modemfarm.webapp.strict import refuse_ambiguous

@@ -10,7 +10,8 @@ from flask import Blueprint, Response, redirect, request, url_for
 from modemfarm.errors import SubmitError
 from modemfarm.intake.accept import accept
 from modemfarm.modem import recordings
-from modemfarm.modem.ussd import MOST_STEPS, UssdError
+from modemfarm.modem.dialled import MOST_STEPS
+from modemfarm.modem.ussd import UssdError
 from modemfarm.store import balances, past, views
 from modemfarm.store.engine import Tx
 from modemfarm.store.shapes import rfc3339

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import subprocess
 import sys
 
 import pytest
@@ -162,3 +163,24 @@ def test_a_dry_run_says_parts_cost_and_what_is_wrong_and_writes_nothing(farm: Fa
     assert "nobody can say when" in farm("batch", "a.csv", "--template", "{name}", "--dry-run").out
     assert len(farm("messages", "list", "--json").json["data"]) == 1
     assert not (farm.folder / "a.csv.rejected.csv").exists()
+
+
+@pytest.mark.parametrize("octets", [1, 10**9], ids=["read in a second process", "by one process"])
+def test_a_long_file_is_taken_in_its_order_by_one_process_or_two(
+    farm: FarmAt, monkeypatch: pytest.MonkeyPatch, octets: int
+) -> None:
+    monkeypatch.setattr(batch_module, "WORTH_OCTETS", octets)
+    rows = "".join(f"138{at:08},text {at}\n" if at % 90 else "nonsense,x\n" for at in range(1, 501))
+    (farm.folder / "a.csv").write_text(f"phone,text\n{rows}")
+    ran = farm("batch", "a.csv", "--json")
+    assert (ran.code, ran.json["accepted"], ran.json["rejected"]) == (2, 495, 5)
+    assert [row["row"] for row in rejected(farm, "a.csv")] == ["90", "180", "270", "360", "450"]
+    listed = farm("messages", "list", "--order", "asc", "--limit", "3", "--json").json["data"]
+    assert [item["text"] for item in listed] == ["text 1", "text 2", "text 3"]
+
+
+def test_a_batch_waits_for_no_code_that_it_does_not_use() -> None:
+    loaded = "import sys, modemfarm.cli.batch; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    unused = {"serialx", "modemfarm.modem.link", "modemfarm.store.schema", "sqlalchemy.dialects.postgresql", "flask"}
+    assert not unused & set(done.stdout.split())

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from modemfarm.at.replies import UssdReply
 from modemfarm.errors import NoAnswerError
-from modemfarm.modem.ussd import Dialogue, Ear, Told, UssdError, decode, encode, is_answer, is_code
+from modemfarm.modem.dialled import is_answer, is_code
+from modemfarm.modem.ussd import Dialogue, Ear, Told, UssdError, decode, encode
 from modemfarm.simulator.personality import FAMILIES
 from tests.modem.fakes import run
 from tests.modem.test_simulated import Bench

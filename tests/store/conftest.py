@@ -14,7 +14,8 @@ import pytest
 from modemfarm.model import MOVES
 from modemfarm.store import migrations
 from modemfarm.store.engine import Store
-from modemfarm.store.schema import SCHEMA, meta
+from modemfarm.store.migrations import SCHEMA
+from modemfarm.store.schema import meta
 from tests.postgres import Cluster
 from tests.store.tools import NOW
 

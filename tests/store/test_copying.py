@@ -13,7 +13,7 @@ import pytest
 from modemfarm.errors import StoreError
 from modemfarm.store import copying, epoch, hosts, migrations
 from modemfarm.store.engine import Store
-from modemfarm.store.schema import SCHEMA
+from modemfarm.store.migrations import SCHEMA
 from tests.needs import missing
 from tests.postgres import Cluster
 from tests.store.tools import NOW, add, after

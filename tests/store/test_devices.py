@@ -9,7 +9,7 @@ from modemfarm.model import ModemState
 from modemfarm.modem.journal import ModemStatus
 from modemfarm.store import devices, migrations
 from modemfarm.store.engine import Store
-from modemfarm.store.schema import SCHEMA
+from modemfarm.store.migrations import SCHEMA
 from tests.store.tools import NOW
 
 

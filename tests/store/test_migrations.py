@@ -11,7 +11,8 @@ import pytest
 from modemfarm.errors import SchemaOutdatedError, StoreError
 from modemfarm.store import engine, hosts, migrations
 from modemfarm.store.engine import Store
-from modemfarm.store.schema import SCHEMA, meta
+from modemfarm.store.migrations import SCHEMA
+from modemfarm.store.schema import meta
 from tests.postgres import Cluster
 from tests.store.tools import NOW
 
