@@ -18,7 +18,7 @@ import click
 from modemfarm.cli import batch_away
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit
-from modemfarm.cli.output import emit, json_option, note, say
+from modemfarm.cli.output import emit, json_option, note, say, words
 from modemfarm.cli.send import span
 from modemfarm.config.load import local_zone
 from modemfarm.intake.ahead import WORTH_OCTETS
@@ -98,13 +98,14 @@ def batch(
         )
 
     if dry_run:
-        from modemfarm.cli.batch_preview import foresee, tell_sums  # noqa: PLC0415 # a farm to play with takes time to import
+        from modemfarm.cli.batch_preview import foresee, tell_sums, tell_warned  # noqa: PLC0415 # a farm to play with takes time to import
 
         seen, document = foresee(farm, rows())
         if as_json:
             emit(document)
         else:
             tell_sums(document)
+            tell_warned(document, words(farm.environ))
         _note_rejected(seen.rejected)
         return _exit(seen.rejected)
     read = rows()  # a file that cannot be read makes no database

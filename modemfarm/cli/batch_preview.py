@@ -12,6 +12,9 @@ from modemfarm.farm.outlook import Outlook
 from modemfarm.intake import foresee as files
 from modemfarm.intake.rows import Row
 from modemfarm.webapp import forecast
+from modemfarm.webapp.words import Words
+
+_SHOWN = 20  # rows with warnings
 
 
 def foresee(farm: Farm, rows: Iterable[Row]) -> tuple[files.Foreseen, dict[str, Any]]:
@@ -33,8 +36,20 @@ def foresee(farm: Farm, rows: Iterable[Row]) -> tuple[files.Foreseen, dict[str, 
         "currency": settings.currency,
         "finish_at": forecast.said(max(ours, default=None)),
         "cannot_send": ahead.late_in.get(0, 0),
+        "warnings": dict(sorted(found.warnings.items())),
+        "warned": [{"row": row, "warnings": list(slugs)} for row, slugs in found.warned.items()],
     }
     return found, document
+
+
+def tell_warned(document: dict[str, Any], said: Words) -> None:
+    """What is worth a second look, by kind and by row."""
+    for slug, count in document["warnings"].items():
+        say(f"{count} × {said.say(f'warning.{slug}', {})}")
+    for one in document["warned"][:_SHOWN]:
+        say(f"{said.say('send.row', {'n': one['row']})} {', '.join(one['warnings'])}")
+    if len(document["warned"]) > _SHOWN:
+        say("…")
 
 
 def tell_sums(document: dict[str, Any]) -> None:

@@ -58,7 +58,8 @@ class Config:
     @property
     def keep(self) -> dict[str, timedelta]:
         """How long texts, replies and the like are kept; what is kept for ever is not there."""
-        spans = ((kind, getattr(self.file.retention, kind)) for kind in type(self.file.retention).model_fields)
+        kinds = (kind for kind in type(self.file.retention).model_fields if kind != "recordings")  # these are files
+        spans = ((kind, getattr(self.file.retention, kind)) for kind in kinds)
         return {kind: span for kind, span in spans if span is not None}
 
     def source(self, key: str) -> str | None:

@@ -195,6 +195,7 @@ class Retention(_Section):
     inbound: Span | None = timedelta(days=365)
     pdus: Span | None = timedelta(days=30)
     events: Span | None = timedelta(days=365)
+    recordings: Span | None = timedelta(days=30)
     audit: Annotated[Span, Field(ge=timedelta(days=366))] | None = None
 
 

@@ -161,7 +161,7 @@ class Daemon:
         self._journal = FarmJournal(
             self._offload, self._settings, now, self._instance, self._inbound, SettlingRules(errors)
         )
-        self._recordings = RecordingFolder(config.state_dir)
+        self._recordings = RecordingFolder(config.state_dir, now, config.file.retention.recordings)
         self._fleet = self._make_fleet()
         desk = UssdDesk(self._fleet.supervisors, self._offload, config.host, now)
         self._balances = Balances(desk, self._offload, self._settings, now, self._journal.registrations.forbids)

@@ -9,7 +9,7 @@ from typing import Any
 from modemfarm.model import digits_key
 from modemfarm.policy.answering import Kind
 from modemfarm.policy.folding import squeeze
-from modemfarm.policy.optout import Keywords, Verdict, offered, verdict
+from modemfarm.policy.optout import Keywords, Verdict, is_yes, offered, verdict
 from modemfarm.store import answers, inbox, reviews, signups, suppress
 from modemfarm.store.engine import Tx
 from modemfarm.store.events import record
@@ -102,6 +102,9 @@ def act(tx: Tx, row: dict[str, Any], reply_to: int | None, acting: Acting, now: 
             suppress.remove(tx, number, now, own=True, exact_wording=row["text"], inbound_id=row["id"])
         case "help":
             _answer(tx, "help", row, reply_to, found, acting, HELP_AGAIN, now)
+        case _ if reply_to is not None and is_yes(row["text"], acting.keywords):
+            signups.confirm(tx, number, row["text"], row["id"], now, asked_by=reply_to)
+            return Acted(found)
         case _:
             return Acted(found, moved=_sign_up(tx, row, reply_to, acting, now))
     return Acted(found, moved=True)

@@ -195,6 +195,12 @@ def _warnings(message: NewMessage, settings: IntakeSettings) -> tuple[str, ...]:
     return found
 
 
+def _grown(draft: Draft, message: NewMessage) -> tuple[str, ...]:
+    """Whether the sender and the way out made an offer longer by a part."""
+    added = message.text != draft.text and measure(draft.text).parts < message.parts_total
+    return ("more_parts",) if added else ()
+
+
 def accept(
     tx: Tx,
     draft: Draft,
@@ -214,7 +220,10 @@ def accept(
     """
     settings = ruled(tx, draft, settings, now)
     message, _ = check(draft, settings, now)
-    return write(tx, message, settings, now, batch_id, batch_row)
+    done = write(tx, message, settings, now, batch_id, batch_row)
+    return (
+        done if done is None or batch_id is not None else replace(done, warnings=done.warnings + _grown(draft, message))
+    )
 
 
 def starting(tx: Tx, message: NewMessage, batch_id: int | None, settings: IntakeSettings, now: datetime) -> NewMessage:
@@ -334,5 +343,5 @@ def preview(tx: Tx, draft: Draft, settings: IntakeSettings, now: datetime) -> Pr
             text=message.text,
         ),
         text=message.text,
-        warnings=_warnings(message, settings),
+        warnings=_warnings(message, settings) + _grown(draft, message),
     )

@@ -15,6 +15,8 @@ from modemfarm.model import MessageState
 from modemfarm.store.engine import Tx
 from modemfarm.store.queue import Candidate
 
+_WARNED = 1000  # rows; what a person reads, and no file's memory
+
 
 @dataclass(slots=True)
 class Foreseen:
@@ -26,7 +28,7 @@ class Foreseen:
         cost: None where no plan names a price.
         rejected: the rows that would not be taken, by number.
         held: of those taken, how many would wait, by the reason.
-        warnings: how many are worth a second look, by slug.
+        warnings: how many are worth a second look, by slug; `warned` has the first rows of them with their slugs.
         first: the first that would be taken.
         firsts: the first part of each, for a forecast.
     """
@@ -38,6 +40,7 @@ class Foreseen:
     rejected: dict[int, RowError] = field(default_factory=dict)
     held: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
+    warned: dict[int, tuple[str, ...]] = field(default_factory=dict)
     first: list[Preview] = field(default_factory=list)
     firsts: list[Candidate] = field(default_factory=list)
 
@@ -71,6 +74,8 @@ def foresee(tx: Tx, rows: Iterable[Row], settings: IntakeSettings, now: datetime
         if seen.verdict is MessageState.HELD and seen.reason is not None:
             found.held[seen.reason.slug] += 1
         found.warnings.update(seen.warnings)
+        if seen.warnings and len(found.warned) < _WARNED:
+            found.warned[row.number] = seen.warnings
         if len(found.first) < shown:
             found.first.append(seen)
         place = found.accepted

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
 import re
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ OF_ALL = 256
 LARGEST_OCTETS = 1 << 20
 ALL_OCTETS = 64 << 20
 
+_LOOK_EVERY_S = 3600.0
 _WAITING = 64  # recordings not yet written; a farm whose modems all fail at once loses the oldest
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9@._-]+")
 
@@ -45,8 +48,16 @@ class Kept:
 class RecordingFolder:
     """Writes recordings, and removes old ones."""
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(
+        self, state_dir: Path, now: Callable[[], datetime] | None = None, keep: timedelta | None = None
+    ) -> None:
+        """Prepare.
+
+        Args:
+            keep: how long; None: until others need the room.
+        """
         self._folder = state_dir / FOLDER
+        self._now, self._keep = now or (lambda: datetime.now(UTC)), keep
         self._waiting: deque[Recording] = deque(maxlen=_WAITING)
         self._came = asyncio.Event()
 
@@ -58,10 +69,25 @@ class RecordingFolder:
     async def run(self) -> None:
         """Write what comes, off the loop, until cancelled."""
         while True:
-            await self._came.wait()
+            await asyncio.to_thread(self.forget_old)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_EVERY_S):
+                    await self._came.wait()
             self._came.clear()
             while self._waiting:
                 await asyncio.to_thread(self.write, self._waiting.popleft())
+
+    def forget_old(self) -> None:
+        """Remove what is kept no longer, by the time in its name."""
+        if self._keep is None:
+            return
+        before = (self._now() - self._keep).astimezone(UTC)
+        try:
+            for file in self._folder.glob("*.jsonl"):
+                if f"20{_time(file)}" < f"{before:%Y%m%dT%H%M%S}":
+                    file.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("old recordings stay: %s", error)
 
     def flush(self) -> None:
         """Write what still waits: the daemon stops."""

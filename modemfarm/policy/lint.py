@@ -23,9 +23,12 @@ _ADVERT = re.compile(
     r"优惠|折扣|促销|特价|限时|满\d+减|秒杀|红包|打\d折|立减|抢购|"
     r"скидк|распродаж|акци[яию]\b|промокод|выгодн|купон|"
     r"\b(?:soldes|promotion|remise|offre spéciale|bon d'achat)\b|"
-    r"\b(?:rabatt|angebot|gutschein|sonderpreis)\b|"
-    r"\b(?:oferta|rebajas|descuentos?|cupón|promoção|descontos?)\b|"
-    r"\b(?:indirim|kampanya|fırsat|diskon|promo)\b",
+    r"\b(?:rabatt\w*|(?:sonder)?angebote?n?|gutscheine?|sonderpreise?|schlussverkauf)\b|"
+    r"\b(?:ofertas?|rebajas|descuentos?|cupón|promoci[oó]n|promoç(?:ão|ões)|descontos?|cupom)\b|"
+    r"\b(?:indirim|kampanya|fırsat)\w*|\b(?:diskon|potongan harga|promo|cashback)\b|"
+    r"\b(?:scont[oi]|saldi|offert[ae]|promozion[ei]|buono sconto)\b|"
+    r"خصم|خصومات|تخفيض|تنزيلات|عرض خاص|عروض|كوبون|"
+    r"छूट|ऑफ़र|ऑफर|डिस्काउंट|कूपन|महासेल",
     re.IGNORECASE,
 )
 

@@ -25,7 +25,7 @@ _LONGEST_EXACT = 64  # characters without spaces; more is a text, not a keyword
 _STEPS = 6  # polite words taken off one message
 _KNOWN = {
     "checked_on", "opt_out", "opt_in", "help", "advertised", "polite", "mistyped", "typos", "refusal", "opt_in_offered",
-    "offer", "answers", "languages",
+    "yes", "offer", "answers", "languages",
 }  # fmt: skip
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 
@@ -64,6 +64,7 @@ class Keywords:
     refusals: tuple[Phrases, ...]
     languages: Mapping[str, str]
     only_offered: frozenset[str]
+    yes: frozenset[str]
     offers: Offers
     answers: Answers
 
@@ -105,6 +106,7 @@ class Keywords:
                 for word in words
             },
             only_offered=frozenset(_words(file, "opt_in_offered.words", _inner(file, data, "opt_in_offered", "words"))),
+            yes=frozenset(_by_language(file, "yes", data.get("yes"))),
             offers=Offers.from_mapping(_table(file, data, "offer"), file),
             answers=Answers.from_mapping(data, file),
         )
@@ -166,6 +168,11 @@ def verdict(text: str, keywords: Keywords, *, country: str | None = None, advert
     if found.keyword is None or found.language is not None:
         return found
     return replace(found, language=keywords.languages.get(squeeze(found.keyword)))
+
+
+def is_yes(text: str, keywords: Keywords) -> bool:
+    """Whether a reply is a yes and nothing else; it means something only as the answer to a question."""
+    return any(words.replace(" ", "") in keywords.yes for words in _without_polite(normalise(text), keywords))
 
 
 def _found(words: str, keywords: Keywords, country: str | None, advertised: Collection[str]) -> Verdict:

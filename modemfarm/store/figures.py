@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from modemfarm.store import shapes
+from modemfarm.store import rates, shapes
 from modemfarm.store.engine import Tx, to_us
 
 SEND_BUCKETS_S = (0.1, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0, 15.0, 30.0, 60.0)
@@ -30,6 +30,9 @@ class Figures:
     utilisation: Labelled = field(default_factory=dict)
     inbound: Labelled = field(default_factory=dict)
     optouts: float = 0.0
+    offers_sent: Labelled = field(default_factory=dict)
+    offers_refused: Labelled = field(default_factory=dict)
+    opt_out_rate: Labelled = field(default_factory=dict)
 
 
 def read(tx: Tx, now: datetime) -> Figures:
@@ -50,6 +53,9 @@ def read(tx: Tx, now: datetime) -> Figures:
     for row in tx.all("SELECT kind, count(*) AS n FROM inbound GROUP BY kind"):
         seen.inbound[(row["kind"],)] = row["n"]
     seen.optouts = tx.value("SELECT count(*) FROM suppressions") or 0
+    for key, (sent, refused) in rates.by_purpose_and_sim(tx, now).items():
+        seen.offers_sent[key], seen.offers_refused[key] = sent, refused
+        seen.opt_out_rate[key] = round(refused / sent, 4)
     return seen
 
 

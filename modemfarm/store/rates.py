@@ -76,6 +76,16 @@ def document(tx: Tx, now: datetime) -> dict[str, object]:
     return found
 
 
+def by_purpose_and_sim(tx: Tx, now: datetime) -> dict[tuple[str, str], tuple[int, int]]:
+    """How many offers left and how many of them were refused, by purpose and ICCID, since the count began."""
+    since = _since(tx, now)
+    sent, refused = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    for counted, rows in ((sent, tx.all(_SENT, since=since)), (refused, tx.all(_REFUSED, since=since))):
+        for row in rows:
+            counted[row["purpose"], row["iccid"]] += int(row["n"])
+    return {key: (number, refused[key]) for key, number in sent.items()}
+
+
 def _since(tx: Tx, now: datetime) -> int:
     resumed = tx.value(
         "SELECT max(at) FROM events WHERE kind = 'farm.resumed' AND subject = 'marketing' AND message_id IS NULL"

@@ -111,12 +111,20 @@ def ask(
     return "asked"
 
 
-def confirm(tx: Tx, number: str, reply: str, inbound_id: int, now: datetime) -> tuple[str, ...]:
-    """A person says yes to the question that is open; to which purposes he agreed by it: none where none is open."""
+def confirm(
+    tx: Tx, number: str, reply: str, inbound_id: int, now: datetime, *, asked_by: int | None = None
+) -> tuple[str, ...]:
+    """A person says yes to the question that is open; to which purposes he agreed by it: none where none is open.
+
+    Args:
+        asked_by: the message that is answered, where the word is a yes to anything: another one's yes is none to this.
+    """
     for one in reversed(consents.records(tx, number)):
         if one["status"] in ("granted", "revoked"):
             break  # whatever was asked before it is settled
         if one["status"] != "pending" or datetime.fromisoformat(one["expires_at"]) <= now:
+            continue
+        if asked_by is not None and one["request"] != asked_by:
             continue
         twice = {"sent_msg": one["request"], "reply_msg": inbound_id, "reply": reply, "at": now.isoformat()}
         dropped = ("status", "purpose", "contact", "channel", "captured_at", "expires_at", "request")

@@ -41,6 +41,10 @@ class FarmCollector(Collector):
         )
         yield _counter("modemfarm_inbound", "Received messages by kind", ("kind",), seen.inbound)
         yield _counter("modemfarm_optouts", "Opt-outs taken", (), {(): seen.optouts})
+        offers = ("purpose", "iccid")
+        yield _gauge("modemfarm_offers_sent", "Offers that left in the last 30 days", offers, seen.offers_sent)
+        yield _gauge("modemfarm_offers_refused", "Of these, answered with a refusal", offers, seen.offers_refused)
+        yield _gauge("modemfarm_opt_out_rate", "Share of these that was refused", offers, seen.opt_out_rate)
 
 
 def _counter(name: str, what: str, labels: tuple[str, ...], values: dict[tuple[str, ...], float]) -> Metric:

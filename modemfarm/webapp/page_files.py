@@ -218,6 +218,10 @@ def _seen(token: str, upload: Upload, asked: Asked) -> dict[str, Any]:
         "finish": w.clock(finish),
         "late": late,
         "told": told,
+        "warned": [
+            {"row": row, "said": " ".join(w.say(f"warning.{slug}") for slug in slugs)}
+            for row, slugs in list(found.warned.items())[:_FAULTS]
+        ],
         "sent": sent if sent is not None and sent["finished_at"] is not None else None,
         "currency": farm.intake.currency,
         "opted_out": sum(error.code == "opted_out" for error in found.rejected.values()),

@@ -151,6 +151,20 @@ def test_a_time_that_nobody_lives_to_see_is_bad_input(farm: FarmAt) -> None:
     assert rejected(farm, "a.csv")[0]["column"] == "send_at"
 
 
+def test_a_dry_run_tells_which_rows_are_worth_a_second_look(farm: FarmAt) -> None:
+    farm("send", "13800138000", "--text", "first")
+    (farm.folder / "a.csv").write_text("to,text\n13800138701,Winter sale {name}\n13800138702,hello\n13800138703,{x}\n")
+    ran = farm("batch", "a.csv", "--dry-run", "--json")
+    assert ran.json["warnings"] == {"open_braces": 2, "reads_like_advert": 1}
+    assert ran.json["warned"] == [
+        {"row": 1, "warnings": ["reads_like_advert", "open_braces"]},
+        {"row": 3, "warnings": ["open_braces"]},
+    ]
+    told = farm("batch", "a.csv", "--dry-run").out
+    assert "2 × Something in braces" in told
+    assert "Row 3 open_braces" in told.replace("Row 3: ", "Row 3 ")
+
+
 def test_a_dry_run_says_parts_cost_and_what_is_wrong_and_writes_nothing(farm: FarmAt) -> None:
     farm("send", "13800138000", "--text", "first")
     (farm.folder / "a.csv").write_text(GOOD + "1.38E+10,Bob\n", "utf-8")
@@ -158,6 +172,7 @@ def test_a_dry_run_says_parts_cost_and_what_is_wrong_and_writes_nothing(farm: Fa
     assert ran.code == 2
     assert ran.json == {
         "accepted": 2, "rejected": 1, "parts": 4, "cost": None, "currency": None, "finish_at": None, "cannot_send": 0,
+        "warnings": {}, "warned": [],
     }  # fmt: skip
     assert "row 3: to: " in ran.err
     assert "nobody can say when" in farm("batch", "a.csv", "--template", "{name}", "--dry-run").out

@@ -90,8 +90,9 @@ def test_a_number_that_an_error_brings_along_is_masked(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], shape: logs.Format
 ) -> None:
     begin(monkeypatch, shape, "info")
+    what = "Key (number)=(+8613912345678) is there"
     try:
-        raise ValueError("Key (number)=(+8613912345678) is there")
+        raise ValueError(what)
     except ValueError:
         logging.getLogger("modemfarm.store").exception(
             "asked for /v1/contacts/%s at 12:00:00+08:00", "%2B8613912345678"

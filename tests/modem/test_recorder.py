@@ -7,6 +7,7 @@ import json
 import logging
 import stat
 from collections.abc import Coroutine
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -425,3 +426,22 @@ async def test_the_folder_writes_off_the_loop_and_on_stopping(tmp_path: Path) ->
     folder.put(recorder.recording(STATUS))
     folder.flush()
     assert len(list(tmp_path.glob("recordings/*.jsonl"))) == 2
+
+
+async def test_recordings_go_by_age(tmp_path: Path) -> None:
+    clock = LoopClock()
+    later = clock.now() + timedelta(days=31)
+    folder = RecordingFolder(tmp_path, lambda: later, timedelta(days=30))
+    recorder = Recorder("/dev/ttyX", clock)
+    recorder.heard(b"\r\nRDY\r\n")
+    old = folder.write(recorder.recording(STATUS))
+    young = RecordingFolder(tmp_path)
+    young.forget_old()
+    assert [file.name for file in tmp_path.glob("recordings/*")] == [old]
+    (tmp_path / "recordings" / "x-20990101T000000000Z.jsonl").write_text("{}")
+    working = asyncio.ensure_future(folder.run())
+    while len(list(tmp_path.glob("recordings/*"))) > 1 and not working.done():
+        await asyncio.sleep(0.01)
+    working.cancel()
+    await asyncio.wait({working})
+    assert [file.name for file in tmp_path.glob("recordings/*")] == ["x-20990101T000000000Z.jsonl"]

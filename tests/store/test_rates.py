@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from modemfarm.store import actions, rates, rules, suppress
+from modemfarm.store import actions, figures, rates, rules, suppress
 from modemfarm.store.engine import Store, Tx
 from tests.store.tools import SIM, add, after, as_offer, see, us
 
@@ -77,3 +77,15 @@ def test_the_rate_is_told_and_its_limit_is_the_owners(store: Store) -> None:
 def test_a_limit_that_means_nothing_is_refused(store: Store, wrong: str) -> None:
     with store.write() as tx, pytest.raises(ValueError, match="a share from"):
         rules.change(tx, "unknown", "max_opt_out_rate", wrong, after(1), who="li")
+
+
+def test_offers_are_counted_by_purpose_and_sim_for_those_who_watch(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        assert figures.read(tx, after(120)).opt_out_rate == {}
+        _offers(tx, 40, 3, "news")
+        _offers(tx, 10, 0, "shoes")
+        seen = figures.read(tx, after(120))
+    assert seen.offers_sent == {("news", SIM): 40, ("shoes", SIM): 10}
+    assert seen.offers_refused == {("news", SIM): 3, ("shoes", SIM): 0}
+    assert seen.opt_out_rate == {("news", SIM): 0.075, ("shoes", SIM): 0.0}

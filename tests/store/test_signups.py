@@ -14,7 +14,21 @@ from modemfarm.intake import agreed
 from modemfarm.model import Received
 from modemfarm.store import consents, signups, suppress
 from modemfarm.store.engine import Row, Store, Tx
-from tests.store.tools import INBOUND, INTAKE, NOW, SIM, TO, accepted, after, deliver_pdu, end, message, see, submit
+from tests.store.tools import (
+    INBOUND,
+    INTAKE,
+    NOW,
+    SIM,
+    TO,
+    accepted,
+    add,
+    after,
+    deliver_pdu,
+    end,
+    message,
+    see,
+    submit,
+)
 
 DAY = 86400.0
 ANSWERS = INBOUND.keywords.answers
@@ -63,6 +77,68 @@ def test_a_word_asks_once_and_the_yes_is_consent_with_both_messages(farm: Store)
         assert last["double_opt_in"]["reply"] == "DY"
         _get(tx, "优惠", 5 * DAY)
         assert len(_questions(tx)) == 1
+
+
+YES = (
+    "YES",
+    "y.",
+    "Ja!",
+    "Oui",
+    "sí",
+    "Sim",
+    "EVET",
+    "是",
+    "是的",
+    "确认",
+    "好的,谢谢",
+    "Да",
+    "да пожалуйста",
+    "ya",
+    "نعم",
+    "हाँ",
+    "ok 👍",
+)
+NOT_YES = ("yes but only on Mondays", "не да", "是不是", "hello", "no", "jain", "1")
+
+
+@pytest.mark.parametrize("word", YES)
+def test_a_yes_in_any_language_answers_the_question(farm: Store, word: str) -> None:
+    with farm.write() as tx:
+        _get(tx, word, 50)
+        _get(tx, "优惠", 60)
+        assert not _has(tx, TO, 61, "sales")
+        end(tx, submit(tx, at=after(62))[1], accepted(), after(62))
+        _get(tx, word, 70)
+        assert _has(tx, TO, 71, "sales")
+        assert consents.records(tx, TO)[-1]["double_opt_in"]["reply"] == word
+
+
+@pytest.mark.parametrize("word", NOT_YES)
+def test_what_is_no_plain_yes_leaves_the_question_open(farm: Store, word: str) -> None:
+    with farm.write() as tx:
+        _get(tx, "优惠", 60)
+        end(tx, submit(tx, at=after(62))[1], accepted(), after(62))
+        _get(tx, word, 70)
+        assert not _has(tx, TO, 71, "sales")
+        assert consents.state(tx, TO).told(after(71))["pending"] == ["sales"]
+
+
+def test_a_yes_without_a_question_or_to_a_later_message_or_a_lapsed_one_confirms_nothing(farm: Store) -> None:
+    with farm.write() as tx:
+        _get(tx, "是", 50)
+        assert consents.records(tx, TO) == []
+        _get(tx, "优惠", 60)
+        end(tx, submit(tx, at=after(62))[1], accepted(), after(62))
+        add(tx, to=TO, at=after(63))
+        end(tx, submit(tx, at=after(64))[1], accepted(), after(64))
+        _get(tx, "是", 70)  # to what came after the question
+        assert not _has(tx, TO, 71, "sales")
+        _get(tx, "DY", 80)  # the word that the question told is clear all the same
+        assert _has(tx, TO, 81, "sales")
+        _get(tx, "优惠", 90, OTHER)
+        end(tx, submit(tx, at=after(91))[1], accepted(), after(91))
+        _get(tx, "是", 8 * DAY, OTHER)
+        assert not _has(tx, OTHER, 8 * DAY, "sales")
 
 
 def test_a_question_lapses_and_whoever_signs_up_again_is_asked_again(farm: Store) -> None:

@@ -49,6 +49,15 @@ def test_an_answer_carries_warnings(farm: Sample) -> None:
     assert [item["code"] for item in answer.get_json()["warnings"]] == ["reads_like_advert", "link_without_https"]
 
 
+def test_an_offer_that_grew_by_what_is_added_is_told(farm: Sample) -> None:
+    client = farm.api()
+    client.patch("/v1/policy", json={"profile": "CN", "brand": "小店"})
+    for text, warned in (("新" * 58, []), ("新" * 68, ["more_parts"]), ("新" * 75, [])):
+        body = {"to": OFFER["to"], "text": text, "class": "marketing"}
+        seen = client.post("/v1/messages?dry_run=1", json=body).get_json()
+        assert [item["code"] for item in seen["warnings"]] == warned
+
+
 def test_the_limit_of_refusals_is_read_and_changed(farm: Sample) -> None:
     client = farm.api()
     assert client.get("/v1/policy").get_json()["opt_outs"]["most"] == 0.02

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from modemfarm import wording
 from modemfarm.store import batches, suppress, views
 from modemfarm.webapp import mailings, page_files
 from modemfarm.webapp.uploads import LIVES, MOST_FILES, Uploads
@@ -126,6 +127,21 @@ def test_rejected_rows_are_told_before_and_come_as_a_harmless_table_after(farm: 
     assert lines[0] == ["row", "column", "reason", "phone", "text", "note"]
     assert lines[1][:2] + lines[1][3:] == ["1", "", "1.38E+10", "Hello", "'=HYPERLINK(1)"]
     assert lines[2][3:] == ["13800138001", "Hello", "+86 138 0013 8001"]
+
+
+def test_rows_with_warnings_are_told_and_no_rate_of_openings_ever(farm: Sample) -> None:
+    farm.modem(1)
+    client = farm.person()
+    place, token = bring(farm, client, b"to,text\n13800138000,Winter sale {x}\n13800138001,hello\n", "a.csv")
+    looks = client.get(place).get_data(as_text=True)
+    assert wording.say("warning.open_braces", {}, "en") in looks
+    assert re.search(r"<li>Row 1:? .*braces", looks)
+    assert not re.search(r"<li>Row 2", looks)
+    there = confirm(client, place, token, template="")
+    finished(farm, there)
+    for lang in wording.LANGUAGES:
+        said = client.get(there, headers={"Accept-Language": lang}).get_data(as_text=True)
+        assert wording.say("page.no_read_state", {}, lang) in said
 
 
 def test_a_batch_is_paused_resumed_and_taken_back_on_its_page(farm: Sample) -> None:
