@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 
+from modemfarm.cli import consent_away
 from modemfarm.cli.complaints import complaint, complaints
 from modemfarm.cli.consent_lists import import_, word
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit
 from modemfarm.cli.output import emit, json_option, record, say, words
 from modemfarm.cli.policy import user
+from modemfarm.config.load import local_zone
+from modemfarm.intake.values import parse_moment
 from modemfarm.policy.consent import GENERAL, METHODS, faults, head_of, standing
 from modemfarm.policy.numbers import parse_recipient
 from modemfarm.store import consents, withdrawing
+
+_KEPT_AS = {"source": "source_url_or_form_id", "evidence": "evidence_sha256", "frequency": "stated_frequency"}
+_ALWAYS = ("source", "evidence")
 
 _purpose = click.option("--purpose", "purposes", multiple=True, help="What for; all offers when none is named.")
 
@@ -38,32 +47,51 @@ def _number(farm: Farm, raw: str) -> str:
 @click.option("--wording", required=True, help="The exact words that the person agreed to.")
 @click.option("--source", help="Where: a form's address or number.")
 @click.option("--evidence", help="SHA-256 of a file that proves it.")
+@click.option("--wording-version", help="Which version of the words it was.")
+@click.option("--language", help="Of the words.")
+@click.option("--frequency", help="How often the person was told that offers come.")
+@click.option("--captured-at", metavar="TIME", help="When the person agreed; now when not given.")
+@click.option("--expires-at", metavar="TIME", help="When it ends; never when not given.")
+@click.option("--ip", help="Where the person's browser was, for method web.")
+@click.option("--user-agent", help="What browser it was.")
 @json_option
 @pass_farm
 def grant(
     farm: Farm, /, *, numbers: tuple[str, ...], purposes: tuple[str, ...], wording: str, as_json: bool, **proof: Any
 ) -> None:
     """Write down that people agreed to offers."""
-    wanted = [_number(farm, raw) for raw in numbers]
-    about = {
-        "method": proof["method"],
-        "exact_wording": wording,
-        "source_url_or_form_id": proof["source"],
-        "evidence_sha256": proof["evidence"],
-        "brand": farm.config.file.policy.brand,
-        "actor": user(),
-    }
-    store = farm.store(create=True)
-    done = [
-        {"number": number, "seq": store.run(consents.grant, number, purposes or (GENERAL,), about, now())}
-        for number in wanted
-    ]
+    remote = farm.remote()
+    for name in ("captured_at", "expires_at"):
+        proof[name] = _moment(name, proof[name], ZoneInfo(local_zone(farm.environ) if remote else farm.config.zone))
+    if remote:
+        body = {**proof, "wording": wording, "purpose": list(purposes) or None}
+        done = consent_away.grant(remote, numbers, body)
+    else:
+        done = _granted(farm, numbers, purposes or (GENERAL,), {**proof, "exact_wording": wording})
     if as_json:
         emit({"data": done})
         return
     said = words(farm.environ)
     for item in done:
         say(said.say("way.consent_written", item))
+
+
+def _moment(name: str, raw: str | None, zone: tzinfo) -> datetime | None:
+    try:
+        return None if raw is None else parse_moment(raw, zone)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint=f"--{name.replace('_', '-')}") from None
+
+
+def _granted(
+    farm: Farm, numbers: Sequence[str], purposes: tuple[str, ...], given: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    wanted = [_number(farm, raw) for raw in numbers]
+    about = {_KEPT_AS.get(name, name): value for name, value in given.items() if name in _ALWAYS or value is not None}
+    about |= {name: value.isoformat() for name, value in about.items() if isinstance(value, datetime)}
+    about |= {"brand": farm.config.file.policy.brand, "actor": user()}
+    store = farm.store(create=True)
+    return [{"number": number, "seq": store.run(consents.grant, number, purposes, about, now())} for number in wanted]
 
 
 @consent.command()
@@ -74,9 +102,15 @@ def grant(
 @pass_farm
 def revoke(farm: Farm, number: str, purposes: tuple[str, ...], via: str, as_json: bool) -> None:
     """Write down that a person takes it back, and cancel the offers that rest on it."""
-    wanted = _number(farm, number)
-    store = farm.store(create=True)
-    canceled = store.run(lambda tx: withdrawing.revoke(tx, wanted, purposes or (GENERAL,), via, now(), actor=user()))
+    remote = farm.remote()
+    if remote:
+        done = consent_away.revoke(remote, number, purposes, via)
+        wanted, canceled = done["number"], done["canceled"]
+    else:
+        wanted, who = _number(farm, number), user()
+        canceled = farm.store(create=True).run(
+            lambda tx: withdrawing.revoke(tx, wanted, purposes or (GENERAL,), via, now(), actor=who)
+        )
     if as_json:
         emit({"number": wanted, "canceled": canceled})
     else:
@@ -89,7 +123,11 @@ def revoke(farm: Farm, number: str, purposes: tuple[str, ...], via: str, as_json
 @pass_farm
 def show(farm: Farm, number: str, as_json: bool) -> None:
     """Show what a person agreed to, and took back."""
-    found = farm.store().look(consents.records, _number(farm, number))
+    remote = farm.remote()
+    if remote:
+        found = consent_away.records(remote, number)
+    else:
+        found = farm.store().look(consents.records, _number(farm, number))
     amounts = standing(found).told(now())
     if as_json:
         emit({"data": found, **amounts})
@@ -104,6 +142,11 @@ def show(farm: Farm, number: str, as_json: bool) -> None:
 @pass_farm
 def export(farm: Farm) -> None:
     """Print the whole ledger, a JSON document a line; `consent verify` reads it anywhere."""
+    remote = farm.remote()
+    if remote:
+        for line in consent_away.ledger(remote):
+            say(line)
+        return
     for row in farm.store().look(lambda tx: list(consents.ledger(tx))):
         emit(row)
 
@@ -118,6 +161,11 @@ def verify(farm: Farm, file: Path | None, head: str | None, as_json: bool) -> No
 
     Note the head that it prints elsewhere: only with it shows that the last rows were cut off, or all written anew.
     """
+    remote = farm.remote() if file is None else None
+    if remote:
+        told = consent_away.verify(remote, head)
+        _verified(told["rows"], told["head"], told["faults"], as_json=as_json)
+        return
     if file is None:
         rows = farm.store().look(lambda tx: list(consents.ledger(tx)))
     else:
@@ -126,13 +174,16 @@ def verify(farm: Farm, file: Path | None, head: str | None, as_json: bool) -> No
         except ValueError as error:
             raise CliError(f"{file} is no ledger: {error}", Exit.USAGE) from None
     found = faults(rows, head)
-    last = head_of(rows[-1]) if rows else None
+    _verified(len(rows), head_of(rows[-1]) if rows else None, found, as_json=as_json)
+
+
+def _verified(count: int, last: str | None, found: Sequence[str], *, as_json: bool) -> None:
     if as_json:
-        emit({"rows": len(rows), "head": last, "faults": found})
+        emit({"rows": count, "head": last, "faults": list(found)})
     if found:
         raise CliError("; ".join(found[:5]))
     if not as_json:
-        say(f"{len(rows)} rows, whole" + (f"; head {last}" if last else ""))
+        say(f"{count} rows, whole" + (f"; head {last}" if last else ""))
 
 
 for _command in (import_, word, complaint, complaints):

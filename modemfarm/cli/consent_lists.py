@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import click
 
+from modemfarm.cli import consent_away
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import NotThereError
 from modemfarm.cli.output import emit, json_option, say, table
 from modemfarm.cli.policy import day_option, user
 from modemfarm.config.keywords import keywords
+from modemfarm.config.load import local_zone
 from modemfarm.errors import BadFieldError
 from modemfarm.intake import agreed
 from modemfarm.policy.consent import GENERAL, METHODS
@@ -62,6 +67,14 @@ def import_(
     captured_at purpose source` say it row by row. Whoever nobody vouches for is asked by one message first.
     """
     octets = _octets(file)
+    remote = farm.remote()
+    if remote:
+        here = ZoneInfo(local_zone(farm.environ))
+        given = {"method": method, "wording": wording, "purpose": list(purposes) or None, "source": source}
+        given |= {"encoding": encoding, "since": None if since is None else _midnight(since, here).isoformat()}
+        given |= {"until": None if until is None else (_midnight(until, here) + timedelta(days=1)).isoformat()}
+        _imported(consent_away.import_(remote, octets, **given), as_json=as_json)
+        return
     zone = ZoneInfo(farm.config.zone)
     vouched = agreed.Vouched(
         actor=user(),
@@ -80,20 +93,24 @@ def import_(
     except BadFieldError as error:
         raise click.BadParameter(str(error)) from None
     farm.committed(store)
+    _imported(done.document(), as_json=as_json)
+
+
+def _imported(done: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
-        emit(done.document())
+        emit(done)
     else:
         say(
-            f"{done.granted} granted, {done.pending} asked by message, {done.known} known or asked already,"
-            f" {done.opted_out} opted out, {len(done.rejected)} rejected"
+            f"{done['granted']} granted, {done['pending']} asked by message, {done['known']} known or asked already,"
+            f" {done['opted_out']} opted out, {done['rejected']} rejected"
         )
-        for fault in done.rejected:
-            say(f"row {fault.row}: {fault.detail}")
-    if done.rejected:
+        for fault in done["errors"]:
+            say(f"row {fault['row']}: {fault['detail']}")
+    if done["rejected"]:
         raise click.exceptions.Exit(2)
 
 
-def _midnight(day: str, zone: ZoneInfo) -> datetime:
+def _midnight(day: str, zone: tzinfo) -> datetime:
     return datetime.combine(datetime.fromisoformat(day).date(), time(), zone).astimezone(UTC)
 
 
@@ -110,9 +127,13 @@ def word() -> None:
 @pass_farm
 def add(farm: Farm, word: str, purpose: str, wording: str, as_json: bool) -> None:
     """Let a word sign its sender up."""
-    if not signups.usable(word) or verdict(word, keywords(farm.config.state_dir)).tier != "none":
+    remote = farm.remote()
+    if remote:
+        remote.post("/consents/words", {"word": word, "purpose": purpose, "wording": wording})
+    elif not signups.usable(word) or verdict(word, keywords(farm.config.state_dir)).tier != "none":
         raise click.BadParameter(f"{word!r} means something else already, or nothing", param_hint="WORD")
-    farm.store(create=True).run(lambda tx: signups.add_word(tx, word, purpose, wording, now(), who=user()))
+    else:
+        farm.store(create=True).run(lambda tx: signups.add_word(tx, word, purpose, wording, now(), who=user()))
     if as_json:
         emit({"word": word, "purpose": purpose, "wording": wording})
     else:
@@ -125,7 +146,10 @@ def add(farm: Farm, word: str, purpose: str, wording: str, as_json: bool) -> Non
 @pass_farm
 def remove(farm: Farm, word: str, as_json: bool) -> None:
     """Let a word sign nobody up any more."""
-    if not farm.store().run(lambda tx: signups.remove_word(tx, word, now(), who=user())):
+    remote = farm.remote()
+    if remote:
+        remote.delete(f"/consents/words/{quote(word, safe='')}")
+    elif not farm.store().run(lambda tx: signups.remove_word(tx, word, now(), who=user())):
         raise NotThereError(f"{word} signs nobody up")
     if as_json:
         emit({"word": word})
@@ -138,7 +162,8 @@ def remove(farm: Farm, word: str, as_json: bool) -> None:
 @pass_farm
 def list_(farm: Farm, as_json: bool) -> None:
     """List the words."""
-    found = farm.store().look(signups.words)
+    remote = farm.remote()
+    found = remote.get("/consents/words")["data"] if remote else farm.store().look(signups.words)
     if as_json:
         emit({"data": found, "next": None})
         return

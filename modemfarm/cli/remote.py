@@ -77,9 +77,13 @@ class Remote:
         """Change a thing; get it as it is then."""
         return self._ask("PATCH", path, json.dumps(body).encode(), {})
 
-    def delete(self, path: str) -> None:
-        """Take a thing away."""
-        self._ask("DELETE", path, None, {})
+    def delete(self, path: str, **query: object) -> Any:
+        """Take a thing away; what the API says to it, if anything."""
+        return self._ask("DELETE", f"{path}?{urlencode(query, doseq=True)}" if query else path, None, {})
+
+    def text(self, path: str) -> str:
+        """What is no JSON document, as it comes."""
+        return self._octets("GET", path, None, {}, FILE_WITHIN_S).decode("utf-8", "replace")
 
     def upload(
         self, path: str, octets: bytes, content_type: str, idempotency_key: str | None = None, **query: object
@@ -89,7 +93,9 @@ class Remote:
         headers = {"Content-Type": content_type}
         if idempotency_key is not None:
             headers["Idempotency-Key"] = idempotency_key
-        return self._ask("POST", f"{path}?{urlencode(asked)}" if asked else path, octets, headers, FILE_WITHIN_S)
+        return self._ask(
+            "POST", f"{path}?{urlencode(asked, doseq=True)}" if asked else path, octets, headers, FILE_WITHIN_S
+        )
 
     def _ask(
         self,
@@ -99,6 +105,12 @@ class Remote:
         headers: Mapping[str, str],
         within_s: float = ANSWERS_WITHIN_S,
     ) -> Any:
+        try:
+            return json.loads(self._octets(method, path, body, headers, within_s) or b"null")
+        except ValueError as error:
+            raise CliError(sentence("refusal.not_reached", name=self.url, what=error), Exit.UNREACHABLE) from error
+
+    def _octets(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], within_s: float) -> bytes:
         request = urllib.request.Request(  # noqa: S310 # the scheme was checked
             f"{self.url}/v1{path}",
             data=body,
@@ -113,7 +125,7 @@ class Remote:
         )
         try:
             with urllib.request.urlopen(request, timeout=within_s) as answer:  # noqa: S310
-                return json.loads(answer.read() or b"null")
+                return bytes(answer.read())
         except urllib.error.HTTPError as error:
             with error:
                 raise ProblemError(error.code, _problem(error.read())) from error

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from modemfarm.errors import BadFieldError
 from modemfarm.intake import agreed
-from modemfarm.policy.consent import GENERAL, METHODS
+from modemfarm.policy.consent import GENERAL, METHODS, faults, head_of
 from modemfarm.policy.optout import verdict
 from modemfarm.store import consents, signups, views, withdrawing
 from modemfarm.store.engine import Tx
@@ -37,6 +37,7 @@ class ConsentBody(Body):
     wording: Annotated[Content, Field(min_length=1)]
     source: Word | None = None
     evidence: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    wording_version: Word | None = None
     language: Word | None = None
     frequency: Word | None = None
     ip: Word | None = None
@@ -52,7 +53,7 @@ class ConsentBody(Body):
             "source_url_or_form_id": self.source,
             "evidence_sha256": self.evidence,
         }
-        for name in ("language", "ip", "user_agent"):
+        for name in ("wording_version", "language", "ip", "user_agent"):
             found |= {name: getattr(self, name)} if getattr(self, name) is not None else {}
         found |= {"stated_frequency": self.frequency} if self.frequency is not None else {}
         for name in ("captured_at", "expires_at"):
@@ -166,6 +167,16 @@ def export() -> Response:
             yield json.dumps(row, ensure_ascii=False) + "\n"
 
     return Response(lines(), 200, content_type="application/x-ndjson")
+
+
+@routes.get("/consents/verify")
+@needs("people")
+def verify() -> Response:
+    """Whether the ledger is whole, and holds the row of a head that was noted earlier."""
+    asking.only("head")
+    rows = deps().store.look(lambda tx: list(consents.ledger(tx)))
+    found = faults(rows, request.args.get("head"))
+    return reply(200, {"rows": len(rows), "head": head_of(rows[-1]) if rows else None, "faults": found})
 
 
 @routes.get("/consents/words")

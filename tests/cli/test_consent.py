@@ -62,3 +62,22 @@ def test_a_complaint_is_kept_with_what_the_person_had_agreed_to(farm: FarmAt) ->
     (kept,) = farm("consent", "complaints", "--json").json["data"]
     assert (kept["proof"]["granted"], len(kept["sent"])) == (["marketing"], 0)
     assert farm("suppress", "list", "--json").json["data"][0]["source"] == "complaint"
+
+
+def test_every_field_of_the_proof_can_be_given(farm: FarmAt) -> None:
+    words = ("--method", "web", "--wording", "x", "--wording-version", "2", "--frequency", "weekly")
+    farm(
+        "consent",
+        "grant",
+        "13800138000",
+        *words,
+        "--captured-at",
+        "2026-03-01T10:00+08:00",
+        "--expires-at",
+        "2036-03-01",
+    )
+    (kept,) = farm("consent", "show", "13800138000", "--json").json["data"]
+    assert (kept["wording_version"], kept["stated_frequency"]) == ("2", "weekly")
+    assert kept["captured_at"].startswith("2026-03-01T10:00")
+    assert kept["expires_at"] > "2036"
+    assert farm("consent", "grant", "13800138000", *words, "--captured-at", "soon").code == 2

@@ -17,6 +17,8 @@ from modemfarm.webapp.server import serve
 from modemfarm.webapp.settings import WebDeps, WebSettings
 from tests.cli.farm import NOW, FarmAt
 
+TO = "+8613800138000"
+
 
 @contextmanager
 def api(farm: FarmAt) -> Iterator[str]:
@@ -259,3 +261,39 @@ def test_complaints_are_written_down_and_listed_through_the_api(away: FarmAt) ->
     assert away(*said, "--channel", "dream").code == away(*said, "--at", "dream").code == 2
     assert [item["id"] for item in away("consent", "complaints", "--json").json["data"]] == [done["id"]]
     assert away("consent", "complaints", "13900139000", "--json").json["data"] == []
+
+
+def test_consent_is_kept_shown_proven_and_taken_back_through_the_api(away: FarmAt, tmp_path: Path) -> None:
+    assert away("consent", "verify", "--json").json == {"rows": 0, "head": None, "faults": []}
+    given = (
+        "--purpose", "news", "--method", "web", "--wording", "每周一条", "--wording-version", "3", "--language", "zh",
+        "--frequency", "weekly", "--captured-at", "2026-03-01T10:00+08:00", "--expires-at", "2036-03-01", "--ip", "192.0.2.7",
+        "--user-agent", "Firefox", "--source", "form 7",
+    )  # fmt: skip
+    assert away("consent", "grant", "13800138000", *given, "--json").json["data"] == [{"number": TO, "seq": 1}]
+    shown = away("consent", "show", "13800138000", "--json").json
+    (kept,) = shown["data"]
+    assert shown["granted"] == ["news"]
+    assert {name: kept[name] for name in ("wording_version", "language", "stated_frequency", "ip", "user_agent")} == {
+        "wording_version": "3", "language": "zh", "stated_frequency": "weekly", "ip": "192.0.2.7", "user_agent": "Firefox",
+    }  # fmt: skip
+    assert kept["captured_at"].startswith("2026-03-01T")
+    assert kept["exact_wording"] == "每周一条"
+    file = tmp_path / "people.csv"
+    file.write_text("number\n13900139000\nx\n", "utf-8")
+    vouched = ("--method", "paper", "--wording", "yes", "--since", "2026-01-01", "--until", "2026-01-31")
+    ran = away("consent", "import", str(file), *vouched, "--json")
+    assert (ran.code, ran.json["granted"], ran.json["rejected"]) == (2, 1, 1)
+    exported = tmp_path / "ledger"
+    exported.write_text(away("consent", "export").out, "utf-8")
+    head = away("consent", "verify", "--json").json["head"]
+    assert away("consent", "verify", str(exported), "--head", head).code == 0
+    assert away("consent", "revoke", "13800138000", "--purpose", "news", "--json").json == {"number": TO, "canceled": 0}
+    assert away("consent", "show", "13800138000", "--json").json["granted"] == []
+    assert away("consent", "verify", "--head", head).code == 0
+    assert away("consent", "verify", "--head", "1:0").code == 1
+    assert away("consent", "word", "add", "JOIN", "--wording", "offers").code == 0
+    assert away("consent", "word", "list", "--json").json["data"][0]["word"] == "JOIN"
+    assert away("consent", "word", "add", "stop", "--wording", "offers").code == 2
+    assert away("consent", "word", "remove", "join").code == 0
+    assert away("consent", "word", "remove", "join").code == 4
