@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from modemfarm.policy.adverts import reads_like_one
 from modemfarm.policy.profiles import Rules
 
 _LINK = re.compile(
@@ -14,23 +15,6 @@ _LINK = re.compile(
 _HOLE = re.compile(r"\{\{?\s*[\w .-]{1,40}\s*\}?\}|\$\{|%\(\w+\)s|\[\[")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _SHOUTING = 12  # letters; abbreviations and codes are no shouting
-
-# What adverts say and other messages seldom do; our own list, one row a language.
-_ADVERT = re.compile(
-    r"\d\s?%\s?(?:off|discount|rabatt|remise|descuento|desconto|скид|indirim)|"
-    r"\b(?:sale|discounts?|promo(?:tion|code)?|coupons?|voucher|special offer)\b|"
-    r"\b(?:limited offer|buy now|shop now|black friday)\b|"
-    r"优惠|折扣|促销|特价|限时|满\d+减|秒杀|红包|打\d折|立减|抢购|"
-    r"скидк|распродаж|акци[яию]\b|промокод|выгодн|купон|"
-    r"\b(?:soldes|promotion|remise|offre spéciale|bon d'achat)\b|"
-    r"\b(?:rabatt\w*|(?:sonder)?angebote?n?|gutscheine?|sonderpreise?|schlussverkauf)\b|"
-    r"\b(?:ofertas?|rebajas|descuentos?|cupón|promoci[oó]n|promoç(?:ão|ões)|descontos?|cupom)\b|"
-    r"\b(?:indirim|kampanya|fırsat)\w*|\b(?:diskon|potongan harga|promo|cashback)\b|"
-    r"\b(?:scont[oi]|saldi|offert[ae]|promozion[ei]|buono sconto)\b|"
-    r"خصم|خصومات|تخفيض|تنزيلات|عرض خاص|عروض|كوبون|"
-    r"छूट|ऑफ़र|ऑफर|डिस्काउंट|कूपन|महासेल",
-    re.IGNORECASE,
-)
 
 
 def warnings(text: str, *, marketing: bool, rules: Rules | None) -> tuple[str, ...]:
@@ -43,7 +27,7 @@ def warnings(text: str, *, marketing: bool, rules: Rules | None) -> tuple[str, .
 
 
 def _found(text: str, *, marketing: bool, rules: Rules | None) -> Iterator[str]:
-    if not marketing and _ADVERT.search(text):
+    if not marketing and reads_like_one(text):
         yield "reads_like_advert"
     if _LINK.search(text):
         yield "link_without_https"
