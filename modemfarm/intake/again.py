@@ -20,13 +20,15 @@ def retry(tx: Tx, message_id: int, settings: IntakeSettings, now: datetime) -> A
         None when there is no such message.
 
     Raises:
-        BadFieldError: it is still on its way, or arrived.
+        BadFieldError: it is still on its way, or arrived, or nobody knows any more to whom it went.
     """
     row = sender_facts(tx, message_id)
     if row is None:
         return None
     if row["state"] not in RETRIABLE:
         raise BadFieldError("state", "not_retriable", f"a message in state {row['state']} cannot be sent again")
+    if not row["recipient"]:
+        raise BadFieldError("state", "not_retriable", "its person was forgotten")
     draft = Draft(
         to=row["recipient"],
         text=row["text"],

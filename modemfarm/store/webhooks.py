@@ -142,6 +142,10 @@ def one(tx: Tx, hook_id: int) -> Hook | None:
     return None if row is None else _hook(row)
 
 
+class TooManyError(ValueError):
+    """There are as many webhooks as there may be."""
+
+
 def add(tx: Tx, url: str, events: Sequence[str], now: datetime, *, source: str = ADDED, who: str = "cli") -> int:
     """A new row.
 
@@ -150,7 +154,7 @@ def add(tx: Tx, url: str, events: Sequence[str], now: datetime, *, source: str =
     """
     check_events(events)
     if int(tx.value("SELECT count(*) FROM webhooks") or 0) >= MOST:
-        raise ValueError(f"there are {MOST} webhooks already")
+        raise TooManyError(f"there are {MOST} webhooks already")
     hook_id = tx.value(
         "INSERT INTO webhooks (url, events, source, created_at) VALUES (:url, :events, :source, :now) RETURNING id",
         url=url,

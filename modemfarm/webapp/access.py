@@ -87,6 +87,8 @@ def known_key(secret: str) -> keys.Key | None:
         raise _too_often("Too many unknown keys came from this address.", wait_s)
     key = farm.store.look(keys.check_key, secret, now) if secret else None
     if key is None:
+        if secret:
+            farm.buckets.wrong(address, secret)
         return None
     farm.buckets.known(address, secret)
     if key.rate is not None and (wait_s := farm.buckets.take(key.owner, key.rate, now)) > 0:

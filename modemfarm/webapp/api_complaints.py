@@ -11,7 +11,7 @@ from modemfarm.store import complaints, views
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import asking
 from modemfarm.webapp.access import deps, needs
-from modemfarm.webapp.bodies import Body, Moment, Word, body
+from modemfarm.webapp.bodies import Body, Content, Moment, Word, body
 from modemfarm.webapp.numbers import number_of, typed
 from modemfarm.webapp.writing import Answer, reply, write
 
@@ -22,7 +22,7 @@ class ComplaintBody(Body):
     """`POST /v1/complaints`."""
 
     number: Word
-    text: Annotated[str, Field(min_length=1, max_length=complaints.LONGEST)]
+    text: Annotated[Content, Field(min_length=1, max_length=complaints.LONGEST)]
     channel: Literal["phone", "web", "operator", "counter"] = "phone"
     at: Moment | None = None
 

@@ -19,7 +19,7 @@ from modemfarm.store.engine import Tx
 from modemfarm.webapp import asking
 from modemfarm.webapp.access import deps, needs
 from modemfarm.webapp.bodies import Body, Content, Moment, Word, body
-from modemfarm.webapp.numbers import number_of, typed
+from modemfarm.webapp.numbers import named, number_of, typed
 from modemfarm.webapp.problems import Problem, not_found
 from modemfarm.webapp.settings import MOST_BATCH_OCTETS
 from modemfarm.webapp.writing import Answer, go_on, reply, write
@@ -102,12 +102,12 @@ def grant() -> Response:
     return reply(*write(work))
 
 
-@routes.delete("/consents/<number>")
+@routes.delete("/consents/<number:number>")
 @needs("people")
 def revoke(number: str) -> Response:
     asking.only("purpose", "via")
     farm, who = deps(), _who()
-    exact, _ = number_of(number, farm.intake.country)
+    exact = named(number, farm.intake.country)
     purposes = tuple(request.args.getlist("purpose")) or (GENERAL,)
     via = request.args.get("via", "counter")
 

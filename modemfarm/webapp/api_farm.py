@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, g, request
 from werkzeug.routing import BaseConverter
 
+from modemfarm.errors import BadRecipientError
 from modemfarm.intake.accept import accept
 from modemfarm.model import normal_iccid
 from modemfarm.modem.ussd import UssdError, worded
@@ -18,7 +19,7 @@ from modemfarm.webapp.access import deps, intake, needs
 from modemfarm.webapp.api_messages import taken
 from modemfarm.webapp.bodies import AnswerBody, EmptyBody, PauseBody, SimBody, SuppressionBody, UssdBody, body
 from modemfarm.webapp.language import words
-from modemfarm.webapp.numbers import number_of, typed
+from modemfarm.webapp.numbers import named, number_of, typed
 from modemfarm.webapp.problems import Problem, not_found
 from modemfarm.webapp.writing import Answer, reply, write
 
@@ -26,9 +27,9 @@ routes = Blueprint("farm", __name__, url_prefix="/v1")
 
 
 class ModemConverter(BaseConverter):
-    """A modem's id in a URL: an IMEI, ``IMEI@usb-path``, or a path with its slashes."""
+    """A modem's id in a URL: an IMEI, ``IMEI@usb-path``, or a path with its slashes; what can be done to it is none."""
 
-    regex = ".+?"
+    regex = ".+?(?<!/allow)(?<!/release)(?<!/reset)"
     part_isolating = False
 
 
@@ -161,7 +162,7 @@ def change_sim(iccid: str) -> Response:
     with farm.store.read() as tx:
         if twice := sim_facts.doubled(tx, _farm_sim(tx, iccid), given, farm.terms):
             fault = {"pointer": f"/{twice[0]}", "code": "doubled", "detail": twice[1]}
-            raise Problem(422, "validation", f"{twice[1]}.", code="doubled", errors=[fault])
+            raise Problem(409, "conflict", f"{twice[1]}.", code="doubled", errors=[fault])
     if "pin" in wanted.model_fields_set:
         with farm.store.read() as tx:
             card = _farm_sim(tx, iccid)
@@ -256,7 +257,10 @@ def sim_test(iccid: str) -> Response:
         found = views.sim(tx, iccid, terms=farm.terms, now=farm.clock.now())
         if found is None:
             raise not_found(f"SIM {iccid}")
-        return taken(tx, accept(tx, trials.draft(found), settings, farm.clock.now()), said)
+        try:
+            return taken(tx, accept(tx, trials.draft(found), settings, farm.clock.now()), said)
+        except BadRecipientError as error:
+            raise Problem(409, "conflict", f"The own number of this SIM: {error}.", code="number_unusable") from None
 
     return reply(*write(work))
 
@@ -346,11 +350,11 @@ def suppress_number() -> Response:
     return reply(*write(work))
 
 
-@routes.delete("/suppressions/<number>")
+@routes.delete("/suppressions/<number:number>")
 @needs("people")
 def unsuppress(number: str) -> Response:
     farm = deps()
-    exact, _ = number_of(number, farm.intake.country)
+    exact = named(number, farm.intake.country)
     who = f"key {g.key.id}"
     if not farm.offload_call(lambda tx: suppress.remove(tx, exact, farm.clock.now(), actor=who)):
         raise not_found(f"suppression of {number}")

@@ -12,7 +12,7 @@ from modemfarm.store import keys
 from modemfarm.store.counters import day_start
 from modemfarm.webapp.access import deps, needs
 from modemfarm.webapp.asking import only
-from modemfarm.webapp.bodies import Body, body
+from modemfarm.webapp.bodies import Body, Whole, body
 from modemfarm.webapp.problems import Problem, not_found
 from modemfarm.webapp.writing import reply
 
@@ -24,8 +24,8 @@ class KeyBody(Body):
 
     name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
     scopes: Annotated[list[str], Field(default_factory=list)]
-    rate: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    parts_per_day: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    rate: Annotated[Whole, Field(ge=1, le=1_000_000)] | None = None
+    parts_per_day: Annotated[Whole, Field(ge=1, le=1_000_000_000)] | None = None
     sims: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")] | None = None
     cost_per_day: Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)] | None = None
 

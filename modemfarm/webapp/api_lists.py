@@ -14,13 +14,14 @@ from modemfarm.store.shapes import rfc3339
 from modemfarm.webapp import asking
 from modemfarm.webapp.access import deps, needs
 from modemfarm.webapp.bodies import NumbersBody, ReviewBody, body
-from modemfarm.webapp.numbers import number_of
+from modemfarm.webapp.numbers import named, number_of
 from modemfarm.webapp.problems import not_found
 from modemfarm.webapp.writing import reply
 
 routes = Blueprint("people_lists", __name__, url_prefix="/v1")
 
 _CHUNK = 500  # numbers a transaction
+_MOST_OCTETS = 8 * 1024 * 1024  # the longest list of the longest numbers fits
 
 
 @routes.post("/suppressions/import")
@@ -30,7 +31,7 @@ def import_() -> Response:
     farm = deps()
     numbers: dict[str, None] = {}
     rejected: list[dict[str, Any]] = []
-    for row, raw in enumerate(body(NumbersBody).numbers, 1):
+    for row, raw in enumerate(body(NumbersBody, most=_MOST_OCTETS).numbers, 1):
         try:
             numbers[number_of(raw, farm.intake.country)[0]] = None
         except BadRecipientError as error:
@@ -57,12 +58,12 @@ def listed() -> Response:
     return reply(200, {"data": rows, "next": None})
 
 
-@routes.post("/reviews/<number>")
+@routes.post("/reviews/<number:number>")
 @needs("people")
 def decide(number: str) -> Response:
     decision = body(ReviewBody).decision
     farm = deps()
-    exact, _ = number_of(number, farm.intake.country)
+    exact = named(number, farm.intake.country)
     if not farm.offload_call(reviews.settle, exact, decision, farm.clock.now(), "api", farm.intake.exempt):
         raise not_found(f"reply of {number} that waits for a decision")
     farm.wake()

@@ -15,7 +15,7 @@ from modemfarm.webapp.access import deps, intake, needs
 from modemfarm.webapp.api_batches import batch
 from modemfarm.webapp.bodies import EmptyBody, ManyBody, ManyResolveBody, ResolveBody, body
 from modemfarm.webapp.numbers import number_of
-from modemfarm.webapp.writing import Answer, go_on, reply, write
+from modemfarm.webapp.writing import Answer, go_on, key_of_request, reply, write
 
 routes = Blueprint("many", __name__, url_prefix="/v1")
 
@@ -48,6 +48,7 @@ def _some(what: str, asked: ManyBody, word: str = "") -> Response:
         upto=newest if asked.upto is None else min(asked.upto, newest),
     )
     if asking.flag("dry_run"):
+        key_of_request()  # a real one would refuse what is no key
         count = deps().store.look(selecting.count, which)
         return reply(200, {"count": count, "not_done": [], "more": False, "upto": newest})
 

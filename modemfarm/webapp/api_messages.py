@@ -25,7 +25,7 @@ from modemfarm.webapp.language import words
 from modemfarm.webapp.numbers import typed
 from modemfarm.webapp.problems import Problem, not_found
 from modemfarm.webapp.words import Words
-from modemfarm.webapp.writing import Answer, reply, write
+from modemfarm.webapp.writing import Answer, key_of_request, reply, write
 
 routes = Blueprint("messages", __name__, url_prefix="/v1/messages")
 
@@ -73,6 +73,7 @@ def send() -> Response:
     settings = intake()
     said = words()
     if asking.flag("dry_run"):
+        key_of_request()  # a real one would refuse what is no key
         return _dry_run(draft)
 
     def work(tx: Tx) -> Answer:

@@ -16,7 +16,7 @@ from modemfarm.store.engine import Tx
 from modemfarm.webapp import asking
 from modemfarm.webapp.access import deps, needs
 from modemfarm.webapp.bodies import ContactBody, body
-from modemfarm.webapp.numbers import number_of
+from modemfarm.webapp.numbers import named
 from modemfarm.webapp.problems import Problem, not_found
 from modemfarm.webapp.settings import MOST_BATCH_OCTETS
 from modemfarm.webapp.writing import Answer, go_on, reply, write
@@ -37,10 +37,10 @@ def several() -> Response:
 
 
 def _exact(number: str) -> str:
-    return number_of(number, deps().intake.country)[0]
+    return named(number, deps().intake.country)
 
 
-@routes.get("/<number>")
+@routes.get("/<number:number>")
 @needs("people")
 def one(number: str) -> Response:
     asking.only()
@@ -50,14 +50,14 @@ def one(number: str) -> Response:
     return reply(200, contacts.document(row))
 
 
-@routes.put("/<number>")
+@routes.put("/<number:number>")
 @needs("people")
 def put(number: str) -> Response:
     """Write a person down as given: what is not given is cleared."""
     return _keep(number, whole=True)
 
 
-@routes.patch("/<number>")
+@routes.patch("/<number:number>")
 @needs("people")
 def patch(number: str) -> Response:
     """Change what is given; null clears."""
@@ -88,7 +88,7 @@ def _keep(number: str, *, whole: bool) -> Response:
     return reply(*write(work))
 
 
-@routes.delete("/<number>")
+@routes.delete("/<number:number>")
 @needs("people")
 def forget(number: str) -> Response:
     """Erase the person; nothing more goes to the number."""

@@ -36,6 +36,8 @@ def add() -> Response:
         try:
             told = (wanted.url, wanted.events, secret, farm.clock.now())
             made.append(webhooks.enter(tx, farm.store.secret, *told, who=actor))
+        except webhooks.TooManyError as error:
+            raise Problem(409, "conflict", f"{error}.", code="too_many") from None
         except ValueError as error:
             raise Problem(422, "validation", f"{error}.", code="webhook") from None
         except SealError as error:

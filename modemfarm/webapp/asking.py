@@ -24,6 +24,9 @@ def only(*names: str) -> None:
     for name in request.args:
         if name not in names:
             raise wrong(name, f"unknown; known are {', '.join(names) or 'none'}")
+    for name, value in request.args.items(multi=True):
+        if "\x00" in value:
+            raise wrong(name, "the character U+0000 stands in no text")
 
 
 def limit() -> int:
@@ -63,7 +66,7 @@ def paging() -> dict[str, Any]:
 def since(name: str = "since") -> datetime | None:
     """An RFC 3339 moment."""
     raw = request.args.get(name)
-    if not raw:
+    if raw is None:
         return None
     try:
         return parse_moment(raw.replace(" ", "+"))  # a + that nobody escaped arrives as a space

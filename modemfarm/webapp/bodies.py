@@ -7,7 +7,16 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from flask import request
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from modemfarm.intake import rows
 from modemfarm.intake.columns import MissingValue, Template, squeeze
@@ -46,6 +55,11 @@ def _plain(metadata: dict[str, Any]) -> dict[str, Any]:
     return metadata
 
 
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value  # 1.0 is an integer of JSON Schema
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
 Word = Annotated[str, Field(max_length=255), AfterValidator(_storable)]
 
 
@@ -85,7 +99,7 @@ class MessageBody(Body):
     pinned: Word | None = Field(default=None, alias="from")
     send_at: Moment | None = None
     valid_until: Moment | None = None
-    priority: Annotated[int, Field(ge=0, le=9)] | None = None
+    priority: Annotated[Whole, Field(ge=0, le=9)] | None = None
     reference: Word | None = None
     tags: Annotated[list[Word], Field(max_length=50)] = []
     metadata: Annotated[dict[str, Any], AfterValidator(_plain)] = {}
@@ -158,7 +172,7 @@ class EditBody(Body):
     pinned: Word | None = Field(default=None, alias="from")
     send_at: Moment | None = None
     valid_until: Moment | None = None
-    priority: Annotated[int, Field(ge=0, le=9)] = 5
+    priority: Annotated[Whole, Field(ge=0, le=9)] = 5
     reference: Word | None = None
     tags: Annotated[list[Word], Field(max_length=50)] = []
     metadata: Annotated[dict[str, Any], AfterValidator(_plain)] = {}
@@ -174,17 +188,17 @@ class ManyBody(Body):
 
     state: Annotated[list[MessageState], Field(min_length=1)] | None = None
     reason: Word | None = None
-    batch: Annotated[int, Field(ge=1, lt=2**63)] | None = None
+    batch: Annotated[Whole, Field(ge=1, lt=2**63)] | None = None
     to: Word | None = None
     message_class: Literal["transactional", "marketing", "conversation", "emergency"] | None = Field(
         default=None, alias="class"
     )
-    limit: Annotated[int, Field(ge=1, le=10_000)] = 10_000
-    upto: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    limit: Annotated[Whole, Field(ge=1, le=10_000)] = 10_000
+    upto: Annotated[Whole, Field(ge=0, lt=2**63)] | None = None
 
     @model_validator(mode="after")
     def _something(self) -> ManyBody:
-        if not self.model_fields_set - {"limit", "upto", "outcome"}:
+        if all(getattr(self, name) is None for name in ("state", "reason", "batch", "to", "message_class")):
             raise ValueError("say which: state, reason, batch, to or class")
         return self
 
@@ -207,7 +221,7 @@ class PauseBody(Body):
     message_class: Literal["transactional", "marketing", "conversation", "emergency"] | None = Field(
         default=None, alias="class"
     )
-    batch: int | None = None
+    batch: Annotated[Whole, Field(ge=0, lt=2**63)] | None = None
     restored: bool = False  # of `resume` only: what a restore of the database held
     clock: bool = False  # of `resume` only: this computer's clock is right
 
@@ -292,8 +306,8 @@ class PolicyBody(Body):
     signature: Word | None = None
     opt_out_line: Word | None = None
     hours: Word | None = None
-    per_day: int | None = None
-    per_month: int | None = None
+    per_day: Whole | None = None
+    per_month: Whole | None = None
     own_sim_marketing: Word | None = None
     verified_by: Word | None = None
     max_opt_out_rate: float | None = None
@@ -329,18 +343,19 @@ class EmptyBody(Body):
 Some = TypeVar("Some", bound=Body)
 
 
-def body(model: type[Some], *, optional: bool = False) -> Some:
+def body(model: type[Some], *, optional: bool = False, most: int = MOST_BODY_OCTETS) -> Some:
     """The request's JSON body as `model`.
 
     Args:
         optional: no body at all means an empty object.
+        most: octets that it may have.
 
     Raises:
         Problem: 413, 415, 400 (not JSON) or 422.
     """
-    if (request.content_length or 0) > MOST_BODY_OCTETS:
-        raise Problem(413, "too_large", f"The body may have {MOST_BODY_OCTETS} octets.")
-    request.max_content_length = MOST_BODY_OCTETS
+    if (request.content_length or 0) > most:
+        raise Problem(413, "too_large", f"The body may have {most} octets.")
+    request.max_content_length = most
     data = request.get_data(cache=True)
     if optional and not data.strip():
         data = b"{}"

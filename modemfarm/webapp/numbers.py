@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from flask import request
+from werkzeug.routing import BaseConverter
 
 from modemfarm.errors import BadRecipientError
 from modemfarm.policy.numbers import parse_recipient
+from modemfarm.webapp.problems import not_found
 
 SIGNIFICANT = 9  # last digits that two spellings of one line share
 
@@ -18,6 +20,24 @@ def number_of(raw: str, country: str | None) -> tuple[str, str]:
     """
     number = parse_recipient(raw, country=country, allow_countries="all", allow_fixed=True).number
     return number, number.lstrip("+")[-SIGNIFICANT:]
+
+
+class NumberConverter(BaseConverter):
+    """A number in a URL, as people write it: something with a digit, so that no word beside it is taken for one."""
+
+    regex = r"[^/]*\d[^/]*"
+
+
+def named(raw: str, country: str | None) -> str:
+    """The number in a URL, as messages have it.
+
+    Raises:
+        Problem: 404; what is no number names nothing.
+    """
+    try:
+        return number_of(raw, country)[0]
+    except BadRecipientError as error:
+        raise not_found(f"person of that number: {error}") from None
 
 
 def typed(name: str, country: str | None) -> str | None:

@@ -6,7 +6,7 @@ import hashlib
 import threading
 from datetime import datetime
 
-GUESSES = 20  # unknown keys that an address may show in a row, and in a minute
+GUESSES = 20  # unknown keys that an address may show, each a new one, in a row, and in a minute
 _MOST = 10_000  # addresses, or keys, that are remembered
 
 
@@ -17,6 +17,7 @@ class Buckets:
         self._lock = threading.Lock()
         self._left: dict[str, tuple[float, datetime]] = {}
         self._known: dict[str, None] = {}
+        self._wrong: dict[str, None] = {}
 
     def take(self, who: str, per_minute: int, now: datetime) -> float:
         """Take a token, of which a minute's worth may be saved up.
@@ -35,10 +36,16 @@ class Buckets:
             return 0.0 if enough else (1 - left) * 60 / per_minute
 
     def may_guess(self, peer: str, secret: str, now: datetime) -> float:
-        """Seconds until an address may show this key; a key that worked from there may always."""
-        if _name(peer, secret) in self._known:
+        """Seconds until an address may show this key; one that worked or was wrong there before is free."""
+        name = _name(peer, secret)
+        if name in self._known or name in self._wrong:
             return 0.0
         return self.take(f"guess {peer}", GUESSES, now)
+
+    def wrong(self, peer: str, secret: str) -> None:
+        """The key was wrong: shown again from there, as a script with a revoked one does, it is no new guess."""
+        with self._lock:
+            _remember(self._wrong, _name(peer, secret))
 
     def known(self, peer: str, secret: str) -> None:
         """The key was right: it cost nothing, and the address may show it again."""
@@ -46,11 +53,16 @@ class Buckets:
         with self._lock:
             if name in self._known:
                 return
-            self._known[name] = None
-            if len(self._known) > _MOST:
-                del self._known[next(iter(self._known))]
+            self._wrong.pop(name, None)
+            _remember(self._known, name)
             if (found := self._left.get(f"guess {peer}")) is not None:
                 self._left[f"guess {peer}"] = (found[0] + 1, found[1])
+
+
+def _remember(names: dict[str, None], name: str) -> None:
+    names[name] = None
+    if len(names) > _MOST:
+        del names[next(iter(names))]
 
 
 def _name(peer: str, secret: str) -> str:

@@ -198,4 +198,4 @@ def test_a_sims_number_and_day_are_checked_and_no_name_is_doubled(farm: Sample) 
         assert client.patch(path, json=given).status_code == 200
     for double in ({"number": "+8613800138000"}, {"label": "front"}, {"label": ICCID.format(1)}):
         refused = client.patch(other, json=double)
-        assert (refused.status_code, refused.get_json()["code"]) == (422, "doubled"), double
+        assert (refused.status_code, refused.get_json()["code"]) == (409, "doubled"), double

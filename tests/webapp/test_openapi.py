@@ -3,8 +3,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from jsonschema import Draft202012Validator
 
+from modemfarm.webapp import api_complaints, api_consents, api_keys, bodies
 from tests.webapp.sample import Sample
 
 OPEN = re.compile(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>")
@@ -42,4 +44,51 @@ def test_what_the_api_says_is_as_described(farm: Sample) -> None:
         item = client.get(f"/v1/{path}").get_json()["data"][0]
         schema = schemas[name] | {"additionalProperties": False, "components": {"schemas": schemas}}
         Draft202012Validator(schema).validate(item)
-        assert item.keys() == schemas[name]["properties"].keys()
+        assert sorted(item) == sorted(schemas[name]["required"])
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        (bodies.MessageBody, "NewMessage"),
+        (bodies.EditBody, "MessageChange"),
+        (bodies.ManyBody, "WhichToCancel"),
+        (bodies.ManyBody, "WhichToRetry"),
+        (bodies.ManyResolveBody, "WhichToResolve"),
+        (bodies.ResolveBody, "Resolution"),
+        (bodies.PauseBody, "PauseScope"),
+        (bodies.SimBody, "SimChange"),
+        (bodies.AnswerBody, "SimAnswer"),
+        (bodies.PinBody, "ModemPin"),
+        (bodies.UssdBody, "UssdCode"),
+        (bodies.SuppressionBody, "NewSuppression"),
+        (bodies.NumbersBody, "Numbers"),
+        (bodies.ReviewBody, "ReviewDecision"),
+        (bodies.ContactBody, "NewContact"),
+        (bodies.PolicyBody, "PolicyChange"),
+        (bodies.AttestationBody, "NewAttestation"),
+        (bodies.WebhookBody, "NewWebhook"),
+        (bodies.ReplayBody, "Replay"),
+        (bodies.EmptyBody, "Empty"),
+        (api_keys.KeyBody, "NewKey"),
+        (api_consents.ConsentBody, "NewConsent"),
+        (api_consents.WordBody, "NewWord"),
+        (api_complaints.ComplaintBody, "NewComplaint"),
+    ],
+)
+def test_a_body_has_the_members_that_the_description_gives_it(
+    farm: Sample, model: type[bodies.Body], name: str
+) -> None:
+    ours, told = model.model_json_schema(by_alias=True), document(farm)["components"]["schemas"][name]
+    assert told["additionalProperties"] is False
+    assert told.get("properties", {}).keys() == ours.get("properties", {}).keys()
+    assert sorted(told.get("required", [])) == sorted(ours.get("required", []))
+
+
+def test_every_operation_has_a_name_of_its_own_and_every_answer_a_form(farm: Sample) -> None:
+    operations = [operation for methods in document(farm)["paths"].values() for operation in methods.values()]
+    names = [operation["operationId"] for operation in operations]
+    assert len(names) == len(set(names))
+    for operation in operations:
+        for status, answer in operation["responses"].items():
+            assert status in {"204", "default"} or answer["content"], operation["operationId"]
