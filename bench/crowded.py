@@ -20,7 +20,7 @@ def many(size: Size) -> list[Figure]:
     middle, cores = [], []
     for _ in range(size.repeats):
         with farm(size.many, airtime_ms=size.air_ms, report_ms=1000) as rig:
-            taken, core = _backlog(rig, size.many, size.many_each)
+            taken, core = backlog(rig, size.many, size.many_each)
             middle.append(statistics.median(taken))
             cores.append(core)
     what = f"{size.many} modems × {size.many_each} parts × {size.air_ms / 1000:g} s air"
@@ -59,7 +59,7 @@ def _utilisation(rig: Rig, size: Size, *, intake: bool) -> float:
     if intake:
         other.start()
     try:
-        taken, _ = _backlog(rig, size.air_modems, size.many_each)
+        taken, _ = backlog(rig, size.air_modems, size.many_each)
     finally:
         over.set()
         if intake:
@@ -67,7 +67,7 @@ def _utilisation(rig: Rig, size: Size, *, intake: bool) -> float:
     return statistics.median(taken)
 
 
-def _backlog(rig: Rig, modems: int, each: int) -> tuple[list[float], float]:
+def backlog(rig: Rig, modems: int, each: int) -> tuple[list[float], float]:
     """Send a backlog; each modem's share of the wall on the air, and the daemon's share of a core."""
     count = modems * each
     used, begun = rig.cpu()[0], time.monotonic()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bench import claiming, crowded, intake, memory, receiving, sending
+from bench import claiming, crowded, intake, memory, receiving, sending, watched
 from bench.figures import Figure, table
 from bench.machine import described, spent
 from bench.rig import folder
@@ -25,6 +25,7 @@ BENCHES: dict[str, Callable[[Size], list[Figure]]] = {
     "utilisation": sending.utilisation,
     "many": crowded.many,
     "beside": crowded.beside,
+    "viewers": watched.viewers,
 }
 RESULTS = Path(__file__).parent / "results.md"
 

@@ -39,7 +39,7 @@ database: sqlite:///demo.db
 http: {{listen: "127.0.0.1:{port}"}}
 modems: {{discover: false, ports: [], serial: {serial}, result_within: 8s}}
 default_plan: unlimited
-sending: {{allow_countries: all}}
+sending: {{country: CN, allow_countries: all}}
 policy: {{brand: modemfarm demo}}
 """
 FIRST_TEXTS = (

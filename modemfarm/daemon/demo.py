@@ -16,6 +16,7 @@ from modemfarm.webapp.demo import PhoneText
 
 SHOWN = ("+8613800138000", "+8613800138001", "+79161234567")  # phones that the page offers before any text came
 MOST_TEXTS = 30
+MOST_PHONES = 200  # to choose from on the page
 
 
 class SimulatedNetwork:
@@ -30,7 +31,7 @@ class SimulatedNetwork:
 
     def numbers(self) -> Sequence[str]:
         """The phone of the first texts, those that got something lately, then those that may."""
-        return tuple(dict.fromkeys([SHOWN[0], *reversed(self._ask("phones")[-6:]), *SHOWN]))
+        return tuple(dict.fromkeys([SHOWN[0], *reversed(self._ask("phones")[-MOST_PHONES:]), *SHOWN]))
 
     def texts(self, number: str) -> Sequence[PhoneText]:
         """What arrived on that phone and what it answered, oldest first."""

@@ -27,7 +27,7 @@ from modemfarm.store.engine import Store
 from modemfarm.webapp.app import create_app
 from modemfarm.webapp.lately import Lately
 from modemfarm.webapp.server import serve
-from modemfarm.webapp.settings import WebDeps, WebSettings
+from modemfarm.webapp.settings import SHARED_S, WebDeps, WebSettings
 
 
 def serve_alone(config: Config) -> None:
@@ -50,7 +50,12 @@ def _settings(config: Config) -> WebSettings:
     http = config.file.http
     host, _, port = http.listen.rpartition(":")
     return WebSettings(
-        host=host.strip("[]"), port=int(port), proxy=http.proxy, secure=http.proxy, names=tuple(http.names)
+        host=host.strip("[]"),
+        port=int(port),
+        proxy=http.proxy,
+        secure=http.proxy,
+        names=tuple(http.names),
+        share_s=SHARED_S,
     )
 
 

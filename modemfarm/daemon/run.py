@@ -66,7 +66,7 @@ from modemfarm.store.offload import Offload
 from modemfarm.webapp.app import create_app
 from modemfarm.webapp.lately import Lately
 from modemfarm.webapp.server import Server, serve
-from modemfarm.webapp.settings import Doctor, WebDeps, WebSettings
+from modemfarm.webapp.settings import SHARED_S, Doctor, WebDeps, WebSettings
 
 log = logging.getLogger(__name__)
 
@@ -362,6 +362,7 @@ class Daemon:
         settings = WebSettings(
             host=host.strip("[]"), port=int(port), proxy=http.proxy, secure=http.proxy, names=tuple(http.names),
             insecure=not (loopback(http.listen) or http.tls), kannel=http.kannel,
+            share_s=SHARED_S,
         )  # fmt: skip
         loop = asyncio.get_running_loop()
         deps = WebDeps(

@@ -37,6 +37,7 @@ from modemfarm.webapp import (
     page_webhooks,
     pins,
     problems,
+    words,
 )
 from modemfarm.webapp.access import check_host
 from modemfarm.webapp.access import deps as farm
@@ -62,6 +63,7 @@ def create_app(deps: WebDeps) -> Flask:
     app.extensions["modemfarm"] = deps
     app.config.update(MAX_CONTENT_LENGTH=MOST_BATCH_OCTETS, MAX_FORM_MEMORY_SIZE=MOST_BODY_OCTETS)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    app.jinja_env.filters["commands"] = words.commands
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False
     app.url_map.converters["modem"] = api_farm.ModemConverter

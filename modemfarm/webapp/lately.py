@@ -1,4 +1,4 @@
-"""Counts that cost much are shared: many who watch a farm with a million messages cost it no more than one."""
+"""What many who watch ask for is shared: counts that cost much, and the pieces that every open page asks for."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ T = TypeVar("T")
 
 CHEAP_S = 0.01  # what costs less is counted each time
 MOST_SHARE = 0.05  # of a core, at most, goes into counting one thing again and again
+MOST_KEPT = 256  # names; whoever makes up more of them finds the oldest gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class _Counted:
     value: Any
     at: float
     cost_s: float
+    for_s: float
 
 
 class Lately:
@@ -41,28 +43,40 @@ class Lately:
         self._last: dict[str, _Counted] = {}
         self._counting: dict[str, threading.Lock] = {}
 
-    def get(self, name: str, count: Callable[[], T]) -> T:
-        """The last count of that name while it stands, else `count()`; what that raises is raised."""
+    def get(self, name: str, count: Callable[[], T], for_s: float = 0.0) -> T:
+        """The last count of that name while it stands, else `count()`; what that raises is raised.
+
+        Args:
+            for_s: it stands so long at least, whatever it cost.
+        """
         with self._lock:
             last = self._last.get(name)
             mine = self._counting.setdefault(name, threading.Lock())
         if last is not None and (self._stands(last) or mine.locked()):
             return cast(T, last.value)
         if last is None:
-            return self._count(name, count)
+            return self._count(name, count, for_s)
         with mine:
-            return self._count(name, count)
+            return self._count(name, count, for_s)
 
-    def _count(self, name: str, count: Callable[[], T]) -> T:
+    def forget(self) -> None:
+        """Somebody changed something: what stands for its time alone stands no longer."""
+        with self._lock:
+            self._last = {name: last for name, last in self._last.items() if not last.for_s}
+
+    def _count(self, name: str, count: Callable[[], T], for_s: float) -> T:
         began = self._spent()
         value = count()
         cost = self._spent() - began
         with self._lock:
-            if cost < CHEAP_S:
-                self._last.pop(name, None)
-            else:
-                self._last[name] = _Counted(value, self._clock(), cost)
+            self._last.pop(name, None)
+            if cost >= CHEAP_S or for_s:
+                self._last[name] = _Counted(value, self._clock(), cost, for_s)
+            while len(self._last) > MOST_KEPT:
+                oldest = next(iter(self._last))
+                del self._last[oldest]
+                self._counting.pop(oldest, None)
         return value
 
     def _stands(self, last: _Counted) -> bool:
-        return self._clock() - last.at < last.cost_s / MOST_SHARE
+        return self._clock() - last.at < max(last.cost_s / MOST_SHARE, last.for_s)

@@ -86,15 +86,34 @@ def show(template: str, status: int = 200, **values: Any) -> Response:
 
 def fragment(template: str, **values: Any) -> Response:
     """A polled piece: 204 when the page has it already, so that nothing moves unless something changed."""
+    return _piece_or_nothing(*_drawn(template, values))
+
+
+def watched(template: str, values: Callable[[], dict[str, Any]]) -> Response:
+    """The same for a piece that every open page asks for: drawn once for all who see the same."""
+    farm, here = deps(), request.args.get("here", "/")
+    if farm.settings.share_s <= 0:
+        return fragment(template, **values())
+    person = access.known()
+    name = " ".join((template, words().lang, person.role if person is not None else "", here))
+    return _piece_or_nothing(*farm.lately.get(name, lambda: _drawn(template, values()), farm.settings.share_s))
+
+
+def _drawn(template: str, values: dict[str, Any]) -> tuple[str, str]:
+    """A piece without what is this browser's alone, and the mark by which one knows it again."""
     w = words()
-    text = render_template(template, w=w, say=w.say, t=w.page, lang=w.lang, csrf=csrf_token(), mark="@mark@",
+    text = render_template(template, w=w, say=w.say, t=w.page, lang=w.lang, csrf="@csrf@", mark="@mark@",
                            languages=wording.LANGUAGES, farm_name=deps().farm_name, demo=deps().demo is not None,
                            may=access.may, me=access.known(), shown=masking.here, polled=True,
                            here=request.args.get("here", "/"), **values)  # fmt: skip
-    mark = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return text, hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _piece_or_nothing(text: str, mark: str) -> Response:
     if request.args.get("seen") == mark:
         return Response(status=204)
-    return Response(text.replace("@mark@", mark), content_type="text/html; charset=utf-8")
+    own = text.replace("@mark@", mark).replace('value="@csrf@"', f'value="{csrf_token()}"')
+    return Response(own, content_type="text/html; charset=utf-8")
 
 
 def piece(template: str, status: int = 200, **values: Any) -> Response:
@@ -154,28 +173,30 @@ def farm_page() -> Response:
     extra: dict[str, Any] = {}
     demo = deps().demo
     if demo is not None:
-        extra["number"] = request.args.get("phone") or first_phone(demo)
+        asked, there = request.args.get("phone"), phones(demo)
+        extra["phones"] = there if asked is None or asked in there else (asked, *there)
+        extra["number"] = asked or next(iter(there), "")
     return show("farm.html", mark="", **seen_farm(words()), **extra)
 
 
-def first_phone(demo: DemoHooks) -> str:
-    """The phone to show; "" while the simulated network does not answer."""
+def phones(demo: DemoHooks) -> tuple[str, ...]:
+    """The phones to choose from; none while the simulated network does not answer."""
     try:
-        return next(iter(demo.numbers()), "")
+        return tuple(demo.numbers())
     except (ModemfarmError, OSError):
-        return ""
+        return ()
 
 
 @routes.get("/fragment/bar")
 @person
 def bar() -> Response:
-    return fragment("_bar.html", **seen_farm(words()))
+    return watched("_bar.html", lambda: seen_farm(words()))
 
 
 @routes.get("/fragment/farm")
 @person
 def farm_fragment() -> Response:
-    return fragment("_farm.html", **seen_farm(words()))
+    return watched("_farm.html", lambda: seen_farm(words()))
 
 
 def back() -> Response:
@@ -194,6 +215,7 @@ def write(work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return work(tx, *args, **kwargs)
 
     result = farm.offload_call(named)
+    farm.lately.forget()
     farm.wake()
     return result
 
@@ -265,4 +287,6 @@ def problem(what: Problem) -> Response:
     """An error for a person."""
     if request.headers.get("HX-Request"):
         return Response(what.detail, what.status, content_type="text/plain; charset=utf-8")
-    return show("problem.html", what.status, what=what)
+    slug = f"problem.{what.code}"
+    said = words().say(slug) if wording.known(slug) else what.detail
+    return show("problem.html", what.status, what=what, said=said)

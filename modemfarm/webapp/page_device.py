@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, redirect, request, url_for
 
+from modemfarm import wording
 from modemfarm.errors import SubmitError
 from modemfarm.intake.accept import accept
 from modemfarm.modem import recordings
@@ -73,7 +74,12 @@ def recording(key: str, name: str) -> Response:
         head, pieces = recordings.read(text, name)
     except recordings.RecordingError as error:
         raise not_found(str(error)) from error
-    return show("recording.html", head=head, pieces=pieces, modem=found, wire=device.wire, **frame())
+    return show("recording.html", head=head, pieces=pieces, modem=found, wire=device.wire, noted=_noted, **frame())
+
+
+def _noted(what: str) -> str:
+    """What the recorder wrote down between two lines, in words where it has some."""
+    return words().say(f"mark.{what}") if wording.known(f"mark.{what}") else what
 
 
 @routes.post("/sims/<iccid>/ussd")

@@ -10,7 +10,7 @@ from flask import Blueprint, Response
 from modemfarm.store import day
 from modemfarm.webapp.access import deps
 from modemfarm.webapp.language import words
-from modemfarm.webapp.page import fragment, person, seen_farm, show
+from modemfarm.webapp.page import person, seen_farm, show, watched
 
 routes = Blueprint("wall", __name__)
 
@@ -33,7 +33,7 @@ def last_day() -> dict[str, Any]:
 @routes.get("/fragment/day")
 @person
 def day_fragment() -> Response:
-    return fragment("_day.html", **last_day())
+    return watched("_day.html", last_day)
 
 
 @routes.get("/wall")
@@ -46,4 +46,4 @@ def wall() -> Response:
 @routes.get("/fragment/wall")
 @person
 def wall_fragment() -> Response:
-    return fragment("_wall.html", **seen_farm(words()))
+    return watched("_wall.html", lambda: seen_farm(words()))

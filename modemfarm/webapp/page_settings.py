@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, redirect, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from modemfarm import wording
 from modemfarm.store import alerts, audit, rates, views
 from modemfarm.store.shapes import rfc3339
 from modemfarm.webapp import access
@@ -51,14 +52,31 @@ def settings() -> Response:
 def _line(row: dict[str, Any]) -> dict[str, Any]:
     """One line of the audit, in words."""
     data = json.loads(row["data"])
-    told = [row["subject"], *(f"{key}: {value}" for key, value in data.items() if value not in (None, "", [], {}))]
+    told = [row["subject"], *(_about(key, value) for key, value in data.items() if value not in (None, "", [], {}))]
     action = "audit." + row["action"].replace(".", "_")
     return {
         "at": rfc3339(row["at"]),
-        "who": row["who"],
+        "who": _who(row["who"]),
         "what": words().say(action),
         "about": ", ".join(filter(None, told)),
     }
+
+
+def _who(who: str) -> str:
+    """Whoever did it: by name where there is one."""
+    where, _, name = who.replace("page:", "page ").partition(" ")
+    if where == "page":
+        return name or words().page("account_link")
+    slug = f"about.{where}"
+    return " ".join(filter(None, (words().say(slug) if wording.known(slug) else where, name)))
+
+
+def _about(key: str, value: Any) -> str:
+    """One thing that was written down of it."""
+    named, valued = f"about.{key}", f"about.{key}_{value}"
+    shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+    said = words().say(valued) if isinstance(value, str | bool) and wording.known(valued) else shown
+    return f"{words().say(named) if wording.known(named) else key}: {said}"
 
 
 def _looked(w: Words) -> dict[str, Any]:

@@ -21,6 +21,9 @@ from modemfarm.webapp.words import Words
 
 Doctor = Callable[[Words], list[dict[str, Any]]]
 
+# Less than the two seconds between two polls, so that what somebody did is in the next one.
+SHARED_S = 1.0
+
 MOST_BODY_OCTETS = 1024 * 1024
 MOST_BATCH_OCTETS = 64 * 1024 * 1024
 
@@ -41,6 +44,7 @@ class WebSettings:
         proxy: a proxy on this machine serves TLS and names who asks in X-Forwarded-For.
         insecure: other machines reach it without TLS: every page says so.
         kannel: messages are taken as Kannel takes them, too.
+        share_s: so long, all who watch the same piece of the page in one language and role get the same one.
         names: host names besides IP addresses, localhost and *.local under which the page answers.
     """
 
@@ -52,6 +56,7 @@ class WebSettings:
     insecure: bool = False
     names: tuple[str, ...] = ()
     kannel: bool = False
+    share_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

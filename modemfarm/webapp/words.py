@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
 
+from markupsafe import Markup, escape
+
 from modemfarm import wording
 from modemfarm.at.errors_table import ErrorTable
 from modemfarm.errors import SubmitError
@@ -25,6 +27,16 @@ def errors_table() -> ErrorTable:
     """What error numbers mean (drivers/errors.toml)."""
     with (shipped("drivers") / "errors.toml").open("rb") as file:
         return ErrorTable.from_mapping(tomllib.load(file))
+
+
+def commands(said: str) -> Markup:
+    """A sentence with what is to be typed set off: `like this`."""
+    pieces = str(said).split("`")
+    if len(pieces) % 2 == 0:  # a lone one is a letter like others
+        return escape(said)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(piece) if place % 2 else escape(piece) for place, piece in enumerate(pieces)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,7 +165,8 @@ class Browser:
     def dark(self, on: bool) -> None:
         """Have the system ask for dark colours, or for light ones."""
         wish = {"name": "prefers-color-scheme", "value": "dark" if on else "light"}
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [wish]})
+        still = {"name": "prefers-reduced-motion", "value": "reduce"}  # colours that fade are measured half-way
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [wish, still]})
 
     def barriers(self) -> list[str]:
         """What axe-core finds that shuts somebody out, serious or critical."""

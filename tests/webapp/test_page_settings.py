@@ -67,9 +67,9 @@ def test_only_an_administrator_sees_the_last_lines_of_the_audit(farm: Sample, la
     farm.store.run(lambda tx: audit.note(tx, "page:anna", "contact.viewed", NOW, subject="+8613912345678"))
     text = farm.person().get(f"/settings?lang={lang}").text
     assert wording.say("audit.contact_viewed", lang=lang) in html.unescape(text)
-    assert "page:anna" in text
+    assert "<td>anna</td>" in text
     assert "+8613912345678" not in text
-    assert "page:anna" not in farm.person("operator").get(f"/settings?lang={lang}").text
+    assert "<td>anna</td>" not in farm.person("operator").get(f"/settings?lang={lang}").text
 
 
 def test_every_action_that_is_audited_has_its_sentence() -> None:
@@ -152,7 +152,7 @@ def test_every_sim_stands_there_with_its_plan_and_a_way_to_its_page(farm: Sample
     card = SimSettings("8986000000000000001", label="Front desk")
     farm.app.extensions["modemfarm"] = replace(farm.deps, terms=Terms(sims={"8986000000000000001": card}))
     text = farm.person("viewer").get("/settings?lang=en").text
-    assert re.search(r'href="/sims/8986000000000000001">Front desk</a></td><td>\w+</td><td>Active', text)
+    assert re.search(r'href="/sims/8986000000000000001">Front desk</a></td><td><code>\w+</code></td><td>Active', text)
 
 
 @pytest.mark.parametrize("lang", wording.LANGUAGES)

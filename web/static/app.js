@@ -2,11 +2,17 @@
 (function () {
   "use strict";
   var title = "";  // the last one that the farm itself gave
+  var heard = new Date();  // when it answered last
   // The title tells of it too: in a background tab it is all that is seen.
   function offline(on) {
     var banner = document.querySelector(".offline");
     document.documentElement.classList.toggle("is-offline", on);
     if (!banner) return;
+    if (!on) heard = new Date();
+    else if (banner.hidden) {
+      var time = heard.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+      banner.textContent = banner.dataset.since.replace("@", time);
+    }
     banner.hidden = !on;
     var words = banner.textContent;
     if (on && document.title !== words) {
@@ -24,6 +30,28 @@
     if (event.detail.successful) offline(false);
     var form = event.detail.elt;
     if (event.detail.successful && form.matches && form.matches("form[data-clear]")) form.reset();
+  });
+  // Whatever was pressed says that it works, until the answer is here.
+  function busy(button, on) {
+    if (!button || !button.matches || !button.matches("button")) return;
+    if (on) button.setAttribute("aria-busy", "true"); else button.removeAttribute("aria-busy");
+  }
+  function pressed(event) {
+    var cause = event.detail.requestConfig && event.detail.requestConfig.triggeringEvent;
+    return cause && (cause.submitter || cause.target);
+  }
+  document.addEventListener("submit", function (event) { if (!event.defaultPrevented) busy(event.submitter, true); });
+  document.addEventListener("htmx:beforeRequest", function (event) { busy(pressed(event), true); });
+  document.addEventListener("htmx:afterRequest", function (event) { busy(pressed(event), false); });
+  window.addEventListener("pageshow", function () {  // also when one came back to it
+    document.querySelectorAll("[aria-busy]").forEach(function (button) { busy(button, false); });
+  });
+  // Escape closes what was opened, and the keyboard stays where it was.
+  document.addEventListener("keydown", function (event) {
+    var open = event.key === "Escape" && document.activeElement && document.activeElement.closest("details[open]");
+    if (!open) return;
+    open.open = false;
+    open.querySelector("summary").focus();
   });
   // A field of the file, put where one writes.
   document.addEventListener("click", function (event) {
