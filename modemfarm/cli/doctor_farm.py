@@ -17,6 +17,7 @@ from modemfarm.farm.clockguard import synchronised
 from modemfarm.store import admin, alerts, hosts, keys, migrations, views
 from modemfarm.store.engine import Store, from_us
 from modemfarm.store.migrations import SCHEMA
+from modemfarm.store.sealing import SealError
 from modemfarm.store.shapes import rfc3339
 
 CLOCK_WITHIN = timedelta(seconds=60)
@@ -30,7 +31,7 @@ def examine(config: Config, store: Store, pen: Pen) -> Iterator[Finding]:
     if not whole.ok:
         return
     checks: tuple[Callable[[Config, Store, Pen], Iterator[Finding]], ...]
-    checks = (_daemon, _clock, _modems, _sims, _keys, _alerts)
+    checks = (_daemon, _secret, _clock, _modems, _sims, _keys, _alerts)
     for check in checks:
         try:
             yield from check(config, store, pen)
@@ -104,6 +105,20 @@ def _modems(_config: Config, store: Store, pen: Pen) -> Iterator[Finding]:
         state = pen.words.say(f"modem_state.{item['state']}")
         fix = "" if well else item["next_action"] or pen.words.say("fix.look_at_modem")
         yield pen.said("modem", well, f"{state}: {item['sentence']}", fix, name=item["id"])
+
+
+def _secret(_config: Config, store: Store, pen: Pen) -> Iterator[Finding]:
+    file = store.secret.file
+    try:
+        there = store.secret.is_there()
+    except SealError as error:
+        yield pen.find("secret", False, "quoted", "restore_secret", what=error, file=file)
+        return
+    count = store.look(admin.sealed)
+    if there:
+        yield pen.find("secret", True, "secret_ok", file=file)
+    elif count:
+        yield pen.find("secret", False, "secret_missing", "restore_secret", file=file, n=count)
 
 
 def _sims(config: Config, store: Store, pen: Pen) -> Iterator[Finding]:

@@ -28,6 +28,17 @@ def set_sim(tx: Tx, iccid: str, values: Mapping[str, Any]) -> None:
         tx.run(f"UPDATE sims SET {key} = :value WHERE iccid = :iccid", value=value, iccid=iccid)  # noqa: S608 # ours only
 
 
+def sealed(tx: Tx) -> int:
+    """How many rows nobody can read or recognise without the key file: PINs, webhooks, codes, the forgotten."""
+    asked = (
+        "SELECT count(*) FROM entered_pins",
+        "SELECT count(*) FROM webhooks WHERE sealed IS NOT NULL",
+        "SELECT count(*) FROM users WHERE totp IS NOT NULL",
+        "SELECT count(*) FROM forgotten",
+    )
+    return sum(int(tx.value(sql) or 0) for sql in asked)
+
+
 def damage(tx: Tx) -> list[str]:
     """What SQLite finds wrong in its own file, a line each; a server looks after itself."""
     if tx.connection.dialect.name != "sqlite":

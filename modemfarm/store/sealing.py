@@ -35,6 +35,10 @@ class Secret:
     def __init__(self, folder: Path) -> None:
         self.file = folder / NAME
 
+    def is_there(self) -> bool:
+        """Whether the key file is there, and can be read."""
+        return self._key() is not None
+
     def seal(self, text: str, place: str) -> str:
         """Close a text; it opens only at the same place.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -12,7 +13,7 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 
 from modemfarm import wording
 from modemfarm.errors import ModemfarmError, StoreError
-from modemfarm.store import actions, devices, epoch, remembered, sims, unread, views
+from modemfarm.store import actions, devices, epoch, remembered, rules, sims, unread, views
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import access, masking
 from modemfarm.webapp.access import check_form, csrf_token, deps
@@ -124,6 +125,16 @@ def piece(template: str, status: int = 200, **values: Any) -> Response:
     return Response(text, status, content_type="text/html; charset=utf-8")
 
 
+def _prohibited(tx: Tx, now: datetime) -> dict[str, Any] | None:
+    """Where offers from ordinary SIMs are prohibited: the profile, and the clearance that opens them all the same."""
+    found = rules.in_force(tx, deps().intake.policy, now)
+    if found.profile.own_sim != "prohibited":
+        return None
+    given = found.attestation if found.is_open else None
+    about = {} if given is None else {"document": given.document, "who": given.who, "until": given.until.isoformat()}
+    return {"profile": found.profile.name, **about}
+
+
 def seen_farm(w: Words) -> dict[str, Any]:
     """What bar and Farm show, from one view of the database; a broken database is shown, not raised."""
     farm = deps()
@@ -140,14 +151,16 @@ def seen_farm(w: Words) -> dict[str, Any]:
             messages = views.messages(tx, limit=LAST)["data"]
             replies = views.inbound_list(tx, limit=LAST)["data"]
             new_replies = unread.count(tx)
+            prohibited = _prohibited(tx, now)
     except StoreError:
         trouble = trouble or "store"
         stats = {"queue": {}, "waiting": 0, "pauses": [], "parts_sent_24h": 0, "restored": 0}
-        shown, finish, messages, replies, new_replies = [], None, [], [], 0
+        shown, finish, messages, replies, new_replies, prohibited = [], None, [], [], 0, None
     phrases = line(shown, stats, w.clock(finish), trouble, w)
     paused = next((item for item in stats["pauses"] if item["scope"] == "all"), None)
     g.seen = {
         "tiles": shown,
+        "prohibited": prohibited,
         "stats": stats,
         "messages": messages,
         "replies": replies,

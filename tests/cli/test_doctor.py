@@ -247,3 +247,17 @@ def test_modems_sims_keys_and_alerts_are_told_of(farm: FarmAt) -> None:
 def _a_parked_sim(tx: Tx) -> None:
     sims.seen(tx, CARD, NOW, imsi=None, number=None, smsc=None, path="ttyV0", host="shop")
     sims.set_state(tx, CARD, SimState.PARKED, NOW, reason="operator_refusal")
+
+
+def test_a_lost_or_unreadable_key_file_is_told(farm: FarmAt) -> None:
+    assert "secret" not in seen(farm)  # nothing was sealed yet
+    farm("contacts", "add", "13800138000")
+    assert farm("contacts", "forget", "13800138000", "--yes").code == 0
+    assert seen(farm)["secret"]["ok"]
+    key = farm.folder / "farm" / "secret.key"
+    octets = key.read_bytes()
+    key.write_bytes(octets[:7])
+    assert "damaged" in seen(farm)["secret"]["what"]
+    key.unlink()
+    found = seen(farm)["secret"]
+    assert (found["ok"], str(key) in found["what"], str(key) in found["fix"]) == (False, True, True)

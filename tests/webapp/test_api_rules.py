@@ -73,3 +73,19 @@ def test_the_page_tells_of_refusals_and_that_nobody_knows_who_read(farm: Sample,
     assert wording.say("page.no_read_state", lang=lang) in text
     message = farm.take()
     assert wording.say("page.no_read_state", lang=lang) in farm.person().get(f"/messages/{message}?lang={lang}").text
+
+
+@pytest.mark.parametrize("lang", wording.LANGUAGES)
+def test_where_offers_are_prohibited_the_page_stays_red_and_names_the_clearance(farm: Sample, lang: str) -> None:
+    client, person = farm.api(), farm.person("viewer")
+    red = wording.say("page.offers_prohibited", {"profile": "FR"}, lang)
+    assert red not in person.get(f"/?lang={lang}").text
+    client.patch("/v1/policy", json={"profile": "FR"})
+    for path in ("/", "/settings"):
+        text = person.get(f"{path}?lang={lang}").text
+        assert red in text
+        assert wording.say("page.offers_not_cleared", {}, lang) in text
+    client.post("/v1/policy/attestation", json=WORD | {"document": "ARCEP letter 7"})
+    for path in ("/", "/settings"):
+        text = person.get(f"{path}?lang={lang}").text
+        assert (red in text, "ARCEP letter 7" in text) == (True, True)
