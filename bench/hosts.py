@@ -272,7 +272,9 @@ def opt_out(folder: Path, replies: int) -> Seen:
     people = [f"+86137{number:08d}" for number in range(replies + 30)]
     with hosts(folder, 4, 600, limited=False) as three:
         first = three.farms[0]
-        first.submit([(people[at % len(people)], f"{at} {LONG}") for at in range(replies * 8)], key="all", report=False)
+        texts = [(people[at % len(people)], f"{at} {LONG}") for at in range(replies * 8)]
+        for start in range(0, len(texts), BATCH):
+            first.submit(texts[start : start + BATCH], key=f"b{start}", report=False)
         wanted = answer(first, replies, lambda modem: (modem + three.modems) % (three.modems * HOSTS))
         suppressed = "SELECT number FROM suppressions"
         until(lambda: len(three.rows(suppressed)) == replies, 60, "every opt-out is stored")

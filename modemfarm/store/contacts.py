@@ -46,7 +46,9 @@ def put(tx: Tx, wanted: Sequence[Contact], source: str, now: datetime) -> int:
         source: ``cli api page import``: how somebody came in first.
     """
     new = 0
-    for told in wanted:
+    for told in sorted(
+        wanted, key=lambda contact: contact.number
+    ):  # two files at once wait for each other in one order
         row = one(tx, told.number)
         known: Row = row or {"name": "", "attributes": {}, "zone": None, "language": None}
         merged = {name: value for name, value in (known["attributes"] | dict(told.attributes)).items() if value != ""}

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Integer, Text
 
 from modemfarm.model import digits_key
-from modemfarm.store import audit, consents, forgotten, suppress
+from modemfarm.store import audit, consents, forgotten, locks, suppress
 from modemfarm.store.engine import Tx, to_us
 from modemfarm.store.schema import meta
 
@@ -106,11 +106,17 @@ def _begin(tx: Tx, number: str, now: datetime, who: str) -> int:
 
 
 def _some_messages(tx: Tx, number: str, now: datetime) -> int:
-    """Blank some of a person's messages; their rows stay for the counts."""
+    """Blank some of a person's messages; their rows stay for the counts.
+
+    One that waits is taken back first: another host may have taken it in beside the opt-out. What cannot be, because
+    somebody has it in hand or it confirms the opt-out, is left for later, as what is on its way.
+    """
     _securely(tx)
+    suppress.take_back(tx, number, now, ())
     rows = tx.all(
         "SELECT id FROM messages WHERE recipient = :number AND NOT EXISTS (SELECT 1 FROM parts p"
-        " WHERE p.message_id = messages.id AND p.state IN ('claimed', 'submitting')) ORDER BY id LIMIT :most",
+        " WHERE p.message_id = messages.id AND p.state IN ('waiting', 'claimed', 'submitting'))"
+        " ORDER BY id LIMIT :most",
         number=number,
         most=MOST,
     )
@@ -139,7 +145,11 @@ def _some_messages(tx: Tx, number: str, now: datetime) -> int:
 def _some_replies(tx: Tx, number: str) -> int:
     _securely(tx)
     binds, among = _spelled(number)
-    rows = tx.all(f"SELECT id FROM inbound WHERE originator IN ({among}) LIMIT :most", most=MOST, **binds)  # noqa: S608 # names of binds
+    rows = tx.all(
+        f"SELECT id FROM inbound WHERE originator IN ({among}) ORDER BY id LIMIT :most{locks.taking(tx)}",  # noqa: S608 # names of binds
+        most=MOST,
+        **binds,
+    )
     for row in rows:
         tx.run("DELETE FROM received WHERE inbound_id = :id", id=row["id"])
         tx.run("DELETE FROM inbound WHERE id = :id", id=row["id"])
@@ -147,28 +157,37 @@ def _some_replies(tx: Tx, number: str) -> int:
 
 
 def _the_rest(tx: Tx, number: str) -> None:
-    """What is few: rows of the person's own."""
+    """What is few: rows of the person's own; in the order of locks, the row of the last exchange comes at the end."""
     _securely(tx)
+    locks.person(tx, number)
+    consents.erase(tx, number)
+    for row in tx.all(
+        "SELECT owner, month FROM plan_recipients WHERE recipient = :number ORDER BY owner, month", number=number
+    ):
+        hidden = tx.secret.digest(number, f"month {row['month']}")
+        earlier = tx.value(  # forgotten before in the same month, and written to again since
+            "SELECT count(*) FROM plan_recipients WHERE owner = :owner AND month = :month AND recipient LIKE :alike",
+            alike=f"{hidden}%",
+            **row,
+        )
+        tx.run(  # still one of those whom the SIM wrote to this month
+            "UPDATE plan_recipients SET recipient = :hash WHERE owner = :owner AND month = :month"
+            " AND recipient = :number",
+            hash=f"{hidden}.{earlier}" if earlier else hidden,
+            number=number,
+            **row,
+        )
     binds, among = _spelled(number)
     for table, column in (
         ("contacts", "number"),
-        ("people", "number"),
         ("reviews", "number"),
         ("concat_refs", "recipient"),
         ("marketing_sends", "recipient"),
         ("consent_records", "number"),
         ("complaints", "number"),
+        ("people", "number"),
     ):
         tx.run(f"DELETE FROM {table} WHERE {column} IN ({among})", **binds)  # noqa: S608 # ours
-    consents.erase(tx, number)
-    for row in tx.all("SELECT owner, month FROM plan_recipients WHERE recipient = :number", number=number):
-        tx.run(  # still one of those whom the SIM wrote to this month
-            "UPDATE plan_recipients SET recipient = :hash WHERE owner = :owner AND month = :month"
-            " AND recipient = :number",
-            hash=tx.secret.digest(number, f"month {row['month']}"),
-            number=number,
-            **row,
-        )
     tx.run(f"DELETE FROM suppressions WHERE number IN ({among}) AND number <> :own", own=number, **binds)  # noqa: S608 # ours
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Text
 
 from modemfarm.intake.bulk import Bulk
 from modemfarm.intake.rows import read_rows
-from modemfarm.model import digits_key
+from modemfarm.model import Plan, digits_key
 from modemfarm.policy.consent import faults
 from modemfarm.store import (
     actions,
@@ -32,7 +32,7 @@ from modemfarm.store import (
 from modemfarm.store.contacts import Contact
 from modemfarm.store.engine import Store, checkpoint
 from modemfarm.store.schema import meta
-from tests.store.tools import INTAKE, NOW, SIM, TO, add, after
+from tests.store.tools import INTAKE, NOW, SIM, TO, add, after, see, take
 
 SECRET = "dragonfruit"
 TAIL = digits_key(TO)
@@ -237,3 +237,18 @@ def test_what_webhooks_told_and_were_still_to_tell_is_erased_too(lived: Store) -
     finally:
         with lived.write() as tx:
             webhooks.watch(tx, on=False)
+
+
+def test_a_person_may_be_forgotten_again_in_the_same_month(store: Store) -> None:
+    for _ in range(3):
+        with store.write() as tx:
+            see(tx)
+            add(tx)
+            take(tx, plan=Plan("tight", recipients_per_month=9))
+            tx.run("UPDATE parts SET state = 'submitting' WHERE state = 'claimed'")
+            tx.run("UPDATE parts SET state = 'sent' WHERE state = 'submitting'")
+        assert erasing.forget(store.run, TO, NOW, "cli").moving == 0
+        assert store.run(suppress.remove, TO, NOW)
+    with store.read() as tx:
+        assert tx.value("SELECT count(*) FROM plan_recipients") == 3
+        assert TAIL not in str(tx.all("SELECT * FROM plan_recipients"))
