@@ -11,6 +11,7 @@ from modemfarm.store import consents as consent_ledger
 from modemfarm.store import counters, epoch, shapes, suppress
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.shapes import Shape, Terms, rfc3339
+from modemfarm.store.within import Within
 
 MOST_PER_PAGE = 1000
 PER_PAGE = 50
@@ -52,6 +53,14 @@ def page(
     return {"data": shape(rows), "next": str(rows[-1]["id"]) if follows else None}
 
 
+def _cards(of: Within) -> dict[str, object]:
+    return {f"card{place}": iccid for place, iccid in enumerate(sorted(of.iccids) or [""])}
+
+
+def _names(of: Within) -> str:
+    return ", ".join(f":{name}" for name in _cards(of))
+
+
 def parts_of(tx: Tx, ids: Sequence[int]) -> dict[int, list[Row]]:
     """The parts of each message, in order."""
     found: dict[int, list[Row]] = {number: [] for number in ids}
@@ -80,13 +89,17 @@ def messages(
     reference: str | None = None,
     batch: int | None = None,
     since: datetime | None = None,
+    of: Within | None = None,
     order: str = "desc",
     cursor: str | None = None,
     limit: int = PER_PAGE,
 ) -> Shape:
-    """A page of messages: ``{"data": […], "next": cursor or None}``, newest first."""
+    """A page of messages: ``{"data": […], "next": cursor or None}``, newest first; `of` these SIMs only."""
     where: dict[str, object] = {}
     conditions: list[str] = []
+    if of is not None:
+        where |= {"own": of.name, **_cards(of)}
+        conditions.append(f"(pinned = :own OR iccid IN ({_names(of)}))")
     if state:
         where |= {f"s{place}": name for place, name in enumerate(state)}
         conditions.append(f"state IN ({', '.join(f':s{place}' for place in range(len(state)))})")
@@ -117,13 +130,17 @@ def inbound_list(
     from_number: str | None = None,
     iccid: str | None = None,
     since: datetime | None = None,
+    of: Within | None = None,
     order: str = "desc",
     cursor: str | None = None,
     limit: int = PER_PAGE,
 ) -> Shape:
-    """A page of replies; one whose parts are still arriving is shown once it is complete or its time is out."""
+    """A page of replies, `of` these SIMs; one whose parts still arrive is shown once it is complete or too late."""
     where: dict[str, object] = {}
     conditions = ["(complete = 1 OR verdict IS NOT NULL)"]
+    if of is not None:
+        where |= _cards(of)
+        conditions.append(f"iccid IN ({_names(of)})")
     for column, value in (("originator", from_number), ("iccid", iccid)):
         if value is not None:
             where[column] = value
@@ -216,6 +233,12 @@ def _sim(tx: Tx, row: Row, terms: Terms, now: datetime | None) -> Shape:
     holder = here.get(path) if path and row["state"] != "absent" else None
     asks = plan.ask_at_recipients is not None and (used["recipients"] or 0) >= plan.ask_at_recipients
     return shapes.sim(row, terms, used, holder) | {"asks": asks and not counters.is_answered(tx, owner, month)}
+
+
+def has_others(tx: Tx, batch_id: int, name: str) -> bool:
+    """Whether a batch has a message that is not for the SIMs of this name."""
+    query = "SELECT 1 FROM messages WHERE batch_id = :id AND (pinned IS NULL OR pinned <> :name) LIMIT 1"
+    return tx.value(query, id=batch_id, name=name) is not None
 
 
 def waiting_parts(tx: Tx) -> int:

@@ -14,7 +14,7 @@ from modemfarm.intake.rows import read_rows
 from modemfarm.intake.values import parse_flag, parse_span
 from modemfarm.model import MessageClass
 from modemfarm.store import views
-from modemfarm.webapp import asking, forecast
+from modemfarm.webapp import asking, forecast, narrowed
 from modemfarm.webapp.access import deps, intake, needs
 from modemfarm.webapp.problems import Problem, not_found
 from modemfarm.webapp.settings import MOST_BATCH_OCTETS
@@ -111,8 +111,10 @@ def batch(batch_id: int) -> dict[str, Any]:
     Raises:
         Problem: there is none of that id.
     """
-    document = deps().store.look(views.batch, min(batch_id, 2**62))
-    if document is None:
+    with deps().store.read() as tx:
+        document, mine = views.batch(tx, min(batch_id, 2**62)), narrowed.own(tx)
+        strange = document is not None and mine is not None and views.has_others(tx, batch_id, mine.name)
+    if document is None or strange:
         raise not_found(f"batch {batch_id}")
     return document
 

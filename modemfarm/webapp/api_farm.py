@@ -14,7 +14,7 @@ from modemfarm.modem.ussd import UssdError, worded
 from modemfarm.store import actions, devices, epoch, hosts, sim_facts, sims, suppress, views
 from modemfarm.store.engine import Tx
 from modemfarm.store.pins import Card
-from modemfarm.webapp import asking, forecast, pins, trials
+from modemfarm.webapp import asking, forecast, narrowed, pins, trials
 from modemfarm.webapp.access import deps, intake, needs
 from modemfarm.webapp.api_messages import taken
 from modemfarm.webapp.bodies import AnswerBody, EmptyBody, PauseBody, SimBody, SuppressionBody, UssdBody, body
@@ -44,6 +44,7 @@ def inbound() -> Response:
             from_number=typed("from", farm.intake.country),
             iccid=request.args.get("iccid"),
             since=asking.since(),
+            of=narrowed.own(tx),
             **asking.paging(),
         )
     return reply(200, found)
@@ -52,9 +53,10 @@ def inbound() -> Response:
 @routes.get("/inbound/<int:inbound_id>")
 @needs("messages:read")
 def inbound_one(inbound_id: int) -> Response:
-    document = deps().store.look(views.inbound_one, min(inbound_id, 2**62))
-    if document is None:
-        raise not_found(f"reply {inbound_id}")
+    with deps().store.read() as tx:
+        document = views.inbound_one(tx, min(inbound_id, 2**62))
+        if document is None or not narrowed.there(tx, document):
+            raise not_found(f"reply {inbound_id}")
     return reply(200, document)
 
 
@@ -62,7 +64,9 @@ def inbound_one(inbound_id: int) -> Response:
 @needs("modems")
 def modems() -> Response:
     asking.only("limit")
-    return reply(200, {"data": [_told(item) for item in deps().store.look(views.modems)], "next": None})
+    with deps().store.read() as tx:
+        found = narrowed.some(tx, views.modems(tx))
+    return reply(200, {"data": [_told(item) for item in found], "next": None})
 
 
 def _told(modem: dict[str, Any]) -> dict[str, Any]:
@@ -84,15 +88,25 @@ def _modem(tx: Tx, key: str) -> dict[str, Any]:
     return document
 
 
+def _own_modem(key: str) -> dict[str, Any]:
+    """The modem, if this request's key may know of it; asked before the writer thread, which knows no request."""
+    with deps().store.read() as tx:
+        document = _modem(tx, key)
+        if not narrowed.there(tx, document):
+            raise not_found(f"modem {key}")
+    return document
+
+
 @routes.get("/modems/<modem:key>")
 @needs("modems")
 def modem(key: str) -> Response:
-    return reply(200, _told(deps().store.look(_modem, key)))
+    return reply(200, _told(_own_modem(key)))
 
 
 @routes.post("/modems/<modem:key>/allow")
 @needs("modems")
 def allow(key: str) -> Response:
+    narrowed.whole_farm()
     body(EmptyBody, optional=True)
     now = deps().clock.now()
 
@@ -110,6 +124,7 @@ def allow(key: str) -> Response:
 @needs("modems")
 def reset(key: str) -> Response:
     body(EmptyBody, optional=True)
+    _own_modem(key)
 
     def work(tx: Tx) -> Answer:
         document = _modem(tx, key)
@@ -125,14 +140,20 @@ def all_sims() -> Response:
     asking.only("limit")
     farm = deps()
     with farm.store.read() as tx:
-        found = views.sims(tx, terms=farm.terms, now=farm.clock.now())
+        found = narrowed.some(tx, views.sims(tx, terms=farm.terms, now=farm.clock.now()))
     return reply(200, {"data": found, "next": None})
+
+
+def _own_sim(iccid: str) -> dict[str, Any]:
+    """The SIM, if this request's key may know of it; asked before the writer thread, which knows no request."""
+    with deps().store.read() as tx:
+        return _sim(tx, iccid)
 
 
 def _sim(tx: Tx, iccid: str) -> dict[str, Any]:
     farm = deps()
     document = views.sim(tx, iccid, terms=farm.terms, now=farm.clock.now())
-    if document is None:
+    if document is None or not narrowed.there(tx, document):
         raise not_found(f"SIM {iccid}")
     return document
 
@@ -140,14 +161,14 @@ def _sim(tx: Tx, iccid: str) -> dict[str, Any]:
 @routes.get("/sims/<iccid>")
 @needs("modems")
 def sim(iccid: str) -> Response:
-    with deps().store.read() as tx:
-        return reply(200, _sim(tx, iccid))
+    return reply(200, _own_sim(iccid))
 
 
 @routes.patch("/sims/<iccid>")
 @needs("modems")
 def change_sim(iccid: str) -> Response:
     wanted = body(SimBody)
+    _own_sim(iccid)
     farm = deps()
     given = {name: getattr(wanted, name) for name in wanted.model_fields_set - {"pin"}}
     said = farm.terms.sims.get(normal_iccid(iccid) or iccid)
@@ -191,6 +212,7 @@ def _farm_sim(tx: Tx, iccid: str) -> str:
 @needs("modems")
 def sim_switch(iccid: str, what: str) -> Response:
     body(EmptyBody, optional=True)
+    _own_sim(iccid)
     farm = deps()
     change = actions.sim_pause if what == "pause" else actions.sim_resume
 
@@ -206,6 +228,7 @@ def sim_switch(iccid: str, what: str) -> Response:
 @needs("modems")
 def sim_answer(iccid: str) -> Response:
     word = body(AnswerBody).answer
+    _own_sim(iccid)
     farm = deps()
 
     def work(tx: Tx) -> Answer:
@@ -222,8 +245,7 @@ def sim_answer(iccid: str) -> Response:
 @needs("modems")
 def release_sim(iccid: str) -> Response:
     body(EmptyBody, optional=True)
-    with deps().store.read() as tx:
-        card = _farm_sim(tx, iccid)
+    card = str(_own_sim(iccid)["iccid"])
     return reply(200, {"iccid": card, "released": pins.release(Card(card, card), f"key {g.key.id}")})
 
 
@@ -232,8 +254,7 @@ def release_sim(iccid: str) -> Response:
 def sim_ussd(iccid: str) -> Response:
     wanted = body(UssdBody)
     farm = deps()
-    with farm.store.read() as tx:
-        found = _farm_sim(tx, iccid)
+    found = str(_own_sim(iccid)["iccid"])
     try:
         if farm.ussd is None:
             raise UssdError("not_here", found)
@@ -250,13 +271,11 @@ def sim_ussd(iccid: str) -> Response:
 def sim_test(iccid: str) -> Response:
     body(EmptyBody, optional=True)
     farm = deps()
+    found = _own_sim(iccid)
     settings = intake()
     said = words()
 
     def work(tx: Tx) -> Answer:
-        found = views.sim(tx, iccid, terms=farm.terms, now=farm.clock.now())
-        if found is None:
-            raise not_found(f"SIM {iccid}")
         try:
             return taken(tx, accept(tx, trials.draft(found), settings, farm.clock.now()), said)
         except BadRecipientError as error:
@@ -276,6 +295,7 @@ def test_alerts() -> Response:
 @routes.post("/pause")
 @needs("modems", "messages:send")
 def pause() -> Response:
+    narrowed.whole_farm()
     scope, value = body(PauseBody, optional=True).scope()
     farm = deps()
 
@@ -289,6 +309,7 @@ def pause() -> Response:
 @routes.post("/resume")
 @needs("modems", "messages:send")
 def resume() -> Response:
+    narrowed.whole_farm()
     asked = body(PauseBody, optional=True)
     farm = deps()
 
@@ -308,6 +329,7 @@ def resume() -> Response:
 @needs("messages:read")
 def stats() -> Response:
     asking.only()
+    narrowed.whole_farm()
     farm = deps()
     now = farm.clock.now()
     with farm.store.read() as tx:
@@ -319,6 +341,7 @@ def stats() -> Response:
 @needs("messages:read")
 def events() -> Response:
     asking.only("cursor", "after", "order", "limit")
+    narrowed.whole_farm()
     with deps().store.read() as tx:
         return reply(200, views.events(tx, after=asking.cursor(), limit=asking.limit(), order=asking.order()))
 

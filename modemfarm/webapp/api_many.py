@@ -10,7 +10,7 @@ from modemfarm.intake import many
 from modemfarm.store import actions, labels, selecting, views
 from modemfarm.store.engine import Tx
 from modemfarm.store.selecting import Which
-from modemfarm.webapp import asking
+from modemfarm.webapp import asking, narrowed
 from modemfarm.webapp.access import deps, intake, needs
 from modemfarm.webapp.api_batches import batch
 from modemfarm.webapp.bodies import EmptyBody, ManyBody, ManyResolveBody, ResolveBody, body
@@ -37,6 +37,7 @@ def act(what: str, which: Which, *, word: str = "", most: int | None = None, who
 
 def _some(what: str, asked: ManyBody, word: str = "") -> Response:
     asking.only("dry_run")
+    narrowed.whole_farm()
     newest = deps().store.look(labels.newest)
     which = many.meant(
         what,

@@ -18,7 +18,7 @@ from modemfarm.model import MessageState
 from modemfarm.policy.remedy import command
 from modemfarm.store import actions, story, views
 from modemfarm.store.engine import Tx
-from modemfarm.webapp import asking, forecast
+from modemfarm.webapp import asking, forecast, narrowed
 from modemfarm.webapp.access import deps, intake, needs
 from modemfarm.webapp.bodies import EditBody, EmptyBody, MessageBody, ResolveBody, body
 from modemfarm.webapp.language import words
@@ -123,6 +123,7 @@ def several() -> Response:
             reference=request.args.get("reference"),
             batch=asking.whole("batch"),
             since=asking.since(),
+            of=narrowed.own(tx),
             **asking.paging(),
         )
     return reply(200, found)
@@ -131,16 +132,14 @@ def several() -> Response:
 @routes.get("/<int:message_id>")
 @needs("messages:read")
 def one(message_id: int) -> Response:
-    document = deps().store.look(views.message, _id(message_id))
-    if document is None:
-        raise not_found(f"message {message_id}")
-    return reply(200, document)
+    return reply(200, _mine(message_id))
 
 
 @routes.get("/<int:message_id>/explain")
 @needs("messages:read")
 def explain(message_id: int) -> Response:
     farm = deps()
+    _mine(message_id)
     with farm.store.read() as tx:
         lines = story.explain(tx, _id(message_id), terms=farm.terms, now=farm.clock.now())
         rules = asked.table(tx, message_id, farm.intake, farm.clock.now())
@@ -162,10 +161,24 @@ def _known(tx: Tx, message_id: int) -> dict[str, Any]:
     return document
 
 
+def _mine(message_id: int) -> dict[str, Any]:
+    """The message, if this request's key may know of it; asked before the writer thread, which knows no request.
+
+    Raises:
+        Problem: 404.
+    """
+    with deps().store.read() as tx:
+        document = narrowed.message(tx, views.message(tx, _id(message_id)))
+    if document is None:
+        raise not_found(f"message {message_id}")
+    return document
+
+
 @routes.patch("/<int:message_id>")
 @needs("messages:send")
 def change(message_id: int) -> Response:
     changes = body(EditBody).changes()
+    _mine(message_id)
     farm = deps()
     settings = intake()
 
@@ -188,6 +201,7 @@ def change(message_id: int) -> Response:
 @needs("messages:send")
 def cancel(message_id: int) -> Response:
     body(EmptyBody, optional=True)
+    _mine(message_id)
     farm = deps()
 
     def work(tx: Tx) -> Answer:
@@ -204,6 +218,7 @@ def cancel(message_id: int) -> Response:
 @needs("messages:send")
 def again(message_id: int) -> Response:
     body(EmptyBody, optional=True)
+    _mine(message_id)
     farm = deps()
     settings = intake()
     said = words()
@@ -224,6 +239,7 @@ def again(message_id: int) -> Response:
 @needs("messages:send")
 def resolve(message_id: int) -> Response:
     wanted = body(ResolveBody)
+    _mine(message_id)
     farm = deps()
 
     def work(tx: Tx) -> Answer:

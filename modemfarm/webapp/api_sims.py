@@ -9,7 +9,7 @@ from modemfarm.modem.ussd import UssdError, worded
 from modemfarm.store import balances, devices, views
 from modemfarm.store.engine import Tx
 from modemfarm.store.shapes import rfc3339
-from modemfarm.webapp import asking, past
+from modemfarm.webapp import asking, narrowed, past
 from modemfarm.webapp.access import deps, needs
 from modemfarm.webapp.bodies import EmptyBody, body
 from modemfarm.webapp.language import words
@@ -21,9 +21,10 @@ routes = Blueprint("sims", __name__, url_prefix="/v1")
 
 def _iccid(iccid: str) -> str:
     """As the database spells it."""
-    found = deps().store.look(views.sim, normal_iccid(iccid) or iccid)
-    if found is None:
-        raise not_found(f"SIM {iccid}")
+    with deps().store.read() as tx:
+        found = views.sim(tx, normal_iccid(iccid) or iccid)
+        if found is None or not narrowed.there(tx, found):
+            raise not_found(f"SIM {iccid}")
     return str(found["iccid"])
 
 
@@ -64,6 +65,7 @@ def balance(iccid: str) -> Response:
 @routes.delete("/modems/<modem:key>/allow")
 @needs("modems")
 def forbid(key: str) -> Response:
+    narrowed.whole_farm()
     farm = deps()
 
     def work(tx: Tx) -> bool:

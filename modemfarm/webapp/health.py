@@ -12,6 +12,7 @@ from modemfarm.errors import StoreError
 from modemfarm.store import views
 from modemfarm.webapp.access import check_host, deps, needs
 from modemfarm.webapp.metrics import FarmCollector
+from modemfarm.webapp.narrowed import whole_farm
 from modemfarm.webapp.writing import reply
 
 routes = Blueprint("health", __name__)
@@ -67,6 +68,7 @@ def _from_here() -> bool:
 
 @needs("messages:read")
 def _metrics_with_key() -> Response:
+    whole_farm()
     return _metrics()
 
 

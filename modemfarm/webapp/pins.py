@@ -11,6 +11,7 @@ from modemfarm.store import pins, views
 from modemfarm.store.engine import Tx
 from modemfarm.store.pins import Card
 from modemfarm.store.sealing import SealError
+from modemfarm.webapp import narrowed
 from modemfarm.webapp.access import deps, needs
 from modemfarm.webapp.bodies import EmptyBody, PinBody, body
 from modemfarm.webapp.language import words
@@ -70,10 +71,10 @@ def release(card: Card, who: str) -> bool:
 
 
 def _modem(key: str) -> dict[str, Any]:
-    look = deps().store.look
-    found = look(views.modem, key) or look(views.modem, "/" + key)
-    if found is None:
-        raise not_found(f"modem {key}")
+    with deps().store.read() as tx:
+        found = views.modem(tx, key) or views.modem(tx, "/" + key)
+        if found is None or not narrowed.there(tx, found):
+            raise not_found(f"modem {key}")
     return found
 
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from modemfarm.store import keys
+from modemfarm.store import keys, sim_facts
 from modemfarm.webapp.rate import GUESSES
-from tests.webapp.sample import NOW, Sample
+from tests.webapp.sample import ICCID, IMEI, NOW, Sample
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -121,11 +121,71 @@ def test_a_key_for_some_sims_sends_from_these_only_by_every_way(farm: Sample) ->
     rows = '{"to": "+8613800138000", "text": "a"}\n{"to": "+8613800138000", "text": "b", "from": "back"}\n'
     batch = client.post("/v1/batches", data=rows, headers=key | {"Content-Type": "application/x-ndjson"}).get_json()
     assert (batch["accepted"], batch["errors"][0]["code"]) == (1, "not_allowed")
-    assert client.patch(f"/v1/messages/{other}", json={"text": "mine now"}, headers=key).status_code == 422
-    assert client.patch(f"/v1/messages/{stranger}", json={"text": "mine now"}, headers=key).status_code == 200
-    assert pinned(farm) == ["front", "back", "front", "front", "front"]
-    with farm.store.read() as tx:
-        assert tx.value("SELECT bound_iccid FROM parts WHERE message_id = :id", id=stranger)
+    for message in (other, stranger):
+        assert client.patch(f"/v1/messages/{message}", json={"text": "mine now"}, headers=key).status_code == 404
+    assert client.patch("/v1/messages/3", json={"text": "mine now"}, headers=key).status_code == 200
+    assert pinned(farm) == [None, "back", "front", "front", "front"]
+
+
+def test_a_key_for_some_sims_is_told_of_these_only(farm: Sample) -> None:
+    farm.modem(1)
+    farm.modem(2)
+    farm.store.run(sim_facts.change, ICCID.format(1), {"tags": ["front"]})
+    farm.store.run(sim_facts.change, ICCID.format(2), {"tags": ["back"]})
+    reply = farm.reply()  # to the first SIM
+    through, elsewhere, theirs = farm.take(), farm.take(), farm.take(pinned="front")
+    farm.left(through, number=1)
+    farm.left(elsewhere, number=2)
+    with farm.store.write() as tx:
+        for message, number in ((through, 1), (elsewhere, 2)):
+            tx.run("UPDATE messages SET iccid = :iccid WHERE id = :id", iccid=ICCID.format(number), id=message)
+    scopes = ["messages:send", "messages:read", "modems"]
+    keyed = {
+        name: bearer(farm.api().post("/v1/keys", json={"name": name, "scopes": scopes, "sims": name}).json["key"])
+        for name in ("front", "back", "nowhere")
+    }
+    client = farm.app.test_client()
+
+    def seen(path: str, name: str, field: str = "id") -> list[object]:
+        return [item[field] for item in client.get(path, headers=keyed[name]).json["data"]]
+
+    first, second = ICCID.format(1), ICCID.format(2)
+    for name, card, messages, replies in (
+        ("front", [first], [theirs, through], [reply]),
+        ("back", [second], [elsewhere], []),
+        ("nowhere", [], [], []),
+    ):
+        assert seen("/v1/sims", name, "iccid") == card
+        assert seen("/v1/modems", name, "iccid") == card
+        assert seen("/v1/messages", name) == messages
+        assert seen("/v1/inbound", name) == replies
+    strange = [("get", f"/v1/sims/{first}"), ("post", f"/v1/sims/{first}/pause"), ("get", f"/v1/sims/{first}/history"),
+               ("get", f"/v1/modems/{IMEI.format(1)}"), ("post", f"/v1/modems/{IMEI.format(1)}/reset"),
+               ("post", f"/v1/modems/{IMEI.format(1)}/release"), ("get", f"/v1/inbound/{reply}"),
+               ("get", f"/v1/messages/{theirs}"), ("get", f"/v1/messages/{theirs}/explain"),
+               ("post", f"/v1/messages/{theirs}/cancel"), ("post", f"/v1/sims/{first}/test")]  # fmt: skip
+    for method, path in strange:
+        assert getattr(client, method)(path, headers=keyed["back"]).status_code == 404, path
+    for method, path in strange[:9]:
+        assert getattr(client, method)(path, headers=keyed["front"]).status_code in {200, 202}, path
+    whole = [("get", "/v1/stats"), ("get", "/v1/events"), ("post", "/v1/pause"), ("post", "/v1/resume")]
+    for method, path in whole:
+        refused = getattr(client, method)(path, headers=keyed["front"])
+        assert (refused.status_code, refused.json["code"]) == (403, "key_sims"), path
+    many = client.post("/v1/messages/cancel", json={"state": ["queued"]}, headers=keyed["front"])
+    assert (many.status_code, many.json["code"]) == (403, "key_sims")
+
+
+def test_a_key_for_some_sims_sees_its_own_batches(farm: Sample) -> None:
+    rows, kind = '{"to": "+8613800138000", "text": "a"}\n', {"Content-Type": "application/x-ndjson"}
+    wanted = {"name": "till", "scopes": ["messages:send", "messages:read"], "sims": "front"}
+    key = bearer(farm.api().post("/v1/keys", json=wanted).json["key"])
+    client = farm.app.test_client()
+    own = client.post("/v1/batches", data=rows, headers=key | kind).json["id"]
+    other = farm.api().post("/v1/batches", data=rows, headers=kind).json["id"]
+    assert client.get(f"/v1/batches/{own}", headers=key).status_code == 200
+    assert client.get(f"/v1/batches/{other}", headers=key).status_code == 404
+    assert client.post(f"/v1/batches/{other}/cancel", headers=key).status_code == 404
 
 
 def test_a_key_for_some_sims_is_no_key_for_everything(farm: Sample) -> None:
