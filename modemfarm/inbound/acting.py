@@ -102,10 +102,10 @@ def act(tx: Tx, row: dict[str, Any], reply_to: int | None, acting: Acting, now: 
             suppress.remove(tx, number, now, own=True, exact_wording=row["text"], inbound_id=row["id"])
         case "help":
             _answer(tx, "help", row, reply_to, found, acting, HELP_AGAIN, now)
-        case _ if reply_to is not None and is_yes(row["text"], acting.keywords):
-            signups.confirm(tx, number, row["text"], row["id"], now, asked_by=reply_to)
-            return Acted(found)
         case _:
+            said_yes = reply_to is not None and is_yes(row["text"], acting.keywords)
+            if said_yes and signups.confirm(tx, number, row["text"], row["id"], now, asked_by=reply_to):
+                return Acted(found)
             return Acted(found, moved=_sign_up(tx, row, reply_to, acting, now))
     return Acted(found, moved=True)
 

@@ -141,6 +141,18 @@ def test_a_yes_without_a_question_or_to_a_later_message_or_a_lapsed_one_confirms
         assert not _has(tx, OTHER, 8 * DAY, "sales")
 
 
+def test_a_word_for_signing_up_may_be_a_yes_itself(farm: Store) -> None:
+    with farm.write() as tx:
+        signups.add_word(tx, "好", "news", "每月一条", NOW, who="li")
+        add(tx, to=TO, at=after(40))
+        end(tx, submit(tx, at=after(41))[1], accepted(), after(41))
+        _get(tx, "好", 50)
+        assert len(_questions(tx)) == 1
+        end(tx, submit(tx, at=after(52))[1], accepted(), after(52))
+        _get(tx, "好", 60)
+        assert _has(tx, TO, 61, "news")
+
+
 def test_a_question_lapses_and_whoever_signs_up_again_is_asked_again(farm: Store) -> None:
     with farm.write() as tx:
         _get(tx, "优惠", 60)
