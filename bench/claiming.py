@@ -1,31 +1,39 @@
-"""Figure of the claim: does a long queue, most of it bound to a SIM that cannot send, slow the others down?"""
+"""Figures of a long queue, most of it bound to a SIM that cannot send: what claim, forecast and counts cost."""
 
 from __future__ import annotations
 
 import asyncio
 import statistics
 import time
+from collections.abc import Callable
 
 from bench.figures import Figure, percentile
 from bench.rig import folder, now
 from bench.settings import Size
 from modemfarm.farm.choosing import Presence
 from modemfarm.farm.dispatcher import Dispatcher, _Waiter
+from modemfarm.farm.forecast import MOST
 from modemfarm.farm.lanes import sim_facts
+from modemfarm.farm.outlook import Outlook
 from modemfarm.farm.settings import FarmSettings
+from modemfarm.store import views
 from modemfarm.store.engine import Store, Tx, to_us
 from modemfarm.store.migrations import upgrade
 from modemfarm.store.offload import Offload
 
 LANES = [f"898600310000000000{at}" for at in range(8)]
 PARKED = "8986003100000000099"
+_PLAYED = f"it plays the first {MOST:,} messages, whatever stands behind them"
 
 
 def claim(size: Size) -> list[Figure]:
     """A dispatcher's round for eight free lanes, in its own transaction: long queue against short, side by side."""
-    ratios, long_ms, short_ms = [], [], []
+    ratios, long_ms, short_ms, looks, forecasts, counts = [], [], [], [], [], []
     for _ in range(size.repeats):
-        few, many = (asyncio.run(_rounds(count, size.claims)) for count in size.waiting)
+        (few, one_look), (many, look) = (asyncio.run(_rounds(count, size.claims)) for count in size.waiting)
+        looks.append(look["forecast"] / one_look["forecast"])
+        forecasts.append(1000 * look["forecast"])
+        counts.append(1000 * look["counts"])
         ratios.append(statistics.median(many) / statistics.median(few))
         short_ms.append(1000 * statistics.median(few))
         long_ms.append(1000 * statistics.median(many))
@@ -39,10 +47,15 @@ def claim(size: Size) -> list[Figure]:
         Figure("claim, long queue ÷ short queue", "×", 1.5, tuple(ratios), notes=notes),
         Figure("a round of 8 claims, short queue", "ms", None, tuple(short_ms)),
         Figure("a round of 8 claims, long queue", "ms", None, tuple(long_ms)),
+        Figure("a forecast, long queue ÷ short queue", "×", None, tuple(looks), notes=(_PLAYED,)),
+        Figure("a forecast, long queue", "ms", None, tuple(forecasts)),
+        Figure(
+            "the page's counts, long queue", "ms", None, tuple(counts), notes=("kept for a while, not made a request",)
+        ),
     ]
 
 
-async def _rounds(waiting: int, count: int) -> list[float]:
+async def _rounds(waiting: int, count: int) -> tuple[list[float], dict[str, float]]:
     with folder() as place:
         store = Store("sqlite:///modemfarm.db", place)
         upgrade(store, now())
@@ -64,8 +77,22 @@ async def _rounds(waiting: int, count: int) -> list[float]:
                 break
         for waiter in waiters:
             waiter.given.cancel()
+        look = {
+            "forecast": _best(Outlook(store, settings, now).fresh),
+            "counts": _best(lambda: store.look(views.counted, now())),
+        }
         store.close()
-        return taken
+        return taken, look
+
+
+def _best(work: Callable[[], object]) -> float:
+    """Seconds of the fastest of three calls."""
+    times = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - begun)
+    return min(times)
 
 
 def fill(tx: Tx, count: int, one_of: int = 1) -> None:

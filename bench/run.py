@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bench import claiming, crowded, intake, memory, receiving, sending, watched
+from bench import claiming, crowded, day, intake, memory, receiving, sending, watched
 from bench.figures import Figure, table
 from bench.machine import described, spent
 from bench.rig import folder
@@ -26,6 +26,7 @@ BENCHES: dict[str, Callable[[Size], list[Figure]]] = {
     "many": crowded.many,
     "beside": crowded.beside,
     "viewers": watched.viewers,
+    "day": day.memory,
 }
 RESULTS = Path(__file__).parent / "results.md"
 
