@@ -26,8 +26,9 @@ from modemfarm.store.suppress import OPTED_OUT, is_suppressed
 
 LOOK_AGAIN = timedelta(minutes=5)  # where only a person can open it
 FAR = timedelta(days=14)  # it opens on no day that we looked at
-PART_TAKES = timedelta(seconds=10)  # all parts of an offer should leave before closing
-MARGIN = timedelta(seconds=3)  # the modem's prompt and the network's answer take a moment
+PART_TAKES = timedelta(seconds=20)  # until the network has taken a part, where its SIM has sent nothing yet
+MARGIN = timedelta(seconds=3)  # a claim and the modem's first answer take a moment
+_LATELY = 20  # parts of a SIM that tell how long the next one may take
 _LONGEST_ON_ITS_WAY = timedelta(days=2)  # between the first part of an offer and its last
 _SENT = (
     "SELECT s.digest, max(coalesce(p.sent_at, p.ctrl_z_at, p.submitting_at, s.at)) AS at FROM marketing_sends s"
@@ -113,15 +114,19 @@ def may_leave(
     text: str,
     parts_left: int,
     started: bool,
+    iccid: str,
 ) -> bool:
     """Judge an offer's part at its claim, charge it to its person, or hold it until it may go.
 
     Args:
         started: another part of it left; only the hours stand against the rest.
+        iccid: the SIM, whose pace tells whether all of it is with the network before closing.
     """
     rules = in_force(tx, configured, now)
     hours, clocks = rules.profile.hours, zones(tx, rules, recipient)
     closes = closes_at(hours, clocks, now)
+    takes = part_takes(tx, iccid)
+    before_it = 0 if started else 1  # the part that this SIM may have on the air still
     held: Label | None = None
     if not started and not has_consent(
         tx, recipient, tx.value("SELECT purpose FROM messages WHERE id = :id", id=message_id), now
@@ -131,7 +136,7 @@ def may_leave(
         return False
     if not rules.is_open and not started:
         held = Label("profile", now + LOOK_AGAIN)
-    elif closes is None or now + MARGIN + PART_TAKES * parts_left >= closes:
+    elif closes is None or now + MARGIN + takes * (parts_left + before_it) >= closes:
         held = Label("quiet_hours", opens_at(hours, clocks, closes or now) or now + FAR)
     elif not started:
         held = waits(tx, rules, recipient, text, now, message_id=message_id)
@@ -141,7 +146,7 @@ def may_leave(
     tx.run(
         "UPDATE parts SET closes_at = :closes WHERE id = :id",
         id=part_id,
-        closes=None if closes is None else to_us(closes - MARGIN),
+        closes=None if closes is None else to_us(closes - MARGIN - takes * parts_left),
     )
     if not started:
         tx.run(
@@ -153,6 +158,19 @@ def may_leave(
             now=to_us(now),
         )
     return True
+
+
+def part_takes(tx: Tx, iccid: str) -> timedelta:
+    """How long a SIM's next part may take until the network has it: the longest of its last ones, and their spread."""
+    row = tx.one(
+        "SELECT max(ended_at - submitting_at) AS most, min(ended_at - submitting_at) AS least FROM (SELECT ended_at,"
+        " submitting_at FROM attempts WHERE iccid = :iccid AND outcome = 'accepted' ORDER BY id DESC LIMIT :n) AS last",
+        iccid=iccid,
+        n=_LATELY,
+    )
+    if row is None or row["most"] is None:
+        return PART_TAKES
+    return timedelta(microseconds=int(row["most"]) + int(row["most"]) - int(row["least"]))
 
 
 def lost_consent(tx: Tx, part_id: int, row: Row, now: datetime) -> bool:

@@ -221,6 +221,7 @@ def claim(tx: Tx, part: Candidate, lane: Lane, now: datetime, why: str | None = 
         text=part.text,
         parts_left=part.parts_total - (part.part_number - 1 if part.rank == STARTED_RANK else 0),
         started=part.rank == STARTED_RANK,
+        iccid=lane.iccid,
     ):
         return None
     if stops_forgotten(tx, part.recipient, now, exempt=lane.transactional_after_opt_out):

@@ -192,6 +192,30 @@ def test_offers_stop_at_closing_and_go_on_at_opening_at_the_lanes_own_pace(tmp_p
     run(main)
 
 
+@pytest.mark.parametrize("airtime_s", [20, pytest.param(9, marks=pytest.mark.slow)])
+def test_with_slow_air_too_the_network_has_all_of_an_offer_before_closing(tmp_path: Path, airtime_s: float) -> None:
+    closing = datetime(2026, 3, 20, 22, 0, tzinfo=CLOCKS["+33612"])
+
+    async def main(loop: VirtualLoop) -> None:
+        starts = closing.astimezone(UTC) - timedelta(minutes=12)
+        async with farm(
+            loop, tmp_path, 2, starts=starts, settings=SETTINGS, tick_s=30, airtime_s=airtime_s, setup_s=1
+        ) as one:
+            await one.offload.run(_open, one.clock.now())
+            for number in range(200):
+                await _hand_in(one, f"+33612550{number:03}", "offre " * 70 if number % 4 == 0 else "offre")
+            await asyncio.sleep(1500)
+            taken = [float(entry["accepted_at"]) for entry in one.submits()]
+            assert max(taken) < closing.timestamp()
+            assert max(taken) > closing.timestamp() - 6 * (airtime_s + 5)
+            begun = await one.rows("SELECT m.state, m.parts_total, (SELECT count(*) FROM parts p WHERE p.message_id"
+                                   " = m.id AND p.sent_at IS NOT NULL) AS n FROM messages m")  # fmt: skip
+            assert {row["n"] for row in begun} == {0, 1, 3}
+            assert all(row["n"] in {0, row["parts_total"]} for row in begun)
+
+    run(main)
+
+
 def test_caps_outlive_a_restart_and_change_of_sim(tmp_path: Path) -> None:
     to = "+33612550001"
 

@@ -12,12 +12,12 @@ from modemfarm.intake.accept import preview
 from modemfarm.intake.draft import Draft
 from modemfarm.model import MessageState
 from modemfarm.policy.profiles import Configured
-from modemfarm.store import consents, contacts, queue, rules, steps
+from modemfarm.store import consents, contacts, offers, queue, rules, steps
 from modemfarm.store.contacts import Contact
 from modemfarm.store.engine import Store, Tx
 from modemfarm.store.permits import Permit
 from modemfarm.store.queue import Lane
-from tests.store.tools import INTAKE, SIM, TO, add
+from tests.store.tools import INTAKE, SIM, TO, accepted, add, end
 
 CONFIGURED = Configured(profile="CN", brand="小店", country="CN")
 OFFERS = replace(INTAKE, policy=CONFIGURED)
@@ -88,12 +88,32 @@ def test_closing_is_seen_with_the_prompt_open_too(store: Store) -> None:
     with store.write() as tx:
         offer(tx)
         claimed = claim(tx, CLOSING - timedelta(minutes=1))
-        assert go(tx, claimed, CLOSING - timedelta(seconds=10)) is None
+        assert go(tx, claimed, CLOSING - timedelta(seconds=30)) is None
         assert claimed is not None
         permit = Permit(claimed[0], claimed[1], SIM, None, DAY)
-        assert steps.recheck(tx, permit, CLOSING - timedelta(seconds=5)) is None
+        assert steps.recheck(tx, permit, CLOSING - timedelta(seconds=25)) is None
         assert steps.recheck(tx, permit, CLOSING) == "quiet_hours"
         assert tx.value("SELECT state FROM parts") == "waiting"
+
+
+@pytest.mark.parametrize(("spans", "before"), [((2, 2, 2), 5), ((40,), 43), ((2, 5), 11)])
+def test_an_offer_leaves_only_where_its_sims_pace_has_it_taken_before_closing(
+    store: Store, spans: tuple[int, ...], before: int
+) -> None:
+    """The longest of the SIM's last parts, as much again as they differ, and 3 s."""
+    with store.write() as tx:
+        for number, span in enumerate(spans):
+            add(tx, at=NOON, settings=OFFERS, text=f"your order {number}")
+            claimed = claim(tx)
+            assert go(tx, claimed, NOON) is None
+            assert claimed is not None
+            end(tx, claimed[1], accepted(number, NOON + timedelta(seconds=span)))
+        assert offers.part_takes(tx, SIM) == timedelta(seconds=before - 3)
+        assert offers.part_takes(tx, "other") == offers.PART_TAKES
+        offer(tx, "late")
+        claimed = claim(tx, CLOSING - timedelta(minutes=2))
+        assert go(tx, claimed, CLOSING - timedelta(seconds=before)) == "quiet_hours"
+        assert claim(tx, CLOSING - timedelta(seconds=before)) is None
 
 
 def test_a_long_offer_is_not_begun_shortly_before_closing(store: Store) -> None:
