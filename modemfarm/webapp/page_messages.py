@@ -8,15 +8,20 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, redirect, request, url_for
 
+from modemfarm.errors import RefusedError, SubmitError
 from modemfarm.intake import asked, many
 from modemfarm.intake.again import retry
+from modemfarm.intake.edit import edit
 from modemfarm.model import MessageClass, MessageState
 from modemfarm.store import actions, labels, seeking, selecting, story, views
 from modemfarm.store.seeking import Sought
+from modemfarm.store.shapes import Shape
 from modemfarm.webapp import asking
 from modemfarm.webapp.access import deps
 from modemfarm.webapp.api_many import act
+from modemfarm.webapp.language import words
 from modemfarm.webapp.page import back, fragment, frame, person, show, write
+from modemfarm.webapp.page_send import Typed, moment, typed
 from modemfarm.webapp.problems import not_found
 
 routes = Blueprint("lists", __name__)
@@ -115,7 +120,47 @@ def several(what: str) -> Response:
 @routes.get("/messages/<int:message_id>")
 @person
 def message(message_id: int) -> Response:
-    return show("message.html", mark="", **_story(message_id), **frame())
+    return _message(message_id)
+
+
+def _message(message_id: int, what: Typed | None = None, fault: str = "", status: int = 200) -> Response:
+    """A message with its story and, while nothing of it left, what can be changed of it."""
+    found = _story(message_id)
+    with deps().store.read() as tx:
+        cards = views.sims(tx, terms=deps().terms, now=deps().clock.now())
+    cards = [card for card in cards if card["state"] != "absent"]
+    shown = what or _as_it_is(found["m"])
+    return show("message.html", status, mark="", typed=shown, fault=fault, sims=cards, **found, **frame())
+
+
+def _as_it_is(found: Shape) -> Typed:
+    """What the form shows of a message."""
+    at = found["send_at"] and datetime.fromisoformat(found["send_at"]).astimezone(deps().zone)
+    return Typed(text=found["text"], pinned=found["from"] or "", send_at=f"{at:%Y-%m-%dT%H:%M}" if at else "")
+
+
+@routes.post("/messages/<int:message_id>/edit")
+@person
+def change(message_id: int) -> Response:
+    found = deps().store.look(views.message, min(message_id, 2**62))
+    if found is None:
+        raise not_found(f"message {message_id}")
+    was, what = _as_it_is(found), typed()
+    try:
+        changes: dict[str, object] = {}
+        if what.text != was.text:
+            changes["text"] = what.text
+        if what.pinned != was.pinned:
+            changes["from"] = what.pinned or None
+        if what.send_at != was.send_at:  # the form knows no seconds
+            changes["send_at"] = moment(what.send_at)
+        if changes:
+            write(edit, message_id, changes, deps().intake, deps().clock.now(), who="page")
+    except RefusedError as error:
+        return _message(message_id, what, words().refusal(error.slug, found["to"]), 403)
+    except SubmitError as error:
+        return _message(message_id, what, words().fault(error), 409 if error.code == "too_late" else 422)
+    return redirect(url_for("lists.message", message_id=message_id), 303)  # type: ignore[return-value]  # werkzeug's base class
 
 
 @routes.get("/fragment/messages/<int:message_id>")
@@ -132,8 +177,10 @@ def _story(message_id: int) -> dict[str, Any]:
         rules = asked.table(tx, min(message_id, 2**62), deps().intake, deps().clock.now())
     if found is None:
         raise not_found(f"message {message_id}")
+    waits = found["state"] in {"scheduled", "held", "queued"}
     can = {
-        "cancel": found["state"] in {"scheduled", "held", "queued"},
+        "cancel": waits,
+        "edit": waits and all(part["state"] == "waiting" for part in found["parts"]),
         "retry": found["state"] in {"failed", "undelivered", "expired", "canceled"},
         "resolve": found["state"] == MessageState.UNKNOWN,
     }

@@ -7,8 +7,11 @@ from urllib.parse import quote
 import pytest
 
 from modemfarm.model import PartState
-from modemfarm.store import batches
+from modemfarm.store import batches, views
+from modemfarm.store.engine import to_us
+from modemfarm.store.shapes import rfc3339
 from tests.webapp.sample import ICCID, NOW, Sample
+from tests.webapp.test_page import form_token
 
 LI, WANG = "+8613800138000", "+8613900139001"
 
@@ -83,6 +86,65 @@ def test_a_batch_is_listed_by_itself_and_only_it_is_taken_back(found: Sample) ->
     assert shown(page) == [4]
     assert f'action="/messages/cancel?state=scheduled&amp;batch={batch}"' in page
     assert "Take back" not in client.get("/messages?state=queued&q=sure").get_data(as_text=True)
+
+
+@pytest.mark.parametrize(("lang", "word"), [("en", "Change it"), ("zh", "修改"), ("ru", "Изменить")])
+def test_an_operator_is_offered_to_change_what_has_not_left(farm: Sample, lang: str, word: str) -> None:
+    farm.modem(1)
+    number = farm.take(LI, "Order 1042 is redy")
+    page = farm.person("operator").get(f"/messages/{number}?lang={lang}").get_data(as_text=True)
+    assert f"<summary>{word}</summary>" in page
+    assert f'action="/messages/{number}/edit"' in page
+    assert "/edit" not in farm.person("viewer").get(f"/messages/{number}").get_data(as_text=True)
+    farm.left(number)
+    assert "/edit" not in farm.person("operator").get(f"/messages/{number}").get_data(as_text=True)
+
+
+def test_what_is_changed_in_the_form_is_changed_and_nothing_else(farm: Sample) -> None:
+    farm.modem(1)
+    number = farm.take(LI, "Order 1042 is redy", send_at=NOW + timedelta(hours=2), pinned="shop")
+    client = farm.person("operator")
+    page = client.get(f"/messages/{number}").get_data(as_text=True)
+    at = re.search(r'name="send_at" value="([^"]+)"', page)
+    assert at is not None
+    as_it_is = {
+        "text": "Order 1042 is ready",
+        "from": "shop",
+        "send_at": at[1],
+        "csrf": form_token(client.get(f"/messages/{number}").text),
+    }
+    assert client.post(f"/messages/{number}/edit", data=as_it_is).status_code == 303
+    row = farm.store.look(views.message, number)
+    assert row is not None
+    assert (row["text"], row["from"], row["send_at"]) == (
+        "Order 1042 is ready",
+        "shop",
+        rfc3339(to_us(NOW + timedelta(hours=2))),
+    )
+    told = client.get(f"/messages/{number}").get_data(as_text=True)
+    assert "Changed before sending: text." in told
+    assert client.post(f"/messages/{number}/edit", data=as_it_is | {"from": "", "send_at": ""}).status_code == 303
+    row = farm.store.look(views.message, number)
+    assert row is not None
+    assert (row["from"], row["send_at"], row["state"]) == (None, None, "queued")
+
+
+def test_a_change_that_cannot_be_says_why_and_keeps_what_was_typed(farm: Sample) -> None:
+    farm.modem(1)
+    number = farm.take(LI, "Order 1042 is redy")
+    client = farm.person("operator")
+    form = {"text": "x" * 5000, "from": "", "send_at": "", "csrf": form_token(client.get(f"/messages/{number}").text)}
+    answer = client.post(f"/messages/{number}/edit", data=form)
+    assert (answer.status_code, "the text is too long" in answer.get_data(as_text=True)) == (422, True)
+    assert "x" * 5000 in answer.get_data(as_text=True)
+    farm.left(number)
+    late = client.post(f"/messages/{number}/edit", data=form | {"text": "other"})
+    assert late.status_code == 409
+    assert farm.person("viewer").post(f"/messages/{number}/edit", data=form).status_code == 403
+    assert client.post(f"/messages/{number}/edit", data={"text": "other"}).status_code in {400, 403}
+    row = farm.store.look(views.message, number)
+    assert row is not None
+    assert row["text"] == "Order 1042 is redy"
 
 
 def test_older_ones_are_a_page_away_under_the_same_filter(farm: Sample) -> None:
