@@ -18,7 +18,7 @@ from modemfarm.cli.remote import Remote
 from modemfarm.config.find import NoConfigError
 from modemfarm.config.load import Config, load
 from modemfarm.store import hosts, migrations
-from modemfarm.store.engine import Store
+from modemfarm.store.engine import Store, is_read_only
 from modemfarm.store.wake import wake
 
 P = ParamSpec("P")
@@ -144,6 +144,6 @@ def pass_farm(command: Callable[Concatenate[Farm, P], R]) -> Callable[P, R]:
 
 def _no_way_in(refused: str) -> str:
     """Why what lies there cannot be used, and what to do."""
-    if os.statvfs(refused).f_flag & os.ST_RDONLY:
+    if is_read_only(refused):
         return sentence("refusal.read_only", path=refused)
     return sentence("refusal.no_rights", path=refused)

@@ -10,7 +10,7 @@ from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit
 from modemfarm.cli.output import emit, json_option, note, say
 from modemfarm.daemon.lock import StateLock
-from modemfarm.errors import DamagedStoreError
+from modemfarm.errors import DamagedStoreError, StoreError
 from modemfarm.store import admin, copying, encrypting, epoch, migrations, moving
 from modemfarm.store import faults as logic
 from modemfarm.store.engine import Store
@@ -92,7 +92,10 @@ def backup(farm: Farm, file: Path | None, encrypt: bool, key_file: Path | None, 
     store = farm.store()
     if file is None:
         folder = state_dir / "backups"
-        folder.mkdir(mode=0o700, exist_ok=True)
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"cannot use {folder}: {error.strerror}") from error
         end = ".db" if store.sqlite else ".dump"
         file = folder / f"modemfarm-{now():%Y%m%dT%H%M%S}{end}{'.enc' if encrypt else ''}"
     rows = copying.backup(store, file, _secret(key_file, new=True) if encrypt else None)

@@ -12,8 +12,9 @@ from modemfarm.cli.outcome import NotThereError
 from modemfarm.cli.output import emit, json_option, say
 from modemfarm.cli.policy import user as typist
 from modemfarm.config.load import Config
+from modemfarm.errors import StoreError
 from modemfarm.store import audit, sessions, users
-from modemfarm.store.engine import Tx
+from modemfarm.store.engine import Tx, is_read_only
 
 
 @click.command()
@@ -55,7 +56,9 @@ def page(farm: Farm) -> None:
     """Serve the page and the API alone, beside the daemons that have the modems, until Ctrl-C or SIGTERM."""
     from modemfarm.daemon.page import serve_alone  # noqa: PLC0415 # all rooms; `login` needs none of them
 
-    farm.store()
+    store = farm.store()
+    if store.file is not None and is_read_only(store.file):  # nobody could log in
+        raise StoreError(f"{store.file} lies on a read-only file system")
     serve_alone(farm.config)
 
 

@@ -34,6 +34,7 @@ CHANNEL = "modemfarm"
 POOLED = 4  # connections that each of the two pools of a SQLite file keeps open
 WAL_PAGES = 8192  # 32 MB: a commit moves the log only where the daemon's own checkpoints do not keep it shorter
 _DAMAGE = ("malformed", "file is not a database")  # SQLITE_CORRUPT, SQLITE_NOTADB
+_UNUSABLE = ("unable to open database file", "readonly database", "disk I/O error")
 _BUSY = ("locked", "lock timeout", "deadlock detected", "could not serialize")
 _MADE_WITHIN_S = 1.0  # another process between making the file and its first page
 # Of a connection to a server: a host that stops in the middle of a transaction keeps nobody waiting for long, a cut
@@ -175,7 +176,18 @@ def _renamed(error: Exception, file: Path | str | None) -> StoreError:
         return DamagedStoreError(f"{what}; `modemfarm db check` says whether a file is whole")
     if any(sign in text for sign in _BUSY):
         return StoreBusyError(f"the database is busy: {text}")
+    if file is not None and any(sign in text for sign in _UNUSABLE):
+        return StoreError(f"{file} lies on a read-only file system" if is_read_only(file) else f"{file}: {text}")
     return StoreError(text or type(error).__name__)
+
+
+def is_read_only(path: Path | str) -> bool:
+    """Whether a file, or where it would lie, is on a file system that takes no writes."""
+    here = Path(path)
+    try:
+        return bool(os.statvfs(here if here.exists() else here.parent).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
 
 
 class Store:
