@@ -10,7 +10,7 @@ modemfarm demo shop EN API USSD SIM PIN PUK SMS CSV GSM UCS IMEI IMSI ICCID dBm 
 TOTP QR HTTP HTTPS TLS DNS Excel WPS Windows GB Webhook webhook Webhooks webhooks config yaml
 kill Asia Shanghai zh login run install test set policy alerts audit list plans sims max opt out rate names http
 Huawei SIMCOM WAVECOM MULTIBAND Quectel EC CHINA MOBILE China Mobile dialout udev ModemManager timedatectl ntp true
-NTP UTC schema daemon
+NTP UTC schema daemon TD people csv
 """
 ALLOWED = frozenset(_ALLOWED.split())
 # What is not ours to translate: texts of people, names of people and things, what is typed, other languages.
@@ -39,7 +39,7 @@ def foreign(texts: list[str], lang: str, known: frozenset[str] = frozenset()) ->
     found = []
     for text in texts:
         words = _WORD.findall(_CODE.sub(" ", text))
-        strange = [word for word in words if ("_" in word if lang == "en" else not _ours(word, known))]
+        strange = [word for word in words if (lang != "en" or "_" in word) and not _ours(word, known)]
         if strange:
             found.append(f"{', '.join(strange)} in {text[:80]!r}")
     return found

@@ -72,6 +72,11 @@ def walk(browser: Browser, pages: dict[str, str]) -> dict[str, list[str]]:
     return found
 
 
+def told(wrong: dict[str, list[str]]) -> str:
+    """All of it, a line each."""
+    return "\n".join(f"{name}: {fault}" for name, faults in wrong.items() for fault in dict.fromkeys(faults))
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as window:
@@ -99,7 +104,7 @@ def test_no_page_of_a_busy_demo_shuts_anybody_out(browser: Browser, tmp_path_fac
             "farm", "message", "send", "device", "talk")})  # fmt: skip
         browser.driver.delete_all_cookies()
         wrong |= walk(browser, {"login": "/login"})
-        assert wrong == {}
+        assert not wrong, told(wrong)
         shown = [*pages.values(), "/login", "/account"]
         with sample(tmp_path_factory.mktemp("routes")) as farm:
             left = [rule.rule for rule in farm.app.url_map.iter_rules() if _is_page(farm.app.view_functions, rule)
@@ -134,7 +139,7 @@ def test_no_empty_or_troubled_page_shuts_anybody_out(
         wrong |= walk(browser, pages)
         farm.trouble = "store"
         wrong |= walk(browser, {"store broken": "/"})
-    assert wrong == {}
+    assert not wrong, told(wrong)
 
 
 @pytest.mark.slow
