@@ -19,6 +19,8 @@ from modemfarm.cli.outcome import CliError, Exit
 from modemfarm.cli.output import emit, json_option, record, say, words
 from modemfarm.cli.policy import user
 from modemfarm.config.load import local_zone
+from modemfarm.errors import BadFieldError
+from modemfarm.intake import agreed
 from modemfarm.intake.values import parse_moment
 from modemfarm.policy.consent import GENERAL, METHODS, faults, head_of, standing
 from modemfarm.policy.numbers import parse_recipient
@@ -89,9 +91,15 @@ def _granted(
     wanted = [_number(farm, raw) for raw in numbers]
     about = {_KEPT_AS.get(name, name): value for name, value in given.items() if name in _ALWAYS or value is not None}
     about |= {name: value.isoformat() for name, value in about.items() if isinstance(value, datetime)}
-    about |= {"brand": farm.config.file.policy.brand, "actor": user()}
+    about["actor"] = user()
     store = farm.store(create=True)
-    return [{"number": number, "seq": store.run(consents.grant, number, purposes, about, now())} for number in wanted]
+    try:
+        return [
+            {"number": number, "seq": store.run(agreed.grant, number, purposes, about, farm.config.intake, now())}
+            for number in wanted
+        ]
+    except BadFieldError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @consent.command()

@@ -14,17 +14,20 @@ from modemfarm.errors import BadFieldError, BadRecipientError
 from modemfarm.intake.columns import column_of, squeeze
 from modemfarm.intake.draft import IntakeSettings
 from modemfarm.intake.encodings import decode_rows
+from modemfarm.intake.people import FORGOTTEN
 from modemfarm.intake.rows import RowError
 from modemfarm.intake.values import parse_moment
+from modemfarm.model import mask
 from modemfarm.policy.answering import Answers
 from modemfarm.policy.consent import GENERAL, KNOWN_METHODS, METHODS
 from modemfarm.policy.numbers import parse_recipient
-from modemfarm.store import consents, signups, suppress
+from modemfarm.store import consents, forgotten, signups, suppress
 from modemfarm.store.engine import Tx
 from modemfarm.store.offers import opening
 from modemfarm.store.rules import in_force
 
 CHUNK = 100  # people a transaction
+AHEAD = timedelta(days=1)  # a day that has begun somewhere on Earth has come
 MOST_ERRORS = 1000
 _FIELDS = ("method", "wording", "captured_at", "source", "purpose")
 _SEPARATORS = "\t;,"
@@ -123,7 +126,7 @@ def take(
     seen: set[str] = set()
     for number, cells in rows:
         try:
-            one = _one(cells, vouched, settings)
+            one = _one(cells, vouched, settings, clock())
         except BadRecipientError as error:
             done.rejected.append(RowError(number, "number", error.code, str(error)))
         except BadFieldError as error:
@@ -150,7 +153,29 @@ class _One:
     proven: bool
 
 
-def _one(cells: Mapping[str, str], vouched: Vouched, settings: IntakeSettings) -> _One:
+def grant(
+    tx: Tx, number: str, purposes: tuple[str, ...], proof: Mapping[str, Any], settings: IntakeSettings, now: datetime
+) -> int:
+    """Write down that one person agreed, as somebody tells it by hand; the row's number.
+
+    Raises:
+        BadFieldError: the day on which it was given is still to come.
+        BadRecipientError: the person was forgotten, and nobody lifted that.
+    """
+    if proof.get("captured_at"):
+        _past(datetime.fromisoformat(proof["captured_at"]), now)
+    if forgotten.among(tx, [number]):
+        raise BadRecipientError(mask(number), "forgotten", FORGOTTEN)
+    brand = in_force(tx, settings.policy, now).brand
+    return consents.grant(tx, number, purposes, {**proof, "brand": brand}, now)
+
+
+def _past(at: datetime, now: datetime) -> None:
+    if at > now + AHEAD:
+        raise BadFieldError("captured_at", "in_the_future", f"{at.date()} is still to come")
+
+
+def _one(cells: Mapping[str, str], vouched: Vouched, settings: IntakeSettings, now: datetime) -> _One:
     number = parse_recipient(
         cells.get("number", ""),
         country=settings.country,
@@ -163,6 +188,8 @@ def _one(cells: Mapping[str, str], vouched: Vouched, settings: IntakeSettings) -
         raise BadFieldError("method", "unknown_method", f"{method!r} is none of {', '.join(METHODS)}")
     wording = cells.get("wording") or cells.get("exactwording") or vouched.wording
     at = _moment(cells.get("capturedat") or cells.get("date"))
+    if at is not None:
+        _past(at, now)
     if at is not None and not (vouched.since or at) <= at <= (vouched.until or at):
         raise BadFieldError("captured_at", "outside_range", f"{at.date()} is outside of the days that are vouched for")
     purposes = (cells["purpose"],) if cells.get("purpose") else vouched.purposes

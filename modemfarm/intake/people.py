@@ -23,7 +23,7 @@ from modemfarm.store.engine import Tx
 CHUNK = 200  # people a transaction
 MOST_ATTRIBUTES = 100
 MOST_VALUE = 2_000  # characters
-_FORGOTTEN = "was forgotten; `modemfarm suppress remove NUMBER` allows it again"
+FORGOTTEN = "was forgotten; `modemfarm suppress remove NUMBER` allows it again"
 # faults of a row as such; others are about columns that mean nothing here
 _UNREADABLE = frozenset({"bad_csv", "bad_json", "too_many_cells"})
 _CALLED = {
@@ -149,7 +149,7 @@ def add(tx: Tx, contact: Contact, source: str, now: datetime) -> bool:
         BadRecipientError: the person was forgotten, and nobody lifted that.
     """
     if forgotten.among(tx, [contact.number]):
-        raise BadRecipientError(mask(contact.number), "forgotten", _FORGOTTEN)
+        raise BadRecipientError(mask(contact.number), "forgotten", FORGOTTEN)
     return bool(contacts.put(tx, [contact], source, now))
 
 
@@ -176,7 +176,7 @@ def take(run: Run, people: Iterator[Contact | RowError], now: datetime) -> Impor
         nonlocal added, known
         new, old, gone = run(_write, [one for _, one in some], now)
         added, known = added + new, known + old
-        rejected.extend(RowError(at, "to", "forgotten", _FORGOTTEN) for at, one in some if one.number in gone)
+        rejected.extend(RowError(at, "to", "forgotten", FORGOTTEN) for at, one in some if one.number in gone)
         some.clear()
 
     for one in people:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from modemfarm.model import LEFT, PartState
 from modemfarm.policy.answering import Answers
 from modemfarm.policy.folding import squeeze
 from modemfarm.store import consents
@@ -111,10 +112,18 @@ def ask(
     return "asked"
 
 
+def _left(tx: Tx, message_id: int) -> bool:
+    """Whether a question was put to the network whole: what nobody can have read, nobody answers."""
+    states = [row["state"] for row in tx.all("SELECT state FROM parts WHERE message_id = :id", id=message_id)]
+    return bool(states) and all(PartState(state) in LEFT for state in states)
+
+
 def confirm(
     tx: Tx, number: str, reply: str, inbound_id: int, now: datetime, *, asked_by: int | None = None
 ) -> tuple[str, ...]:
     """A person says yes to the question that is open; to which purposes he agreed by it: none where none is open.
+
+    A question that still waits in the queue was not asked yet.
 
     Args:
         asked_by: the message that is answered, where the word is a yes to anything: another one's yes is none to this.
@@ -124,7 +133,7 @@ def confirm(
             break  # whatever was asked before it is settled
         if one["status"] != "pending" or datetime.fromisoformat(one["expires_at"]) <= now:
             continue
-        if asked_by is not None and one["request"] != asked_by:
+        if (asked_by is not None and one["request"] != asked_by) or not _left(tx, one["request"]):
             continue
         twice = {"sent_msg": one["request"], "reply_msg": inbound_id, "reply": reply, "at": now.isoformat()}
         dropped = ("status", "purpose", "contact", "channel", "captured_at", "expires_at", "request")

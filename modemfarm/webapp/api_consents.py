@@ -91,12 +91,12 @@ def grant() -> Response:
     wanted = body(ConsentBody)
     farm = deps()
     number, _ = number_of(wanted.number, farm.intake.country)
-    about = {**wanted.proof(), "brand": farm.intake.policy.brand, "actor": _who()}
+    about = {**wanted.proof(), "actor": _who()}
 
     def work(tx: Tx) -> Answer:
         return 201, {
             "number": number,
-            "seq": consents.grant(tx, number, tuple(wanted.purpose), about, farm.clock.now()),
+            "seq": agreed.grant(tx, number, tuple(wanted.purpose), about, farm.intake, farm.clock.now()),
         }
 
     return reply(*write(work))

@@ -33,6 +33,28 @@ def test_whom_nobody_vouches_for_is_asked(farm: FarmAt, tmp_path: Path) -> None:
     assert farm("messages", "list", "--to", TO, "--json").json["data"][0]["class"] == "transactional"
 
 
+def test_a_row_from_the_future_is_rejected(farm: FarmAt, tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text(
+        "number,method,wording,date\n13800138000,web,I agree,2099-01-05\n13900139000,web,I agree,2026-01-05\n"
+    )
+    ran = farm("consent", "import", str(file), "--json")
+    assert (ran.code, ran.json["granted"], ran.json["errors"][0]["code"]) == (2, 1, "in_the_future")
+    ran = farm(
+        "consent", "grant", "13800138000", "--method", "web", "--wording", "yes", "--captured-at", "2099-01-05T10:00"
+    )
+    assert (ran.code, "2099-01-05" in ran.err) == (2, True)
+
+
+def test_who_was_forgotten_is_not_written_down_by_hand(farm: FarmAt) -> None:
+    words = ("--method", "web", "--wording", "yes")
+    assert farm("consent", "grant", "13800138000", *words).code == 0
+    assert farm("contacts", "forget", "13800138000", "--yes").code == 0
+    ran = farm("consent", "grant", "13800138000", *words)
+    assert ran.code == 2
+    assert "forgotten" in ran.err
+
+
 def test_words_are_added_listed_and_removed(farm: FarmAt) -> None:
     assert farm("consent", "word", "add", "JOIN", "--wording", "offers").code == 0
     assert farm("consent", "word", "list", "--json").json["data"][0]["word"] == "JOIN"

@@ -156,12 +156,24 @@ def test_a_word_for_signing_up_may_be_a_yes_itself(farm: Store) -> None:
 def test_a_question_lapses_and_whoever_signs_up_again_is_asked_again(farm: Store) -> None:
     with farm.write() as tx:
         _get(tx, "优惠", 60)
+        end(tx, submit(tx, at=after(62))[1], accepted(), after(62))
         _get(tx, "DY", 8 * DAY)
         assert not _has(tx, TO, 8 * DAY, "sales")
         _get(tx, "优惠", 9 * DAY)
         assert len(_questions(tx)) == 2
+        end(tx, submit(tx, at=after(9 * DAY + 1))[1], accepted(), after(9 * DAY + 1))
         _get(tx, "DY", 10 * DAY)
         assert _has(tx, TO, 10 * DAY, "sales")
+
+
+def test_a_question_that_still_waits_was_not_asked(farm: Store) -> None:
+    with farm.write() as tx:
+        _get(tx, "优惠", 60)
+        _get(tx, "DY", 70)
+        assert not _has(tx, TO, 71, "sales")
+        end(tx, submit(tx, at=after(72))[1], accepted(), after(72))
+        _get(tx, "DY", 80)
+        assert _has(tx, TO, 81, "sales")
 
 
 def test_a_refusal_ends_the_question(farm: Store) -> None:
@@ -228,7 +240,9 @@ def test_whom_nobody_vouches_for_is_asked_in_the_hours_of_offers(store: Store, l
         (question,) = _questions(tx)
         assert (question["state"], question["recipient"]) == ("scheduled", TO)
         assert question["send_at"] > (night + timedelta(hours=4)).timestamp() * 1e6
+        _get(tx, "START", 3600)  # said for another reason: the question waits for the morning
         assert not _has(tx, TO, DAY)
+        end(tx, submit(tx, at=after(2 * DAY - 60))[1], accepted(), after(2 * DAY - 50))
         _get(tx, "START", 2 * DAY)
         assert _has(tx, TO, 2 * DAY + 1)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 from modemfarm.policy.consent import faults
-from modemfarm.store import consents
+from modemfarm.store import consents, erasing, rules
 from tests.webapp.sample import Sample
 
 TO = "+8613800138000"
@@ -31,6 +31,22 @@ def test_a_consent_without_its_proof_is_refused(farm: Sample) -> None:
     for wrong in ({"method": "guess"}, {"wording": ""}, {"colour": "red"}, {"evidence": "x"}):
         assert farm.api().post("/v1/consents", json=GRANT | wrong).status_code == 422
     assert farm.api().post("/v1/consents", json={**GRANT, "number": "12"}).status_code == 422
+
+
+def test_nobody_agreed_tomorrow_and_nobody_forgotten_is_written_down_again(farm: Sample) -> None:
+    client = farm.api()
+    later = client.post("/v1/consents", json=GRANT | {"captured_at": "2099-01-05T00:00:00Z"})
+    assert (later.status_code, later.get_json()["errors"][0]["pointer"]) == (422, "/captured_at")
+    erasing.forget(farm.store.run, TO, farm.clock.now(), "li")
+    again = client.post("/v1/consents", json=GRANT)
+    assert (again.status_code, again.get_json()["code"]) == (422, "forgotten")
+    assert farm.store.look(consents.records, TO) == []
+
+
+def test_consent_names_the_brand_that_the_database_has(farm: Sample) -> None:
+    farm.store.run(lambda tx: rules.change(tx, "unknown", "brand", "Mouette", farm.clock.now(), who="li"))
+    farm.api().post("/v1/consents", json=GRANT)
+    assert farm.store.look(consents.records, TO)[-1]["brand"] == "Mouette"
 
 
 def test_a_list_is_taken_in_by_http(farm: Sample) -> None:
