@@ -79,6 +79,7 @@ def told(farm: Farm, rules: Rules) -> list[str]:
     names = (f"transactional{after}", "marketing", "conversation", "emergency")
     lines += [f"- {one(f'class_{name}', **about)}" for name in names]
     lines.append(one("signature", signature=rules.signature or one("none")))
+    lines.append(one("contact", contact=rules.contact or one("none")))
     lines.append(one("opt_out_line", line=rules.opt_out_line.strip() or one("none")))
     if profile.verified_by:
         lines.append(one("verified", who=profile.verified_by, checked_on=profile.checked_on))

@@ -160,6 +160,7 @@ class Policy(_Section):
 
     profile: Profile = "unknown"
     brand: Text | None = None
+    contact: Text | None = None
     signature: Text | None = None
     opt_out_line: Text | None = None
 

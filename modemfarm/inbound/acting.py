@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from modemfarm.model import digits_key
+from modemfarm.model import MessageClass, digits_key
 from modemfarm.policy.answering import Kind
 from modemfarm.policy.folding import squeeze
 from modemfarm.policy.optout import Keywords, Verdict, is_yes, offered, verdict
@@ -29,6 +29,7 @@ class Acting:
     Attributes:
         country: of the profile in force, else the farm's.
         brand, signature: the sender in front of answers; the signature goes first where the owner has one.
+        contact: where people reach the farm's owner, for who asks for help.
         exempt: classes that an opt-out does not stop.
     """
 
@@ -36,6 +37,7 @@ class Acting:
     country: str | None
     brand: str | None
     signature: str | None
+    contact: str | None
     exempt: tuple[str, ...]
 
 
@@ -131,8 +133,10 @@ def _answer(
         return
     speaking = acting.keywords.answers
     language = speaking.language(found.language, answers.text_of(tx, reply_to), acting.country)
-    text = speaking.text(kind, language, acting.brand, acting.signature)
-    message_id = answers.say(tx, answers.Answer(number, kind, text, now + ANSWER_WITHIN, row["iccid"]), now)
+    text = speaking.text(kind, language, acting.brand, acting.signature, acting.contact)
+    message_class = MessageClass.CONVERSATION if kind == "help" else MessageClass.TRANSACTIONAL  # who opted out may ask
+    answer = answers.Answer(number, kind, text, now + ANSWER_WITHIN, row["iccid"], message_class=message_class)
+    message_id = answers.say(tx, answer, now)
     record(tx, "message.accepted", now, message_id=message_id, automatic=kind, inbound_id=row["id"])
 
 

@@ -53,7 +53,7 @@ class InboundSettings:
         rules = in_force(tx, self.policy, now)
         countries = rules.profile.countries
         country = next(iter(countries)) if len(countries) == 1 else self.country
-        return Acting(self.keywords, country, rules.brand, rules.own_signature, self.exempt)
+        return Acting(self.keywords, country, rules.brand, rules.own_signature, rules.contact, self.exempt)
 
 
 @dataclass(frozen=True, slots=True)

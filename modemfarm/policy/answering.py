@@ -13,7 +13,7 @@ from modemfarm.policy.folding import normalise
 Kind = Literal["opted_out", "ask", "help", "confirm"]
 
 _TEXTS = ("opted_out", "ask", "help", "confirm")
-_WORDS = ("stop", "start")
+_WORDS = ("stop", "start", "contact")
 _SCRIPTS = (
     ("zh", re.compile("[\u3400-\u9fff]")),
     ("ru", re.compile("[\u0400-\u04ff]")),
@@ -53,9 +53,18 @@ class Answers:
         known = tuple(normalise(_filled(table, name)) for table in texts.values() for name in _TEXTS)
         return cls(texts, countries, known)
 
-    def text(self, kind: Kind, language: str, brand: str | None, signature: str | None = None) -> str:
-        """One answer, with the sender in front where there is one: as the owner signs, else the brand."""
-        filled = _filled(self.texts.get(language, self.texts["en"]), kind)
+    def text(
+        self, kind: Kind, language: str, brand: str | None, signature: str | None = None, contact: str | None = None
+    ) -> str:
+        """One answer, with the sender in front where there is one: as the owner signs, else the brand.
+
+        Args:
+            contact: where people reach the owner; told to who asks for help.
+        """
+        table = self.texts.get(language, self.texts["en"])
+        filled = _filled(table, kind)
+        if kind == "help" and contact:
+            filled = f"{filled} {table['contact'].replace('{contact}', contact)}"
         if signature:
             return signature + filled
         if not brand:

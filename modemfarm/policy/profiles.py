@@ -18,7 +18,7 @@ _KEYS = frozenset(
     {"checked_on", "verified", "countries", "own_sim_marketing", "hours", "holidays", "caps", "signature", "opt_out",
      "advice", "rules"}
 )  # fmt: skip
-OWN = ("profile", "brand", "signature", "opt_out_line")  # stand in config.yaml or in the database
+OWN = ("profile", "brand", "contact", "signature", "opt_out_line")  # stand in config.yaml or in the database
 FARM = ("max_opt_out_rate",)  # stands in the database, whatever the profile
 EDITABLE = ("hours", "per_day", "per_month", "own_sim_marketing", "verified_by")  # laid over the profile
 
@@ -140,6 +140,7 @@ class Configured:
 
     profile: str | None = None
     brand: str | None = None
+    contact: str | None = None
     signature: str | None = None
     opt_out_line: str | None = None
     zone: str = "UTC"
@@ -154,6 +155,7 @@ class Rules:
     profile: Profile
     attestation: Attestation | None = None
     brand: str | None = None
+    contact: str | None = None
     own_signature: str | None = None
     own_opt_out_line: str | None = None
     zone: str = "UTC"

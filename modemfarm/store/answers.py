@@ -29,12 +29,13 @@ class Answer:
     valid_until: datetime
     iccid: str | None = None
     opens_at: datetime | None = None
+    message_class: MessageClass = MessageClass.TRANSACTIONAL
 
 
 def say(tx: Tx, answer: Answer, now: datetime) -> int:
     """Put one into the queue; its id."""
     layout = measure(answer.text)
-    paused = actions.is_paused(tx, MessageClass.TRANSACTIONAL, None)
+    paused = actions.is_paused(tx, answer.message_class, None)
     waits = paused or actions.is_farm_paused(tx)
     later = answer.opens_at if answer.opens_at is not None and answer.opens_at > now else None
     state = MessageState.QUEUED if later is None else MessageState.SCHEDULED
@@ -43,7 +44,7 @@ def say(tx: Tx, answer: Answer, now: datetime) -> int:
         messages.NewMessage(
             recipient=answer.number,
             text=answer.text,
-            message_class=MessageClass.TRANSACTIONAL.value,
+            message_class=answer.message_class.value,
             state=MessageState.HELD if waits else state,
             reason=Reason("paused") if waits else None,
             open=not paused,

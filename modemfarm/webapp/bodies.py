@@ -303,6 +303,7 @@ class PolicyBody(Body):
 
     profile: Word | None = None
     brand: Word | None = None
+    contact: Word | None = None
     signature: Word | None = None
     opt_out_line: Word | None = None
     hours: Word | None = None

@@ -229,6 +229,18 @@ def test_help_is_answered_once_a_day(store: Store) -> None:
         assert [row["text"] for row in _answers(tx)] == ["Shop: To get no more messages from us, reply STOP."] * 2
 
 
+def test_help_tells_where_people_reach_the_owner_also_whoever_opted_out(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        rules.change(tx, "unknown", "contact", "021-555 123", NOW, who="li")
+        _get(tx, "TD")
+        end(tx, submit(tx, at=after(65))[1], accepted(), after(66))
+        _get(tx, "帮助", at=70)
+        _, told = _answers(tx)
+        assert told["text"].endswith("请回复TD。 联系方式:021-555 123")
+        assert submit(tx, at=after(75))[0].message_id == told["id"]
+
+
 def test_one_number_gets_no_more_than_three_answers_a_day(store: Store) -> None:
     with store.write() as tx:
         see(tx)
