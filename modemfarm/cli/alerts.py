@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from modemfarm.cli.console import EXITS
+from modemfarm.cli import console
 from modemfarm.cli.context import Farm, pass_farm
 from modemfarm.cli.outcome import CliError, Exit
 from modemfarm.cli.output import emit, json_option, say, words
@@ -27,7 +27,7 @@ def test(farm: Farm, as_json: bool) -> int:
         with Line(farm.config.state_dir) as line:
             told = line.ask("alerts_test", patience_s=_PATIENCE_S)
     except LineError as error:
-        raise CliError(str(error), EXITS.get(error.code, Exit.FAILED)) from error
+        raise CliError(console.told(error), console.EXITS.get(error.code, Exit.FAILED)) from error
     if as_json:
         emit(told)
     else:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from modemfarm.cli.outcome import CliError, Exit
+from modemfarm.cli.output import sentence
 from modemfarm.cli.remote import ProblemError, Remote
 
 Document = dict[str, Any]
@@ -91,7 +92,7 @@ def answer(remote: Remote, inbound_id: int, text: str) -> Document:
     """Answer a reply, with the SIM that received it."""
     came = remote.get(f"/inbound/{inbound_id}")
     if not came["from"].startswith("+"):
-        raise CliError(f"{came['from']} cannot be answered: it is no person's number", Exit.USAGE)
+        raise CliError(sentence("refusal.no_person", number=came["from"]), Exit.USAGE)
     body = {"to": came["from"], "text": text, "class": "conversation", "from": came["iccid"], "fixed_line": True}
     try:
         taken: Document = remote.post("/messages", {name: value for name, value in body.items() if value is not None})

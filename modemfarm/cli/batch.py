@@ -18,7 +18,7 @@ import click
 from modemfarm.cli import batch_away
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit
-from modemfarm.cli.output import emit, json_option, note, say, words
+from modemfarm.cli.output import emit, fault_of, json_option, note, sentence, tell, words
 from modemfarm.cli.send import span
 from modemfarm.config.load import local_zone
 from modemfarm.intake.ahead import WORTH_OCTETS
@@ -133,12 +133,9 @@ def batch(
     if as_json:
         emit({"id": report.batch_id, "accepted": report.accepted, "rejected": report.rejected})
     if report.replayed:
-        what = (
-            f"this file was sent within 24 h as batch {report.batch_id}; nothing was added (--again sends it once more)"
-        )
-        raise CliError(what, Exit.USAGE)
+        raise CliError(sentence("refusal.sent_before", id=report.batch_id), Exit.USAGE)
     if not as_json:
-        say(f"batch {report.batch_id}: {report.accepted} accepted, {report.rejected} rejected")
+        tell("said.batch", id=report.batch_id, accepted=report.accepted, rejected=report.rejected)
     if rejected:
         _tell_rejected(file, rejected, rows)
     farm.committed(store)
@@ -163,7 +160,8 @@ def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise click.BadParameter(f"{file} cannot be read: {error.strerror}", param_hint="FILE") from None
+        what = sentence("refusal.file_unread", file=file, what=error.strerror)
+        raise click.BadParameter(what, param_hint="FILE") from None
 
 
 def _tell_rejected(file: Path, rejected: dict[int, RowError], rows: Callable[[], Iterator[Row]]) -> None:
@@ -173,11 +171,11 @@ def _tell_rejected(file: Path, rejected: dict[int, RowError], rows: Callable[[],
         try:
             handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            note(f"{target} cannot be written: {error.strerror}")
+            note(sentence("refusal.not_written", file=target, what=error.strerror))
         else:
             with os.fdopen(handle, "w", encoding="utf-8-sig", errors="backslashreplace", newline="") as out:
                 write_rejected(out, rejected, rows())
-            note(f"rejected rows: {target}")
+            note(sentence("said.rejected_rows", file=target))
             return
     _note_rejected(rejected)
 
@@ -185,7 +183,8 @@ def _tell_rejected(file: Path, rejected: dict[int, RowError], rows: Callable[[],
 def _note_rejected(rejected: dict[int, RowError]) -> None:
     for number in sorted(rejected):
         fault = rejected[number]
-        note(f"row {number}: {fault.column + ': ' if fault.column else ''}{fault.code}: {fault.detail}")
+        what = f"{fault.column + ': ' if fault.column else ''}{fault.code}: {fault_of(fault.code, fault.detail)}"
+        note(sentence("said.row", n=number, what=what))
 
 
 @contextlib.contextmanager
@@ -200,5 +199,5 @@ def _progress(total: int, *, shown: bool) -> Iterator[Callable[[int], None]]:
         yield lambda _count: None
         return
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("rows", total=total or None)
+        task = bar.add_task(sentence("said.rows"), total=total or None)
         yield lambda count: bar.update(task, completed=count)

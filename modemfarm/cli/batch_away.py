@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from modemfarm.cli.outcome import CliError, Exit
-from modemfarm.cli.output import emit, local, note, say
+from modemfarm.cli.output import emit, fault_of, local, note, sentence, tell
 from modemfarm.cli.remote import Remote
 from modemfarm.intake.values import parse_moment
 
@@ -42,7 +42,7 @@ def take(
         The codes of the rows that were not taken.
     """
     if dry_run:
-        raise CliError("a farm elsewhere takes files only; --dry-run wants the farm's own machine", Exit.USAGE)
+        raise CliError(sentence("refusal.dry_run_away"), Exit.USAGE)
     query = {_CALLED.get(name, name): value for name, value in asked.items() if value is not None}
     kind = query.pop("kind", None) or ("ndjson" if octets.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{") else "csv")
     if "send_at" in query:
@@ -60,11 +60,11 @@ def take(
     if as_json:
         emit({name: done[name] for name in ("id", "accepted", "rejected")})
     else:
-        say(f"batch {done['id']}: {done['accepted']} accepted, {done['rejected']} rejected")
+        tell("said.batch", id=done["id"], accepted=done["accepted"], rejected=done["rejected"])
         if done["finish_at"]:
-            say(f"gone by {local(done['finish_at'])}")
+            tell("said.gone_by", time=local(done["finish_at"]))
         if done["cannot_send"]:
-            say(f"{done['cannot_send']} will end before their turn")
+            tell("said.late", n=done["cannot_send"])
     for fault in done["errors"]:
-        note(f"row {fault['row']}: {fault['code']}: {fault['detail']}")
+        note(sentence("said.row", n=fault["row"], what=f"{fault['code']}: {fault_of(fault['code'], fault['detail'])}"))
     return frozenset(fault["code"] for fault in done["errors"])

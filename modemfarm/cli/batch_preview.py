@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from modemfarm.cli.context import Farm, now
-from modemfarm.cli.output import local, say
+from modemfarm.cli.output import local, say, tell
 from modemfarm.daemon.settings import farm_settings
 from modemfarm.farm.outlook import Outlook
 from modemfarm.intake import foresee as files
@@ -55,10 +55,11 @@ def tell_warned(document: dict[str, Any], said: Words) -> None:
 def tell_sums(document: dict[str, Any]) -> None:
     """The sums for a person."""
     cost = "" if document["cost"] is None else f", {document['cost']:g} {document['currency'] or ''}".rstrip()
-    say(f"would accept {document['accepted']} ({document['parts']} parts{cost}), reject {document['rejected']}")
+    counts = {name: document[name] for name in ("accepted", "parts", "rejected")}
+    tell("said.would_accept", **counts, cost=cost)
     if document["finish_at"]:
-        say(f"gone by {local(document['finish_at'])}")
+        tell("said.gone_by", time=local(document["finish_at"]))
     elif document["accepted"]:
-        say("nobody can say when: no SIM sends now")
+        tell("said.no_forecast")
     if document["cannot_send"]:
-        say(f"{document['cannot_send']} would end before their turn")
+        tell("said.would_be_late", n=document["cannot_send"])

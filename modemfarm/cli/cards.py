@@ -6,6 +6,7 @@ from typing import Any
 
 from modemfarm.cli.context import Farm, now
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
+from modemfarm.cli.output import sentence
 from modemfarm.model import normal_iccid
 from modemfarm.store import views
 
@@ -31,7 +32,7 @@ def one_sim(farm: Farm, name: str) -> dict[str, Any]:
     found = [item for item in every if name == item["iccid"] or (normal and normal == item["iccid"])]
     found = found or [item for item in every if name in (item["label"], item["number"])]
     if not found:
-        raise NotThereError(f"there is no SIM {name}")
+        raise NotThereError(sentence("refusal.no_sim", name=name))
     if len(found) > 1:
-        raise CliError(f"{name} names {len(found)} SIMs: use the ICCID", Exit.USAGE)
+        raise CliError(sentence("refusal.several_sims", name=name, count=len(found)), Exit.USAGE)
     return found[0]

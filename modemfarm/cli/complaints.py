@@ -9,7 +9,7 @@ import click
 
 from modemfarm.cli import away
 from modemfarm.cli.context import Farm, now, pass_farm
-from modemfarm.cli.output import emit, json_option, local, say, table
+from modemfarm.cli.output import emit, json_option, local, sentence, table, tell
 from modemfarm.cli.policy import user
 from modemfarm.cli.suppress_lists import number_of
 from modemfarm.config.load import local_zone
@@ -31,7 +31,7 @@ _MOST = 2**31
 def complaint(farm: Farm, /, *, number: str, text: str, channel: str, at: str | None, as_json: bool) -> None:
     """Write a complaint down with the proof of consent; the person gets nothing more, what waits is cancelled."""
     if not 1 <= len(text) <= kept.LONGEST:
-        raise click.BadParameter(f"expected 1 to {kept.LONGEST} characters", param_hint="--text")
+        raise click.BadParameter(sentence("refusal.characters", most=kept.LONGEST), param_hint="--text")
     remote = farm.remote()
     try:
         zone = ZoneInfo(local_zone(farm.environ) if remote else farm.config.zone)
@@ -51,8 +51,8 @@ def complaint(farm: Farm, /, *, number: str, text: str, channel: str, at: str | 
         emit(done)
         return
     agreed = ", ".join(done["proof"]["granted"]) or "-"
-    say(f"{done['number']}: complaint {done['id']}; gets nothing more; {done['canceled']} waiting canceled")
-    say(f"had agreed to: {agreed}; {len(done['proof']['rows'])} ledger rows, {len(done['sent'])} messages kept with it")
+    tell("said.complaint", number=done["number"], id=done["id"], n=done["canceled"])
+    tell("said.complaint_proof", purposes=agreed, rows=len(done["proof"]["rows"]), n=len(done["sent"]))
 
 
 @click.command()

@@ -16,7 +16,7 @@ from modemfarm.cli.complaints import complaint, complaints
 from modemfarm.cli.consent_lists import import_, word
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit
-from modemfarm.cli.output import emit, json_option, record, say, words
+from modemfarm.cli.output import emit, json_option, record, say, sentence, tell, words
 from modemfarm.cli.policy import user
 from modemfarm.config.load import local_zone
 from modemfarm.errors import BadFieldError
@@ -122,7 +122,7 @@ def revoke(farm: Farm, number: str, purposes: tuple[str, ...], via: str, as_json
     if as_json:
         emit({"number": wanted, "canceled": canceled})
     else:
-        say(f"{wanted}: {canceled} waiting canceled")
+        tell("said.canceled", number=wanted, n=canceled)
 
 
 @consent.command()
@@ -180,7 +180,7 @@ def verify(farm: Farm, file: Path | None, head: str | None, as_json: bool) -> No
         try:
             rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
         except ValueError as error:
-            raise CliError(f"{file} is no ledger: {error}", Exit.USAGE) from None
+            raise CliError(sentence("refusal.no_ledger", file=file, what=error), Exit.USAGE) from None
     found = faults(rows, head)
     _verified(len(rows), head_of(rows[-1]) if rows else None, found, as_json=as_json)
 
@@ -191,7 +191,7 @@ def _verified(count: int, last: str | None, found: Sequence[str], *, as_json: bo
     if found:
         raise CliError("; ".join(found[:5]))
     if not as_json:
-        say(f"{count} rows, whole" + (f"; head {last}" if last else ""))
+        tell("said.ledger_head" if last else "said.ledger_whole", n=count, head=last)
 
 
 for _command in (import_, word, complaint, complaints):

@@ -16,7 +16,7 @@ import click
 from modemfarm.cli import consent_away
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import NotThereError
-from modemfarm.cli.output import emit, json_option, say, table
+from modemfarm.cli.output import emit, fault_of, json_option, sentence, table, tell
 from modemfarm.cli.policy import day_option, user
 from modemfarm.config.keywords import keywords
 from modemfarm.config.load import local_zone
@@ -100,12 +100,10 @@ def _imported(done: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         emit(done)
     else:
-        say(
-            f"{done['granted']} granted, {done['pending']} asked by message, {done['known']} known or asked already,"
-            f" {done['opted_out']} opted out, {done['rejected']} rejected"
-        )
+        counts = {name: done[name] for name in ("granted", "pending", "known", "rejected")}
+        tell("said.consents_taken", **counts, out=done["opted_out"])
         for fault in done["errors"]:
-            say(f"row {fault['row']}: {fault['detail']}")
+            tell("said.row", n=fault["row"], what=fault_of(fault["code"], fault["detail"]))
     if done["rejected"]:
         raise click.exceptions.Exit(2)
 
@@ -131,13 +129,13 @@ def add(farm: Farm, word: str, purpose: str, wording: str, as_json: bool) -> Non
     if remote:
         remote.post("/consents/words", {"word": word, "purpose": purpose, "wording": wording})
     elif not signups.usable(word) or verdict(word, keywords(farm.config.state_dir)).tier != "none":
-        raise click.BadParameter(f"{word!r} means something else already, or nothing", param_hint="WORD")
+        raise click.BadParameter(sentence("refusal.word_taken", given=repr(word)), param_hint="WORD")
     else:
         farm.store(create=True).run(lambda tx: signups.add_word(tx, word, purpose, wording, now(), who=user()))
     if as_json:
         emit({"word": word, "purpose": purpose, "wording": wording})
     else:
-        say(f"{word}: signs up for {purpose}")
+        tell("said.signs_up", given=word, purpose=purpose)
 
 
 @word.command("remove")
@@ -150,11 +148,11 @@ def remove(farm: Farm, word: str, as_json: bool) -> None:
     if remote:
         remote.delete(f"/consents/words/{quote(word, safe='')}")
     elif not farm.store().run(lambda tx: signups.remove_word(tx, word, now(), who=user())):
-        raise NotThereError(f"{word} signs nobody up")
+        raise NotThereError(sentence("refusal.signs_nobody", given=word))
     if as_json:
         emit({"word": word})
     else:
-        say(f"{word}: signs nobody up")
+        tell("said.signs_nobody", given=word)
 
 
 @word.command("list")

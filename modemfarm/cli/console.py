@@ -11,9 +11,10 @@ from typing import Any
 
 import click
 
+from modemfarm import wording
 from modemfarm.cli.context import Farm, pass_farm
 from modemfarm.cli.outcome import CliError, Exit, NotThereError, highest
-from modemfarm.cli.output import emit, json_option, say
+from modemfarm.cli.output import emit, json_option, note, say, sentence, tell, words
 from modemfarm.cli.send import span
 from modemfarm.daemon.line import Line, LineError
 from modemfarm.modem.console import judge
@@ -33,10 +34,16 @@ EXITS = {
 }
 
 
+def told(error: LineError, section: str = "console") -> str:
+    """What the daemon answers; in English its own, fuller words."""
+    known = wording.known(f"{section}.{error.code}")
+    return str(error) if words().lang == "en" or not known else sentence(f"{section}.{error.code}", what=error)
+
+
 def _modem(farm: Farm, modem: str) -> dict[str, Any]:
     found = farm.store().look(views.modem, modem)
     if found is None:
-        raise NotThereError(f"there is no modem {modem}")
+        raise NotThereError(sentence("refusal.no_modem", name=modem))
     return found
 
 
@@ -44,7 +51,7 @@ def _line(farm: Farm) -> Line:
     try:
         return Line(farm.config.state_dir)
     except LineError as error:
-        raise CliError(str(error), Exit.UNREACHABLE) from error
+        raise CliError(told(error), Exit.UNREACHABLE) from error
 
 
 @click.command("record")
@@ -59,7 +66,7 @@ def record_(farm: Farm, modem: str, last: timedelta | None, file: Path | None) -
         try:
             lines = line.ask("record", path=found["path"], last_s=None if last is None else last.total_seconds())
         except LineError as error:
-            raise CliError(str(error), EXITS.get(error.code, Exit.FAILED)) from error
+            raise CliError(told(error), EXITS.get(error.code, Exit.FAILED)) from error
     text = encode(lines)
     if file is None or str(file) == "-":
         sys.stdout.write(text)
@@ -69,7 +76,7 @@ def record_(farm: Farm, modem: str, last: timedelta | None, file: Path | None) -
             out.write(text)
     except OSError as error:
         raise CliError(f"{file}: {error.strerror}") from error
-    say(f"{found['id']}: {len(lines) - 1} pieces in {file}")
+    tell("said.pieces", name=found["id"], n=len(lines) - 1, file=file)
 
 
 @click.command()
@@ -87,11 +94,7 @@ def console(farm: Farm, modem: str, command: str | None, force: bool, timeout: t
     is written down: who, the command without PINs and numbers, and how it ended.
     """
     if command is not None and _shows_secret(command):
-        raise CliError(
-            "a PIN or another code on the command line is seen by others: start the console and type it there;"
-            " a SIM's PIN is tried by `modemfarm sims set SIM --pin` only",
-            Exit.USAGE,
-        )
+        raise CliError(sentence("refusal.secret_shown"), Exit.USAGE)
     found = _modem(farm, modem)
     codes = []
     with _line(farm) as line:
@@ -112,7 +115,7 @@ def _shows_secret(command: str) -> bool:
 def _put(line: Line, modem: dict[str, Any], command: str, within_s: float, *, force: bool, as_json: bool) -> Exit:
     """One command; what it was answered with, printed."""
     try:
-        told = line.ask(
+        answer = line.ask(
             "ask",
             patience_s=within_s,
             path=modem["path"],
@@ -125,14 +128,14 @@ def _put(line: Line, modem: dict[str, Any], command: str, within_s: float, *, fo
             fault = {"code": error.code, "detail": str(error)}
             emit({"modem": modem["id"], "command": mask_command(command), "error": fault})
         else:
-            print(f"modemfarm: {error}", file=sys.stderr)
+            note(sentence("refusal.inside", what=told(error)))
         return EXITS.get(error.code, Exit.FAILED)
     if as_json:
-        emit({"modem": modem["id"], **told})
+        emit({"modem": modem["id"], **answer})
     else:
-        for text in (*told["lines"], told["final"]):
+        for text in (*answer["lines"], answer["final"]):
             say(text)
-    return Exit.DONE if told["final"] == "OK" else Exit.FAILED
+    return Exit.DONE if answer["final"] == "OK" else Exit.FAILED
 
 
 def _typed(modem: str) -> Iterator[str]:

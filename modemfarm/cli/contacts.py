@@ -11,7 +11,7 @@ import click
 
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
-from modemfarm.cli.output import emit, json_option, note, record, say, table
+from modemfarm.cli.output import emit, fault_of, json_option, note, record, sentence, table, tell
 from modemfarm.cli.policy import user
 from modemfarm.cli.suppress_lists import number_of
 from modemfarm.errors import BadFieldError
@@ -64,19 +64,19 @@ def _put(
     for pair in pairs:
         key, sign, value = pair.partition("=")
         if not sign or not key.strip():
-            raise click.UsageError(f"expected KEY=VALUE, not {pair!r}")
+            raise click.UsageError(sentence("refusal.key_value", given=repr(pair)))
         attributes[key.strip()] = value
     contact = people.checked(number, farm.config.intake, attributes=attributes, **told)
     store = farm.store(create=True)
     if not new and store.look(kept.one, contact.number) is None:
-        raise NotThereError(f"{contact.number} is not among the contacts")
+        raise NotThereError(sentence("refusal.no_contact", number=contact.number))
     store.run(people.add, contact, "cli", now())
     row = store.look(kept.one, contact.number)
     assert row is not None
     if as_json:
         emit(kept.document(row))
     else:
-        say(f"{contact.number}: kept")
+        tell("said.kept", number=contact.number)
 
 
 @contacts.command("list")
@@ -102,7 +102,7 @@ def show(farm: Farm, number: str, as_json: bool) -> None:
     wanted = number_of(farm, number)
     row = farm.store().look(kept.one, wanted)
     if row is None:
-        raise NotThereError(f"{wanted} is not among the contacts")
+        raise NotThereError(sentence("refusal.no_contact", number=wanted))
     if as_json:
         emit(kept.document(row))
     else:
@@ -133,9 +133,9 @@ def import_(farm: Farm, file: Path, encoding: str | None, as_json: bool) -> int:
         faults = [{"row": fault.row, "code": fault.code, "detail": fault.detail} for fault in done.rejected]
         emit({"added": done.added, "known": done.known, "rejected": faults})
     else:
-        say(f"{done.added} added, {done.known} known already, {len(done.rejected)} rejected")
+        tell("said.taken", added=done.added, known=done.known, rejected=len(done.rejected))
         for fault in done.rejected:
-            note(f"row {fault.row}: {fault.detail}")
+            note(sentence("said.row", n=fault.row, what=fault_of(fault.code, fault.detail)))
     return Exit.USAGE if done.rejected else Exit.DONE
 
 
@@ -168,9 +168,9 @@ def forget(farm: Farm, number: str, yes: bool, as_json: bool) -> None:
     wanted = number_of(farm, number)
     if not yes:
         if as_json:
-            raise click.UsageError("--json wants --yes")
-        if not click.confirm(f"Erase all that is known of {wanted}? It cannot be undone", err=True):
-            raise CliError("nothing was erased", Exit.FAILED)
+            raise click.UsageError(sentence("refusal.json_yes"))
+        if not click.confirm(sentence("question.forget", number=wanted), err=True):
+            raise CliError(sentence("refusal.nothing_erased"), Exit.FAILED)
     store = farm.store()
     done = erasing.forget(store.run, wanted, now(), f"cli {user()}")
     farm.committed(store)
@@ -179,7 +179,7 @@ def forget(farm: Farm, number: str, yes: bool, as_json: bool) -> None:
     if as_json:
         emit({"number": wanted, **told, "moving": done.moving})
         return
-    say(f"{wanted}: {done.messages} messages and {done.replies} replies erased, {done.canceled} waiting canceled")
+    tell("said.erased", number=wanted, messages=done.messages, replies=done.replies, n=done.canceled)
     if done.moving:
-        note(f"{done.moving} messages are on their way; the daemon erases them when their fate is known")
-    note("backups and files of the spool are not searched; `modemfarm db compact` rewrites the file's unused parts")
+        note(sentence("said.erased_later", n=done.moving))
+    note(sentence("said.not_searched"))

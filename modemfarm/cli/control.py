@@ -10,7 +10,7 @@ from modemfarm.cli import away
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.messages import MESSAGE_ID
 from modemfarm.cli.outcome import NotThereError
-from modemfarm.cli.output import emit, json_option, local, say, words
+from modemfarm.cli.output import emit, json_option, local, say, sentence, tell, words
 from modemfarm.intake import asked
 from modemfarm.model import MessageClass
 from modemfarm.store import actions, epoch, hosts, story, views
@@ -26,7 +26,7 @@ def explain(farm: Farm, message_id: int, as_json: bool) -> None:
     remote = farm.remote()
     found = remote.get(f"/messages/{message_id}/explain") if remote else farm.store().look(_explained, farm, message_id)
     if found is None:
-        raise NotThereError(f"there is no message {message_id}")
+        raise NotThereError(sentence("refusal.no_message", id=message_id))
     if as_json:
         emit(found)
         return
@@ -46,13 +46,12 @@ def _explained(tx: Tx, farm: Farm, message_id: int) -> dict[str, Any] | None:
 
 def _scope(message_class: str | None, batch: int | None) -> tuple[str, str]:
     if message_class and batch:
-        raise click.UsageError("either --class or --batch")
+        raise click.UsageError(sentence("refusal.either"))
     if message_class:
         return "class", message_class
     return ("batch", str(batch)) if batch else ("all", "")
 
 
-_LIFTED = {"restored": "what a restore held is released", "clock": "the clock is taken as right"}
 class_option = click.option(
     "--class", "message_class", type=click.Choice([item.value for item in MessageClass]), help="Only this class."
 )
@@ -70,18 +69,15 @@ def pause(farm: Farm, message_class: str | None, batch: int | None, as_json: boo
     remote = farm.remote()
     if remote:
         pauses = away.switch(remote, "pause", message_class, batch)["pauses"]
-        _tell(pauses, f"paused: {value or 'everything'}", as_json=as_json)
+        _tell(pauses, sentence("said.paused", what=_all_or(value)), as_json=as_json)
         return
     store = farm.store()
     if batch is not None and store.look(views.batch, batch) is None:
-        raise NotThereError(f"there is no batch {batch}")
+        raise NotThereError(sentence("refusal.no_batch", id=batch))
     done = store.run(lambda tx: actions.pause(tx, scope, value, now(), who="cli"))
     farm.committed(store)
-    _tell(
-        store.look(views.pauses),
-        f"paused: {value or 'everything'}" if done else "it was paused already",
-        as_json=as_json,
-    )
+    text = sentence("said.paused" if done else "said.paused_already", what=_all_or(value))
+    _tell(store.look(views.pauses), text, as_json=as_json)
 
 
 @click.command()
@@ -100,27 +96,30 @@ def resume(
     if remote:
         said = {"restored": True} if restored else {"clock": True} if clock else None
         found = remote.post("/resume", said) if said else away.switch(remote, "resume", message_class, batch)
-        text = f"resumed: {value or 'everything'}" if said is None else _LIFTED[next(iter(said))]
-        _tell(found["pauses"], text, as_json=as_json)
+        slug = "said.resumed" if said is None else f"said.lifted_{next(iter(said))}"
+        _tell(found["pauses"], sentence(slug, what=_all_or(value)), as_json=as_json)
         return
     if restored:
         store = farm.store()
         done = store.run(lambda tx: epoch.release(tx, now(), who="cli"))
         farm.committed(store)
-        _tell(store.look(views.pauses), f"released: {done} messages", as_json=as_json)
+        _tell(store.look(views.pauses), sentence("said.released", n=done), as_json=as_json)
         return
     if clock:
         store = farm.store()
         store.run(hosts.confirm_clock)
         farm.committed(store)
-        _tell(store.look(views.pauses), _LIFTED["clock"], as_json=as_json)
+        _tell(store.look(views.pauses), sentence("said.lifted_clock"), as_json=as_json)
         return
     store = farm.store()
     done = store.run(lambda tx: actions.resume(tx, scope, value, now(), who="cli"))
     farm.committed(store)
-    _tell(
-        store.look(views.pauses), f"resumed: {value or 'everything'}" if done else "it was not paused", as_json=as_json
-    )
+    text = sentence("said.resumed" if done else "said.not_paused", what=_all_or(value))
+    _tell(store.look(views.pauses), text, as_json=as_json)
+
+
+def _all_or(value: str) -> str:
+    return value or sentence("said.everything")
 
 
 def _tell(pauses: list[dict[str, Any]], text: str, *, as_json: bool) -> None:
@@ -129,4 +128,4 @@ def _tell(pauses: list[dict[str, Any]], text: str, *, as_json: bool) -> None:
         return
     say(text)
     for item in pauses:
-        say(f"paused since {local(item['since'])}: {item['value'] or 'everything'}")
+        tell("said.paused_since", time=local(item["since"]), what=_all_or(item["value"]))

@@ -6,18 +6,18 @@ from typing import Any
 
 import click
 
+from modemfarm.cli import console
 from modemfarm.cli.cards import one_sim
-from modemfarm.cli.console import EXITS
 from modemfarm.cli.context import Farm, pass_farm
 from modemfarm.cli.outcome import CliError, Exit
-from modemfarm.cli.output import emit, json_option, local, say, table
+from modemfarm.cli.output import emit, json_option, local, say, table, tell
 from modemfarm.cli.remote import ProblemError, Remote
 from modemfarm.daemon.line import Line, LineError
 from modemfarm.store import balances
 from modemfarm.store.shapes import rfc3339
 
 _STEP_S = 360.0  # each waits for the modem and for the network, the first one perhaps twice
-_EXITS = EXITS | {
+_EXITS = console.EXITS | {
     "bad_code": Exit.USAGE,
     "not_configured": Exit.USAGE,
     "not_here": Exit.UNREACHABLE,
@@ -33,7 +33,8 @@ def _asked(farm: Farm, do: str, turns: int, **members: Any) -> dict[str, Any]:
             told: dict[str, Any] = line.ask(do, patience_s=turns * _STEP_S, **members)
             return told
     except LineError as error:
-        raise CliError(str(error), _EXITS.get(error.code, Exit.FAILED)) from error
+        section = "console" if error.code == "unreachable" else "ussd"
+        raise CliError(console.told(error, section), _EXITS.get(error.code, Exit.FAILED)) from error
 
 
 def _asked_away(remote: Remote, path: str, turns: int, **members: Any) -> dict[str, Any]:
@@ -67,8 +68,7 @@ def ussd(farm: Farm, sim: str, code: str, answers: tuple[str, ...], as_json: boo
         for item in told["dialogue"]:
             say(item["text"] or f"({item['status']})")
         if told["unused"]:
-            left = "1 answer was" if told["unused"] == 1 else f"{told['unused']} answers were"
-            say(f"({left} not used: the network wanted no more)")
+            tell("said.ussd_unused", n=told["unused"])
     return Exit.DONE if told["status"] in {"done", "menu"} else Exit.FAILED
 
 
@@ -99,7 +99,7 @@ def balance(farm: Farm, sim: str, history: bool, as_json: bool) -> int:
     if as_json:
         emit(told)
     elif told["balance"] is None:
-        say(f"no amount in: {told['text']}")
+        tell("said.no_amount", what=told["text"])
     else:
         say(f"{told['balance']:g} {told['currency'] or ''}".strip())
     return Exit.DONE if told["balance"] is not None else Exit.FAILED

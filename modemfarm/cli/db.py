@@ -8,7 +8,7 @@ import click
 
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit
-from modemfarm.cli.output import emit, json_option, note, say
+from modemfarm.cli.output import emit, json_option, note, say, sentence, tell
 from modemfarm.daemon.lock import StateLock
 from modemfarm.errors import DamagedStoreError, StoreError
 from modemfarm.store import admin, copying, encrypting, epoch, migrations, moving
@@ -29,9 +29,11 @@ def _secret(key_file: Path | None, *, new: bool) -> bytes:
     if key_file is not None:
         secret = key_file.read_bytes()
     else:
-        secret = str(click.prompt("Passphrase", hide_input=True, confirmation_prompt=new, err=True)).encode()
+        secret = str(
+            click.prompt(sentence("question.passphrase"), hide_input=True, confirmation_prompt=new, err=True)
+        ).encode()
     if len(secret) < _SHORTEST:
-        raise CliError(f"a passphrase or key file has {_SHORTEST} octets or more", Exit.USAGE)
+        raise CliError(sentence("refusal.passphrase_short", least=_SHORTEST), Exit.USAGE)
     return secret
 
 
@@ -50,7 +52,7 @@ def upgrade(farm: Farm, as_json: bool) -> None:
     if as_json:
         emit({"schema": SCHEMA, "changed": done})
     else:
-        say(f"schema {SCHEMA}: {'upgraded' if done else 'up to date'}")
+        tell("said.upgraded" if done else "said.up_to_date", schema=SCHEMA)
 
 
 @db.command()
@@ -74,7 +76,7 @@ def check(farm: Farm, as_json: bool) -> int:
     if as_json:
         emit({"schema": SCHEMA, "faults": faults})
     else:
-        say("\n".join(faults) if faults else f"schema {SCHEMA}: whole")
+        say("\n".join(faults) or sentence("said.whole", schema=SCHEMA))
     return Exit.FAILED if faults else Exit.DONE
 
 
@@ -87,7 +89,7 @@ def check(farm: Farm, as_json: bool) -> int:
 def backup(farm: Farm, file: Path | None, encrypt: bool, key_file: Path | None, as_json: bool) -> None:
     """Copy the database to FILE (default: a new one in the state directory) while the daemon runs; check it."""
     if key_file is not None and not encrypt:
-        raise click.UsageError("--key-file wants --encrypt")
+        raise click.UsageError(sentence("refusal.key_file_alone"))
     state_dir = farm.config.state_dir
     store = farm.store()
     if file is None:
@@ -103,11 +105,12 @@ def backup(farm: Farm, file: Path | None, encrypt: bool, key_file: Path | None, 
     if as_json:
         emit({"file": str(file), "octets": file.stat().st_size, "rows": rows})
         return
-    told = f", {rows['messages']} messages, {rows['inbound']} replies" if rows else ""
-    say(f"{file}: {file.stat().st_size / 1e6:.1f} MB{told}; the copy was opened and is whole")
+    told = {"messages": rows["messages"], "replies": rows["inbound"]} if rows else {}
+    slug = "said.backed_up_rows" if rows else "said.backed_up"
+    tell(slug, file=file, size=f"{file.stat().st_size / 1e6:.1f}", **told)
     if encrypt:
-        note("nothing but that passphrase or key file opens it: keep it elsewhere")
-    note("config.yaml and secret.key in the state directory are not in it: keep them too")
+        note(sentence("said.keep_passphrase"))
+    note(sentence("said.keep_files"))
 
 
 @db.command()
@@ -129,10 +132,10 @@ def restore(farm: Farm, file: Path, key_file: Path | None, as_json: bool) -> Non
     if as_json:
         emit({"schema": SCHEMA, "held": held, "replaced": None if kept is None else str(kept)})
         return
-    say(f"{file} is the database now" + ("" if kept is None else f"; the one before it is {kept}"))
+    tell("said.is_database" if kept is None else "said.is_database_kept", file=file, kept=kept)
     if held:
-        say(f"{held} messages had not ended in it and may have left since: they are held.")
-        say("Look at them (`messages list --state held`), cancel what left, then `modemfarm resume --restored`.")
+        tell("said.restored_held", n=held)
+        tell("said.restored_next")
 
 
 @db.command()
@@ -148,7 +151,7 @@ def compact(farm: Farm, as_json: bool) -> None:
     if as_json:
         emit({"before": before, "after": after})
     else:
-        say(f"{before / 1e6:.1f} MB before, {after / 1e6:.1f} MB now")
+        tell("said.compacted", before=f"{before / 1e6:.1f}", after=f"{after / 1e6:.1f}")
 
 
 @db.command()
@@ -166,6 +169,6 @@ def move(farm: Farm, url: str, as_json: bool) -> None:
     if as_json:
         emit({"rows": rows})
         return
-    say(f"{sum(rows.values())} rows moved, {rows['messages']} messages among them; every table was counted")
-    say(f"Write `database: {url}` into config.yaml; the old file is closed, and kept as it was.")
-    note("a further host needs a copy of secret.key in its state directory, and a `host` of its own")
+    tell("said.moved_rows", rows=sum(rows.values()), n=rows["messages"])
+    tell("said.moved_next", url=url)
+    note(sentence("said.moved_host"))

@@ -17,7 +17,7 @@ import click
 
 from modemfarm.cli.context import now
 from modemfarm.cli.outcome import CliError, Exit
-from modemfarm.cli.output import say
+from modemfarm.cli.output import say, sentence, tell
 from modemfarm.cli.run import login_url, page_url
 from modemfarm.config.load import Config, load
 from modemfarm.daemon.lock import StateLock
@@ -70,7 +70,7 @@ def demo(modems: int, port: int, folder: Path, serial: str) -> int:
         ours = StateLock(folder, "demo")
         StateLock(folder).release()  # a daemon that outlived its demo keeps what it has
     except StoreError as error:
-        raise CliError(f"{error}; end it, or give this one its own --dir and --port", Exit.UNREACHABLE) from error
+        raise CliError(sentence("refusal.demo_runs", what=error), Exit.UNREACHABLE) from error
     try:
         _check_free(port)
         return _play(_prepare(folder, port, serial), modems, folder)
@@ -103,9 +103,8 @@ def _check_free(port: int) -> None:
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError as error:
-        raise CliError(
-            f"cannot listen on 127.0.0.1:{port}: {os.strerror(error.errno or 0)}; choose another --port"
-        ) from error
+        what = os.strerror(error.errno or 0)
+        raise CliError(sentence("refusal.port_taken", port=port, what=what)) from error
 
 
 def _prepare(folder: Path, port: int, serial: str) -> Config:
@@ -130,7 +129,7 @@ def _wait_ready(url: str, keeper: _Keeper) -> None:
                 break
             time.sleep(0.2)
     said = "".join(keeper.log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)[-15:])
-    raise CliError(f"the demo's daemon did not get ready; it said:\n{said}", Exit.FAILED)
+    raise CliError(sentence("refusal.demo_not_ready", what=said), Exit.FAILED)
 
 
 def _tell(config: Config) -> None:
@@ -143,15 +142,16 @@ def _tell(config: Config) -> None:
     url = page_url(config)
     store.close()
     say("")
-    say("modemfarm demo: virtual modems are ready, and the first messages are on their way.")
+    tell("said.demo_ready")
     say("")
-    say(f"  page     {login_url(config, token)}")
-    say("           (the link works once; another one: modemfarm -c " + f"{config.name} login)")
-    say(f"  API key  {key}")
-    say("  send     curl -s -H 'Authorization: Bearer " + key + "' -H 'Content-Type: application/json' \\")
+    tell("said.demo_page", url=login_url(config, token))
+    tell("said.demo_link", command=f"modemfarm -c {config.name} login")
+    tell("said.demo_key", key=key)
+    curl = f"curl -s -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\"
+    tell("said.demo_send", command=curl)
     say(f'             -d \'{{"to": "+8613800138000", "text": "Hello from modemfarm 👋"}}\' {url}/v1/messages')
     say("")
-    say(f"Ctrl-C ends the demo. The daemon's log is {config.path.parent / 'daemon.log'}.")
+    tell("said.demo_end", file=config.path.parent / "daemon.log")
     sys.stdout.flush()
 
 
@@ -184,9 +184,9 @@ class _Keeper:
             if code is None:
                 continue
             if code >= 0:
-                say(f"the sender ended by itself; its log is {self.log}")
+                tell("said.sender_ended", file=self.log)
                 return code or int(Exit.FAILED)
-            say(f"the sender was killed (signal {-code}); starting it again")
+            tell("said.sender_killed", signal=-code)
             time.sleep(RESTART_AFTER_S)
             self.start()
         return int(Exit.DONE)

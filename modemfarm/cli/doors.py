@@ -11,6 +11,7 @@ from typing import Any
 
 from modemfarm import wording
 from modemfarm.cli.context import Farm, now
+from modemfarm.cli.output import sentence
 from modemfarm.cli.remote import ProblemError, Remote
 from modemfarm.errors import BadFieldError
 from modemfarm.intake.accept import accept, preview
@@ -88,8 +89,7 @@ def _take(
                 if known is not None:
                     return known, ()
             case idempotency.OtherBody() | idempotency.Open():
-                what = "this key was used for another message to this recipient within 7 days"
-                raise BadFieldError("idempotency_key", "idempotency_mismatch", what)
+                raise BadFieldError("idempotency_key", "idempotency_mismatch", sentence("refusal.key_used"))
             case idempotency.Fresh():
                 pass
     accepted = accept(tx, draft, settings, at)
@@ -136,7 +136,7 @@ def _body(draft: Draft) -> Item:
         try:
             until = (draft.send_at or now()) + draft.valid_for
         except OverflowError:
-            raise BadFieldError("send_at", "out_of_range", "more than five years ahead") from None
+            raise BadFieldError("send_at", "out_of_range", sentence("refusal.far_ahead")) from None
     body = {
         "to": draft.to,
         "text": draft.text,

@@ -8,7 +8,7 @@ import click
 
 from modemfarm.cli.driver_docs import docs
 from modemfarm.cli.outcome import Exit
-from modemfarm.cli.output import emit, json_option, say, table
+from modemfarm.cli.output import emit, json_option, say, table, tell
 from modemfarm.cli.probe import probe
 from modemfarm.cli.replay import replay
 from modemfarm.modem.family import Profiles
@@ -66,5 +66,5 @@ def check(folder: Path | None, as_json: bool) -> int:
         for fault in faults:
             say(str(fault))
         if not faults:
-            say("every profile is right")
+            tell("said.profiles_right")
     return Exit.USAGE if faults else Exit.DONE

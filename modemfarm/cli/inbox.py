@@ -14,7 +14,7 @@ from modemfarm.cli import away
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.messages import MESSAGE_ID, since
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
-from modemfarm.cli.output import emit, json_option, local, say, table, words
+from modemfarm.cli.output import emit, json_option, local, say, sentence, state_of, table, tell, words
 from modemfarm.intake.accept import accept
 from modemfarm.intake.replying import answer, is_answerable
 from modemfarm.model import MessageState
@@ -60,7 +60,7 @@ def list_(farm: Farm, /, since: datetime | None, from_number: str | None, as_jso
     rows = [{**item, "received": local(item["received_at"]), "text": _said(farm, item)} for item in found["data"]]
     table(_COLUMNS, rows, wide="text")
     if found["next"]:
-        say(f"more with --cursor {found['next']}")
+        tell("said.more", next=found["next"])
 
 
 @inbox.command()
@@ -112,16 +112,16 @@ def reply(farm: Farm, inbound_id: int, text: str, as_json: bool) -> int:
         store = farm.store()
         document = store.run(_reply, farm, inbound_id, text)
         farm.committed(store)
-    emit(document) if as_json else say(f"{document['id']}  {document['to']}  {document['state']}")
+    emit(document) if as_json else say(f"{document['id']}  {document['to']}  {state_of('message', document['state'])}")
     return Exit.REFUSED if document["state"] == MessageState.REFUSED else Exit.DONE
 
 
 def _reply(tx: Tx, farm: Farm, inbound_id: int, text: str) -> dict[str, Any]:
     came = views.inbound_one(tx, inbound_id)
     if came is None:
-        raise NotThereError(f"there is no reply {inbound_id}")
+        raise NotThereError(sentence("refusal.no_reply", id=inbound_id))
     if not is_answerable(came["from"]):
-        raise CliError(f"{came['from']} cannot be answered: it is no person's number", Exit.USAGE)
+        raise CliError(sentence("refusal.no_person", number=came["from"]), Exit.USAGE)
     draft = answer(came, text)
     taken = accept(tx, draft, farm.config.intake, now())
     assert taken is not None

@@ -13,7 +13,7 @@ import click
 
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit
-from modemfarm.cli.output import emit, json_option, note, say, words
+from modemfarm.cli.output import emit, json_option, note, say, sentence, words
 from modemfarm.config import kinds
 from modemfarm.config.check import BUILT_IN_PLANS
 from modemfarm.config.load import load
@@ -43,7 +43,7 @@ def _plan(value: str) -> str:
     """A built-in plan, or the parts a day that one SIM may send."""
     if value in BUILT_IN_PLANS or (value.isascii() and value.isdigit() and int(value) > 0):
         return value
-    raise ValueError(f"expected {', '.join(BUILT_IN_PLANS)} or how many messages a day one SIM may send, not {value!r}")
+    raise ValueError(sentence("refusal.plan_form", known=", ".join(BUILT_IN_PLANS), given=repr(value)))
 
 
 @click.command()
@@ -63,7 +63,7 @@ def init(farm: Farm, /, folder: Path, yes: bool, as_json: bool, **answers: str |
     """
     target = farm.cwd / folder / "config.yaml"
     if target.exists() or target.is_symlink():
-        raise CliError(f"{folder / 'config.yaml'} is there already and is left as it is", Exit.USAGE)
+        raise CliError(sentence("refusal.is_there_kept", file=folder / "config.yaml"), Exit.USAGE)
     if not yes and not as_json and sys.stdin.isatty():
         _ask(answers, farm)
     _write(target, _text(answers))
@@ -138,8 +138,8 @@ def _write(target: Path, text: str) -> None:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:
-        raise CliError(f"{target} is there already and is left as it is", Exit.USAGE) from None
+        raise CliError(sentence("refusal.is_there_kept", file=target), Exit.USAGE) from None
     except OSError as error:
-        raise CliError(f"cannot write {target}: {error.strerror}", Exit.UNREACHABLE) from error
+        raise CliError(sentence("refusal.cannot_write", file=target, what=error.strerror), Exit.UNREACHABLE) from error
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)

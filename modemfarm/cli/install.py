@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from modemfarm.cli.outcome import CliError, Exit
-from modemfarm.cli.output import say
+from modemfarm.cli.output import sentence, tell
 from modemfarm.modem.profile import load_profiles
 from modemfarm.modem.udev_rules import rules
 from modemfarm.resources import shipped
@@ -57,18 +57,18 @@ def install(dry_run: bool, uninstall: bool, print_rules: bool, root: Path) -> No
     system = System(root, dry_run)
     for step in removing(system) if uninstall else installing(system):
         if step.done():
-            say(f"is so   {step.what}")
+            tell("said.step_so", what=step.what)
             continue
-        say(f"{'would' if dry_run else 'done '}   {step.what}")
+        tell("said.step_would" if dry_run else "said.step_done", what=step.what)
         if not dry_run:
             try:
                 step.do()
             except PermissionError as error:
-                raise CliError(f"{error.filename}: no rights; run it as root", Exit.FAILED) from error
+                raise CliError(sentence("refusal.as_root", file=error.filename), Exit.FAILED) from error
     if dry_run:
-        say("nothing was changed")
+        tell("said.nothing_changed")
     elif not uninstall:
-        say(f"configure: {root / CONFIG}; start: systemctl enable --now modemfarm")
+        tell("said.configure", file=root / CONFIG, command="systemctl enable --now modemfarm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,16 +170,16 @@ def installing(system: System) -> Iterator[Step]:
         system.write(UNIT, service, 0o644)
         system.call("systemctl", "daemon-reload")
 
-    yield Step(f"user {USER}", system.user, add_user)
+    yield Step(sentence("said.step_user", name=USER), system.user, add_user)
     yield Step(
-        f"user {USER} in group {PORTS_GROUP}",
+        sentence("said.step_group", name=USER, group=PORTS_GROUP),
         system.in_group,
         lambda: system.call("usermod", "--append", "--groups", PORTS_GROUP, USER),
     )
-    yield Step(f"folder /{STATE}", (system.root / STATE).is_dir, folders)
-    yield Step(f"configuration /{CONFIG}", (system.root / CONFIG).exists, configure)
-    yield Step(f"udev rules /{RULES}", lambda: system.holds(RULES, wanted), put_rules)
-    yield Step(f"service /{UNIT}", lambda: system.holds(UNIT, service), put_unit)
+    yield Step(sentence("said.step_folder", path=f"/{STATE}"), (system.root / STATE).is_dir, folders)
+    yield Step(sentence("said.step_configuration", path=f"/{CONFIG}"), (system.root / CONFIG).exists, configure)
+    yield Step(sentence("said.step_rules", path=f"/{RULES}"), lambda: system.holds(RULES, wanted), put_rules)
+    yield Step(sentence("said.step_service", path=f"/{UNIT}"), lambda: system.holds(UNIT, service), put_unit)
 
 
 def removing(system: System) -> Iterator[Step]:
@@ -197,7 +197,7 @@ def removing(system: System) -> Iterator[Step]:
         (system.root / RULES).unlink()
         system.call("udevadm", "control", "--reload")
 
-    yield Step(f"remove service /{UNIT}", absent(UNIT), remove_unit)
-    yield Step(f"remove udev rules /{RULES}", absent(RULES), remove_rules)
-    kept = f"kept: /{CONFIG.parent}, /{STATE} and the user {USER}"
-    yield Step(f"{kept}; remove them by hand if nothing in them is wanted", lambda: True, lambda: None)
+    yield Step(sentence("said.step_no_service", path=f"/{UNIT}"), absent(UNIT), remove_unit)
+    yield Step(sentence("said.step_no_rules", path=f"/{RULES}"), absent(RULES), remove_rules)
+    kept = sentence("said.step_kept", config=f"/{CONFIG.parent}", state=f"/{STATE}", name=USER)
+    yield Step(kept, lambda: True, lambda: None)

@@ -6,7 +6,7 @@ import click
 
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
-from modemfarm.cli.output import emit, json_option, local, say, table
+from modemfarm.cli.output import emit, json_option, local, say, sentence, table, tell
 from modemfarm.model import millionths
 from modemfarm.store import keys as store_keys
 from modemfarm.store.counters import day_start
@@ -28,7 +28,7 @@ def _rate(typed: str | None) -> int | None:
         return None
     number = typed.removesuffix("/min")
     if not number.isascii() or not number.isdigit() or not 1 <= int(number[:9]) <= 1_000_000:
-        raise CliError("--rate is like 60/min", Exit.USAGE)
+        raise CliError(sentence("refusal.rate_form"), Exit.USAGE)
     return int(number)
 
 
@@ -103,8 +103,8 @@ def revoke(farm: Farm, name: str, as_json: bool) -> None:
     """Switch a key off, at once and for good."""
     count = farm.store().run(store_keys.revoke_key, name, now())
     if not count:
-        raise NotThereError(f"there is no key {name} that works")
+        raise NotThereError(sentence("refusal.no_key", name=name))
     if as_json:
         emit({"revoked": count})
     else:
-        say(f"{count} key{'s' * (count != 1)} revoked")
+        tell("said.keys_revoked", n=count)

@@ -10,7 +10,7 @@ import click
 from modemfarm.cli import away
 from modemfarm.cli.context import Farm, now
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
-from modemfarm.cli.output import emit, say
+from modemfarm.cli.output import emit, reason_of, sentence, state_of, tell
 from modemfarm.errors import SubmitError
 from modemfarm.intake import many
 from modemfarm.model import MessageClass
@@ -53,7 +53,7 @@ def one_or_many(message_id: int | None, asked: Mapping[str, Any]) -> bool:
     """
     several = any(asked[name] not in (None, ()) for name in _NAMES)
     if several == (message_id is not None):
-        raise click.UsageError("name one message by its id, or many by --state, --reason, --batch, --to, --class")
+        raise click.UsageError(sentence("refusal.one_or_many"))
     return several
 
 
@@ -71,7 +71,7 @@ def act(farm: Farm, what: str, asked: Mapping[str, Any], *, word: str = "", as_j
         return Exit.DONE
     store = farm.store()
     if batch is not None and store.look(views.batch, batch) is None:
-        raise NotThereError(f"there is no batch {batch}")
+        raise NotThereError(sentence("refusal.no_batch", id=batch))
     which = many.meant(
         what,
         asked["state"],
@@ -95,17 +95,17 @@ def _ask_first(what: str, count: int, asked: Mapping[str, Any]) -> None:
     """Whoever means many says so twice, but for a whole batch that is taken back."""
     alone = what == "cancel" and asked["batch"] is not None
     alone = alone and not any(asked[name] for name in _NAMES if name != "batch")
-    if count and not alone and not asked["yes"] and not click.confirm(f"{what} {count} messages?", err=True):
-        raise CliError("nothing was changed")
+    if count and not alone and not asked["yes"] and not click.confirm(sentence(f"question.{what}", n=count), err=True):
+        raise CliError(sentence("refusal.nothing_changed"))
 
 
 def _tell(what: str, batch: int | None, count: int, not_done: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         emit(({"batch": batch} if batch is not None else {}) | {_DONE[what]: count, "not_done": not_done})
         return
-    say(f"{count} {_DONE[what]}")
+    tell(f"said.{what}", n=count)
     for left in not_done:
-        say(f"{left['id']} is {left['state']}: {left['reason']}")
+        tell("said.left_as", id=left["id"], state=state_of("message", left["state"]), what=reason_of(left["reason"]))
 
 
 def number(farm: Farm, raw: str) -> str:

@@ -10,7 +10,7 @@ import click
 from modemfarm.cli import away, many
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
-from modemfarm.cli.output import emit, json_option, local, record, say, state_of, table
+from modemfarm.cli.output import emit, json_option, local, reason_of, record, say, sentence, state_of, table, tell
 from modemfarm.errors import BadFieldError
 from modemfarm.intake.again import retry as again
 from modemfarm.intake.edit import edit as change
@@ -46,7 +46,7 @@ def since(_ctx: click.Context, _param: click.Parameter, value: str | None) -> da
     try:
         return parse_moment(value)
     except ValueError as error:
-        raise click.BadParameter(f"{error}, or a span like 24h") from None
+        raise click.BadParameter(sentence("refusal.or_a_span", what=error)) from None
 
 
 def moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | str | None:
@@ -83,10 +83,18 @@ def list_(farm: Farm, /, to: str | None, since: datetime | None, as_json: bool, 
     if as_json:
         emit(found)
         return
-    rows = [{**item, "created": local(item["created_at"])} for item in found["data"]]
+    rows = [
+        {
+            **item,
+            "created": local(item["created_at"]),
+            "state": state_of("message", item["state"]),
+            "reason": reason_of(item["reason"], item.get("reason_params")),
+        }
+        for item in found["data"]
+    ]
     table(_COLUMNS, rows, wide="text")
     if found["next"]:
-        say(f"more with --cursor {found['next']}")
+        tell("said.more", next=found["next"])
 
 
 @messages.command()
@@ -98,7 +106,7 @@ def show(farm: Farm, message_id: int, as_json: bool) -> None:
     remote = farm.remote()
     found = remote.get(f"/messages/{message_id}") if remote else farm.store().look(views.message, message_id)
     if found is None:
-        raise NotThereError(f"there is no message {message_id}")
+        raise NotThereError(sentence("refusal.no_message", id=message_id))
     print_message(found, as_json=as_json)
 
 
@@ -107,7 +115,8 @@ def print_message(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         emit(found)
         return
-    record(found)
+    why = reason_of(found["reason"], found.get("reason_params"))
+    record(found | {"state": state_of("message", found["state"]), "reason": why})
     columns = ("state", "iccid", "mr", "sent_at", "reported_at", "status")
     parts = [{**part, "state": state_of("part", part["state"])} for part in found["parts"]]
     table([("number", "part"), *((name, name) for name in columns)], parts)
@@ -128,9 +137,9 @@ def edit(farm: Farm, /, message_id: int, as_json: bool, **asked: Any) -> None:
     """Change a message of which nothing has left."""
     changes = {name: None if value == "" else value for name, value in asked.items() if value is not None}
     if not changes:
-        raise click.UsageError("say what to change")
+        raise click.UsageError(sentence("refusal.what_to_change"))
     if changes.get("text", "") is None:
-        raise click.UsageError("a text that says nothing cannot be sent")
+        raise click.UsageError(sentence("refusal.no_text"))
     remote = farm.remote()
     if remote:
         _told(away.edit(remote, message_id, changes), as_json=as_json)
@@ -140,7 +149,7 @@ def edit(farm: Farm, /, message_id: int, as_json: bool, **asked: Any) -> None:
     except BadFieldError as error:
         raise CliError(str(error), Exit.FAILED if error.code == "too_late" else Exit.USAGE) from None
     if not found:
-        raise NotThereError(f"there is no message {message_id}")
+        raise NotThereError(sentence("refusal.no_message", id=message_id))
     _changed(farm, message_id, None, as_json=as_json)
 
 
@@ -165,11 +174,11 @@ def cancel(farm: Farm, /, message_id: int | None, as_json: bool, **asked: Any) -
 
 def _cancel(tx: Tx, message_id: int) -> None:
     if actions.cancel(tx, message_id, now(), who="cli") is None:
-        raise NotThereError(f"there is no message {message_id}")
+        raise NotThereError(sentence("refusal.no_message", id=message_id))
 
 
 def _told(found: dict[str, Any], *, as_json: bool) -> None:
-    emit(found) if as_json else say(f"{found['id']}  {found['to']}  {found['state']}")
+    emit(found) if as_json else say(f"{found['id']}  {found['to']}  {state_of('message', found['state'])}")
 
 
 def _changed(farm: Farm, message_id: int, wanted: MessageState | None, *, as_json: bool) -> None:
@@ -180,7 +189,8 @@ def _changed(farm: Farm, message_id: int, wanted: MessageState | None, *, as_jso
     _told(found, as_json=as_json)
     farm.committed(store)
     if wanted is not None and found["state"] != wanted:
-        raise CliError(f"message {message_id} is {found['state']}: it cannot be {wanted} any more")
+        states = {"state": state_of("message", found["state"]), "wanted": state_of("message", wanted)}
+        raise CliError(sentence("refusal.too_late", id=message_id, **states))
 
 
 @messages.command()
@@ -200,7 +210,7 @@ def retry(farm: Farm, /, message_id: int | None, as_json: bool, **asked: Any) ->
         return Exit.REFUSED if copy["state"] == MessageState.REFUSED else Exit.DONE
     taken = farm.store().run(again, message_id, farm.config.intake, now())
     if taken is None:
-        raise NotThereError(f"there is no message {message_id}")
+        raise NotThereError(sentence("refusal.no_message", id=message_id))
     _changed(farm, taken.message_id, None, as_json=as_json)
     return Exit.REFUSED if taken.state is MessageState.REFUSED else Exit.DONE
 
@@ -214,7 +224,7 @@ def resolve(farm: Farm, /, words: tuple[str, ...], as_json: bool, **asked: Any) 
     """Say what became of an unknown message, or of many: your word decides."""
     *number, word = words
     if word not in ("sent", "failed") or len(number) > 1:
-        raise click.UsageError("say ID sent, or ID failed")
+        raise click.UsageError(sentence("refusal.id_and_word"))
     message_id = click.ParamType.__call__(MESSAGE_ID, number[0]) if number else None
     if many.one_or_many(message_id, asked):
         return many.act(farm, "resolve", asked, word=word, as_json=as_json)
@@ -226,9 +236,9 @@ def resolve(farm: Farm, /, words: tuple[str, ...], as_json: bool, **asked: Any) 
     store = farm.store()
     before = store.look(views.message, message_id)
     if before is None:
-        raise NotThereError(f"there is no message {message_id}")
+        raise NotThereError(sentence("refusal.no_message", id=message_id))
     if not any(part["state"] == "unknown" for part in before["parts"]):
-        raise CliError(f"message {message_id} is {before['state']}: nothing about it is unknown")
+        raise CliError(sentence("refusal.not_unknown", id=message_id, state=state_of("message", before["state"])))
     store.run(lambda tx: actions.resolve(tx, message_id, word == "sent", now(), who="cli"))
     _changed(farm, message_id, None, as_json=as_json)
     return Exit.DONE

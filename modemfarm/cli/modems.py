@@ -10,7 +10,7 @@ from modemfarm.cli import away
 from modemfarm.cli.console import console, record_
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, NotThereError
-from modemfarm.cli.output import emit, json_option, local, record, say, table, words
+from modemfarm.cli.output import emit, json_option, local, record, say, sentence, state_of, table, tell, words
 from modemfarm.modem import recordings
 from modemfarm.store import devices as usb_devices
 from modemfarm.store import sims, views
@@ -39,12 +39,12 @@ modems.add_command(record_)
 def spoken(modem: dict[str, Any], told: Words) -> dict[str, Any]:
     """A modem as the API shows it: sentence and next action in words, their slugs beside them."""
     params = modem.get("params") or {}
-    sentence = modem.get("sentence_code", modem["sentence"])
+    slug = modem.get("sentence_code", modem["sentence"])
     action = modem.get("next_action_code", modem["next_action"])
     return {
         **modem,
-        "sentence": told.say(f"modem.{sentence}", params),
-        "sentence_code": sentence,
+        "sentence": told.say(f"modem.{slug}", params),
+        "sentence_code": slug,
         "next_action": told.say(f"action.{action}", params) if action else None,
         "next_action_code": action,
     }
@@ -61,7 +61,14 @@ def list_(farm: Farm, as_json: bool) -> None:
     if as_json:
         emit({"data": told, "next": None})
         return
-    rows = [{**item, "signal": item["signal_dbm"] and f"{item['signal_dbm']} dBm"} for item in told]
+    rows = [
+        {
+            **item,
+            "state": state_of("modem", item["state"]),
+            "signal": item["signal_dbm"] and f"{item['signal_dbm']} dBm",
+        }
+        for item in told
+    ]
     table(_COLUMNS, rows, wide="sentence")
 
 
@@ -74,21 +81,25 @@ def show(farm: Farm, modem: str, as_json: bool) -> None:
     remote = farm.remote()
     if remote:
         there = spoken(away.modem(remote, modem), words(farm.environ))
-        emit(there | {"recordings": []}) if as_json else record(there | {"since": local(there["since"])})
+        emit(there | {"recordings": []}) if as_json else _record(there)
         return
     found = farm.store().look(views.modem, modem)
     if found is None:
-        raise NotThereError(f"there is no modem {modem}")
+        raise NotThereError(sentence("refusal.no_modem", name=modem))
     told = spoken(found, words(farm.environ))
     kept = recordings.kept(farm.config.state_dir, found["imei"] or found["id"], found["path"])
     if as_json:
         emit({**told, "recordings": [{"name": item.name, "at": item.at, "fault": item.fault} for item in kept]})
         return
-    record({**told, "since": local(found["since"])})
+    _record(told)
     if kept:
         say("")
         rows = [{"at": local(item.at), "fault": item.fault, "name": item.name} for item in kept]
         table((("at", "fault_at"), ("fault", "fault"), ("name", "recording")), rows, wide="name")
+
+
+def _record(modem: dict[str, Any]) -> None:
+    record({**modem, "state": state_of("modem", modem["state"]), "since": local(modem["since"])})
 
 
 @modems.command()
@@ -101,19 +112,19 @@ def reset(farm: Farm, modem: str, as_json: bool) -> None:
     if remote:
         there = away.modem(remote, modem)
         remote.post(f"{away.modem_path(modem)}/reset", {})
-        emit(spoken(there, words(farm.environ))) if as_json else say(f"{there['id']}: asked to reset")
+        emit(spoken(there, words(farm.environ))) if as_json else tell("said.reset", name=there["id"])
         return
     store = farm.store()
     found = store.look(views.modem, modem)
     if found is None:
-        raise NotThereError(f"there is no modem {modem}")
+        raise NotThereError(sentence("refusal.no_modem", name=modem))
     if not store.run(sims.wish, found["path"], "reset", found["host"]):
-        raise CliError(f"modem {modem} is gone")
+        raise CliError(sentence("refusal.modem_gone", name=modem))
     farm.committed(store)
     if as_json:
         emit(spoken(found, words(farm.environ)))
     else:
-        say(f"{found['id']}: asked to reset")
+        tell("said.reset", name=found["id"])
 
 
 @modems.command()
@@ -129,14 +140,14 @@ def allow(farm: Farm, devices: tuple[str, ...], as_json: bool) -> None:
     remote = farm.remote()
     if remote:
         names = [remote.post(f"{away.modem_path(word)}/allow", {})["id"] for word in devices]
-        emit({"allowed": [{"id": name} for name in names]}) if as_json else say(f"allowed: {', '.join(names)}")
+        emit({"allowed": [{"id": name} for name in names]}) if as_json else tell("said.allowed", names=", ".join(names))
         return
     store = farm.store()
     found = []
     for word in devices:
         row = store.look(usb_devices.offered, word)
         if row is None:
-            raise NotThereError(f"no possible modem is at {word}; `modemfarm modems list` shows them")
+            raise NotThereError(sentence("refusal.no_candidate", name=word))
         found.append({name: row[name] for name in ("usb_path", "usb_id", "name", "host")})
     for row in found:
         store.run(usb_devices.allow, row["host"], row["usb_path"], row["usb_id"], now())
@@ -145,7 +156,7 @@ def allow(farm: Farm, devices: tuple[str, ...], as_json: bool) -> None:
         emit({"allowed": found})
         return
     for row in found:
-        say(f"{row['usb_path']}: {row['name']} ({row['usb_id']}) is allowed")
+        tell("said.allowed_one", path=row["usb_path"], name=row["name"], id=row["usb_id"])
 
 
 @modems.command()
@@ -158,11 +169,11 @@ def forbid(farm: Farm, devices: tuple[str, ...], host: str | None) -> None:
     if remote:
         for usb_path in devices:
             remote.delete(f"{away.modem_path(usb_path)}/allow")
-            say(f"{usb_path}: not allowed any more")
+            tell("said.forbidden", path=usb_path)
         return
     store = farm.store()
     for usb_path in devices:
         if not store.run(usb_devices.forbid, host or farm.config.host, usb_path, now()):
-            raise NotThereError(f"nothing is allowed at {usb_path}")
-        say(f"{usb_path}: not allowed any more")
+            raise NotThereError(sentence("refusal.nothing_allowed", name=usb_path))
+        tell("said.forbidden", path=usb_path)
     farm.committed(store)

@@ -70,6 +70,12 @@ def reason_of(slug: str | None, params: Mapping[str, Any] | None = None) -> str 
     return slug if said.lang == "en" or not slug else said.reason(slug, params)
 
 
+def stands(message: Mapping[str, Any], state: str) -> str:
+    """The state of a message or the verdict on it, and why it is so."""
+    why = reason_of(message["reason"], message.get("reason_params"))
+    return state_of("message", state) + (f" ({why})" if why else "")
+
+
 def fault_of(code: str, detail: str, raw: str = "") -> str:
     """What is wrong with something typed; in English the fuller detail, as the API gives it."""
     said = words()

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import click
 
+from modemfarm.cli.output import sentence
 from modemfarm.errors import PduDecodeError, SubmitError
 from modemfarm.gsm.address import Address, address_of
 from modemfarm.gsm.dcs import encode_dcs
@@ -81,7 +82,7 @@ def _validity(_context: click.Context, _parameter: click.Parameter, value: str |
     except ValueError:
         until = None
     if until is None or until.utcoffset() is None:
-        raise click.BadParameter("give 48h, an octet 0–255, a time such as 2026-11-22T18:05:09+02:00, or 14 hex digits")
+        raise click.BadParameter(sentence("refusal.validity_form"))
     return AbsoluteValidity(until)
 
 
@@ -93,7 +94,7 @@ def _language(_context: click.Context, _parameter: click.Parameter, value: str |
         if value.casefold() in {str(language), name, _ISO_639[language]}:
             return language
     known = ", ".join(f"{language} {name} {_ISO_639[language]}" for language, name in LANGUAGES.items())
-    raise click.BadParameter(f"one of {known}")
+    raise click.BadParameter(sentence("refusal.language_one_of", known=known))
 
 
 @pdu.command()
@@ -173,7 +174,7 @@ def encode(
 def _recipient(to: str) -> Address:
     address = address_of(to)
     if address.is_name or not address.text.strip("+"):
-        raise ValueError(f"{to!r} is not a number: digits, with + in front of an international one")
+        raise ValueError(sentence("refusal.not_a_number", given=repr(to)))
     return address
 
 
@@ -264,7 +265,7 @@ def _time(moment: datetime | None) -> str | None:
 def _human(fields: dict[str, object]) -> str:
     """A block of lines, one for each field that says something; an error on one line."""
     if "error" in fields:
-        return f"malformed: {fields['error']}\n"
+        return sentence("refusal.malformed", what=fields["error"]) + "\n"
     rows = [(name, value) for name, value in fields.items() if value is not None]
     lines = [f"{name:15}{_shown(value)}" for name, value in rows]
     return _printable("\n".join(lines) + "\n")

@@ -11,7 +11,7 @@ from modemfarm.cli.away import modem_path
 from modemfarm.cli.cards import one_sim
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit
-from modemfarm.cli.output import emit, json_option, say
+from modemfarm.cli.output import emit, json_option, sentence, tell
 from modemfarm.model import is_pin, normal_iccid
 from modemfarm.store import pins, views
 from modemfarm.store.engine import Store
@@ -30,9 +30,13 @@ def typed_pin(*, from_stdin: bool) -> str:
     if from_stdin or not sys.stdin.isatty():
         pin = sys.stdin.readline().strip()
     else:
-        pin = str(click.prompt("PIN", hide_input=True, confirmation_prompt="The same again", err=True))
+        pin = str(
+            click.prompt(
+                sentence("question.pin"), hide_input=True, confirmation_prompt=sentence("question.again"), err=True
+            )
+        )
     if not is_pin(pin):
-        raise CliError("a PIN is 4 to 8 digits", Exit.USAGE)
+        raise CliError(sentence("refusal.pin_digits"), Exit.USAGE)
     return pin
 
 
@@ -76,12 +80,12 @@ def set_pin(farm: Farm, key: str, pin: str | None) -> dict[str, Any]:
     card, places = card_named(farm, store, key)
     place = next(filter(None, map(farm.config.source, places)), None)
     if place:
-        raise CliError(f"the PIN of this SIM is set in {place}: change it there", Exit.USAGE)
+        raise CliError(sentence("refusal.pin_in_file", file=place), Exit.USAGE)
     if pin is None:
         with store.write() as tx:
             forgotten = pins.forget(tx, card, now(), who=_WHO)
         if not forgotten:
-            raise CliError(f"no PIN of {card.kept} is kept here", Exit.NOT_FOUND)
+            raise CliError(sentence("refusal.no_pin", name=card.kept), Exit.NOT_FOUND)
         return {"card": card.kept, "pin": "forgotten"}
     try:
         with store.write() as tx:
@@ -89,8 +93,7 @@ def set_pin(farm: Farm, key: str, pin: str | None) -> dict[str, Any]:
     except SealError as error:
         raise CliError(str(error), Exit.UNREACHABLE) from error
     if not kept:
-        what = f"this PIN failed at this SIM before: enter another one, or see `modemfarm sims release {key}`"
-        raise CliError(what, Exit.REFUSED)
+        raise CliError(sentence("refusal.pin_failed", name=key), Exit.REFUSED)
     farm.committed(store)
     return {"card": card.kept, "pin": "kept"}
 
@@ -119,9 +122,9 @@ def release(farm: Farm, key: str, as_json: bool) -> None:
     if as_json:
         emit({"card": name, "released": released})
     elif released:
-        say(f"{name}: its PIN may be tried once more")
+        tell("said.pin_released", name=name)
     else:
-        say(f"{name}: no PIN of it was blocked")
+        tell("said.pin_not_blocked", name=name)
 
 
 def _away(farm: Farm, key: str) -> tuple[str, str]:

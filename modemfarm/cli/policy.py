@@ -13,7 +13,7 @@ import click
 
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
-from modemfarm.cli.output import emit, json_option, say, words
+from modemfarm.cli.output import emit, json_option, say, sentence, words
 from modemfarm.config import kinds
 from modemfarm.policy.profiles import EDITABLE, FARM, NAMES, OWN, Rules, hours_of
 from modemfarm.policy.remedy import command
@@ -113,12 +113,13 @@ def rates_told(found: Mapping[str, Any], one: Callable[..., str]) -> list[str]:
 def set_(farm: Farm, key: str, value: str | None, back: bool, as_json: bool) -> None:
     """Change one rule, or your own words in every offer. Each change is kept as an event."""
     if (value is None) is not back:
-        raise click.UsageError("give a value, or --default")
+        raise click.UsageError(sentence("refusal.value_or_default"))
     said = words(farm.environ)
     if key in OWN and getattr(farm.config.intake.policy, key) is not None:
         raise CliError(said.say("policy.in_file", {"key": f"policy.{key}"}), Exit.USAGE)
     if key == "profile" and value is not None and value not in NAMES:
-        raise click.BadParameter(f"expected one of {', '.join(NAMES)}, not {value!r}", param_hint="VALUE")
+        what = sentence("refusal.profile_one_of", known=", ".join(NAMES), given=repr(value))
+        raise click.BadParameter(what, param_hint="VALUE")
 
     def work(tx: Tx) -> Rules:
         rules = _in_force(tx, farm)
@@ -164,11 +165,11 @@ def attest(farm: Farm, /, *, withdraw: bool, as_json: bool, **given: Any) -> Non
         return
     missing = [f"--{name}" for name in ("who", "basis", "until") if not (given[name] or "").strip()]
     if missing:
-        raise click.UsageError(f"{', '.join(missing)} must be given")
+        raise click.UsageError(sentence("refusal.must_be_given", names=", ".join(missing)))
     zone = ZoneInfo(farm.config.zone)
     ends = datetime.combine(datetime.fromisoformat(given["until"]).date() + timedelta(days=1), time(), zone)
     if not now() < ends <= now() + _LONGEST:
-        raise click.BadParameter("expected a day within the next three years", param_hint="--until")
+        raise click.BadParameter(sentence("refusal.within_years"), param_hint="--until")
 
     def work(tx: Tx) -> Rules:
         name = _in_force(tx, farm).profile.name

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
 
 import click
 
 from modemfarm.cli.outcome import CliError, Exit
-from modemfarm.cli.output import say
+from modemfarm.cli.output import note, say, sentence
 from modemfarm.errors import LinkLostError, ModemError, PortBusyError
 from modemfarm.modem.port import SerialxOpener
 from modemfarm.modem.probing import Found, as_toml, examine
@@ -32,7 +31,7 @@ def probe(port: str, output: Path | None) -> int:
     Only questions are asked: nothing is sent, set, deleted or entered. The daemon must not have the port.
     """
     if output is not None and output.exists():
-        raise CliError(f"{output} is there already", Exit.USAGE)
+        raise CliError(sentence("refusal.is_there", file=output), Exit.USAGE)
     try:
         found = asyncio.run(_examine(port))
     except (PortBusyError, LinkLostError) as error:
@@ -44,7 +43,7 @@ def probe(port: str, output: Path | None) -> int:
         say(text.rstrip("\n"))
     else:
         output.write_text(text, encoding="utf-8")
-    print(_summary(found), file=sys.stderr)
+    note(_summary(found))
     return Exit.DONE
 
 
@@ -58,7 +57,8 @@ async def _examine(path: str) -> Found:
 
 
 def _summary(found: Found) -> str:
-    who = " ".join(word for word in (found.identity.manufacturer, found.identity.model) if word) or "it"
+    named = (found.identity.manufacturer, found.identity.model)
+    who = " ".join(word for word in named if word) or sentence("said.probe_it")
     if found.profile.name == "generic":
-        return f"{who}: no profile knows it; put this one into your folder of profiles, then `modemfarm drivers check`"
-    return f"{who}: the profile {found.profile.name} knows it; you need none of your own"
+        return sentence("said.probe_unknown", name=who)
+    return sentence("said.probe_known", name=who, profile=found.profile.name)

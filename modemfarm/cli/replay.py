@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from modemfarm.cli.outcome import CliError, Exit
-from modemfarm.cli.output import emit, json_option, say
+from modemfarm.cli.output import emit, json_option, say, sentence, tell
 from modemfarm.modem.profile import load_profiles
 from modemfarm.modem.recordings import RecordingError, read
 from modemfarm.modem.replay import Note, profile_of, replay_machine
@@ -34,7 +34,7 @@ def replay(file: Path, folder: Path | None, as_json: bool) -> int:
         with click.open_file(str(file), encoding="utf-8") as lines:
             head, pieces = read(lines.read(), file.name)
     except UnicodeDecodeError as error:
-        raise CliError(f"{file.name} is no recording of modemfarm", Exit.USAGE) from error
+        raise CliError(sentence("refusal.no_recording", file=file.name), Exit.USAGE) from error
     except RecordingError as error:
         raise CliError(str(error), Exit.USAGE) from error
     profiles = load_profiles(shipped("drivers"), *([folder] if folder else []))
@@ -50,9 +50,10 @@ def replay(file: Path, folder: Path | None, as_json: bool) -> int:
         told = {"modem": head["modem"], "fault": head["fault"], "profile": profile.name, "not_replayed": why}
         emit({**told, "notes": [asdict(note) for note in notes], "session": [asdict(note) for note in compared]})
     else:
-        say(f"{head['modem']}, {head['fault'] or 'no fault'}, profile {profile.name}")
+        fault = head["fault"] or sentence("said.no_fault")
+        tell("said.replayed", name=head["modem"], fault=fault, profile=profile.name)
         _print(notes)
-        say(f"no session can be replayed: {why}" if why else "a session of this version:")
+        tell("said.not_replayed" if why else "said.session_now", what=why)
         _print(compared)
     return Exit.FAILED if differs else Exit.DONE
 

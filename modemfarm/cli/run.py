@@ -9,7 +9,7 @@ import click
 
 from modemfarm.cli.context import Farm, now, pass_farm, tighten
 from modemfarm.cli.outcome import NotThereError
-from modemfarm.cli.output import emit, json_option, say
+from modemfarm.cli.output import emit, json_option, say, sentence, tell
 from modemfarm.cli.policy import user as typist
 from modemfarm.config.load import Config
 from modemfarm.errors import StoreError
@@ -37,12 +37,12 @@ def run(farm: Farm, simulate: int | None, demo: Path | None, *, lan: bool, debug
     def announce(open_to: Lan) -> None:
         token = farm.store().run(sessions.create_login, "admin", now())
         link = f"{open_to.urls[0]}/login?token={token}"
-        say("The page for other machines of this network:")
+        tell("said.lan_page")
         for url in open_to.urls:
             say(f"  {url}")
-        say("Its certificate is self-signed. A browser warns; compare the SHA-256 fingerprint once, then go on:")
+        tell("said.lan_certificate")
         say(f"  {open_to.fingerprint}")
-        say("A link that logs in once, within the hour; with a phone, scan it:")
+        tell("said.lan_link")
         say(f"  {link}")
         say(terminal(link))
 
@@ -86,7 +86,7 @@ def login(farm: Farm, role: str, name: str | None, as_json: bool) -> None:
     if name is not None:
         user = store.look(users.find, name.strip().casefold())
         if user is None:
-            raise NotThereError(f"there is no user {name}")
+            raise NotThereError(sentence("refusal.no_user", name=name))
         role, user_id = user.role, user.id
 
     def work(tx: Tx) -> str:

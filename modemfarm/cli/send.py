@@ -15,7 +15,7 @@ import click
 from modemfarm.cli.context import Farm, pass_farm
 from modemfarm.cli.doors import Api, Here, Item
 from modemfarm.cli.outcome import CliError, Exit, exit_of, highest
-from modemfarm.cli.output import emit, json_option, local, note, say, words
+from modemfarm.cli.output import emit, fault_of, json_option, local, note, say, sentence, stands, state_of, tell, words
 from modemfarm.cli.remote import ProblemError
 from modemfarm.config.load import local_zone
 from modemfarm.errors import ModemfarmError, SubmitError
@@ -79,7 +79,7 @@ def send(
     content = _content(to, text, text_file)
     people = [number for number in to if number != "-"]
     if not people:
-        raise click.UsageError("no recipient is named")
+        raise click.UsageError(sentence("refusal.no_recipient"))
     remote = farm.remote()
     zone = ZoneInfo(local_zone(farm.environ) if remote else farm.config.zone)
     try:
@@ -107,18 +107,18 @@ def send(
 
 def _content(to: tuple[str, ...], text: str | None, text_file: Path | None) -> str:
     if (text is not None) + (text_file is not None) + ("-" in to) != 1:
-        raise click.UsageError("give the text once: --text T, --text-file F, or - for stdin")
+        raise click.UsageError(sentence("refusal.text_once"))
     if text is not None:
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise click.BadParameter("is not UTF-8", param_hint="--text") from None
+            raise click.BadParameter(sentence("refusal.not_utf8"), param_hint="--text") from None
         return text
     octets = text_file.read_bytes() if text_file else sys.stdin.buffer.read()
     try:
         return octets.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
-        raise click.UsageError(f"{text_file or 'stdin'} is not UTF-8 text") from None
+        raise click.UsageError(sentence("refusal.not_utf8_text", file=text_file or "stdin")) from None
 
 
 def _one(draft: Draft, take: Callable[[Draft], Item]) -> tuple[Item, Exit]:
@@ -150,7 +150,7 @@ def _wait(documents: list[Item], codes: list[Exit], door: Here | Api, wanted: st
         for index in sorted(open_):
             document = door.look(documents[index]["id"])
             if document is None:
-                raise CliError(f"message {documents[index]['id']} is gone", Exit.NOT_FOUND)
+                raise CliError(sentence("refusal.message_gone", id=documents[index]["id"]), Exit.NOT_FOUND)
             documents[index] = document
             if document["state"] in _GOOD[wanted]:
                 open_.discard(index)
@@ -161,26 +161,32 @@ def _wait(documents: list[Item], codes: list[Exit], door: Here | Api, wanted: st
             break
         time.sleep(min(door.every_s, max(0.0, until - time.monotonic())))
     if open_:
-        note(f"not {wanted} within {within_s:g} s: {len(open_)} of {len(documents)}")
+        counts = {"open": len(open_), "total": len(documents)}
+        note(sentence("said.not_within", wanted=state_of("message", wanted), seconds=f"{within_s:g}", **counts))
     return [Exit.TIMEOUT if index in open_ else code for index, code in enumerate(codes)]
 
 
 def _tell(document: Item, said: Words) -> None:
     if "error" in document:
-        note(f"{document['to']}: {document['error']['detail']}")
+        note(f"{document['to']}: {fault_of(document['error']['code'], document['error']['detail'])}")
         return
     if "verdict" in document:
         cost = "" if document["cost"] is None else f", {document['cost']:g} {document['currency'] or ''}".rstrip()
-        why = f" ({document['reason']})" if document["reason"] else ""
-        count = document["parts"]
-        room = f"{count} part{'s' * (count != 1)} {document['encoding']}, room for {document['room']} more"
         ahead = document["forecast"]
-        gone = f"; gone by {local(ahead['finish_at'])}" if ahead["finish_at"] else ""
-        late = "; its validity ends before its turn" if ahead["expires_first"] else ""
-        say(f"{document['to']}: would be {document['verdict']}{why}; {room}{cost}{gone}{late}")
+        gone = sentence("said.ahead", time=local(ahead["finish_at"])) if ahead["finish_at"] else ""
+        late = sentence("said.ahead_late") if ahead["expires_first"] else ""
+        tell(
+            "said.would_be",
+            to=document["to"],
+            state=stands(document, document["verdict"]),
+            parts=sentence("said.parts", n=document["parts"]),
+            code=document["encoding"],
+            room=document["room"],
+            cost=cost,
+            ahead=gone + late,
+        )
     else:
-        why = f" ({document['reason']})" if document["reason"] else ""
-        say(f"{document['id']}  {document['to']}  {document['state']}{why}")
+        say(f"{document['id']}  {document['to']}  {stands(document, document['state'])}")
     if "refused" in (document.get("state"), document.get("verdict")):
         note(said.refusal(document["reason"], document["to"], document["reason_params"]))
     for warning in document.get("warnings", ()):

@@ -13,7 +13,7 @@ from modemfarm.cli.cards import one_sim as _one
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.credit import balance, ussd
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
-from modemfarm.cli.output import emit, json_option, local, record, say, table, words
+from modemfarm.cli.output import emit, json_option, local, record, say, sentence, state_of, table, tell, words
 from modemfarm.cli.past import history
 from modemfarm.cli.pin import release, set_pin, typed_pin
 from modemfarm.cli.trials import identify, test_
@@ -63,6 +63,7 @@ def list_(farm: Farm, as_json: bool) -> None:
     rows = [
         {
             **item,
+            "state": state_of("sim", item["state"]),
             "why": _why(item, told),
             "today": _of(item["used"]["day"] or 0, item["limits"]["day"]),
             "people": _of(item["used"]["recipients"], item["limits"]["recipients"]),
@@ -95,7 +96,7 @@ def show(farm: Farm, sim: str, as_json: bool) -> None:
         emit(found)
     else:
         shown = {key: value for key, value in found.items() if key != "reason_params"}
-        why = {"reason": _why(found, words(farm.environ))}
+        why = {"state": state_of("sim", found["state"]), "reason": _why(found, words(farm.environ))}
         record(shown | why | {"since": local(found["since"]), "seen_at": local(found["seen_at"])})
 
 
@@ -141,7 +142,7 @@ def set_(
     if pin is not None or pin_stdin:
         done = set_pin(farm, iccid, None if pin is False else typed_pin(from_stdin=pin_stdin))
         if not tags and all(value is None for value in given.values()):
-            emit(done) if as_json else say(f"{done['card']}: its PIN is {done['pin']}")
+            emit(done) if as_json else tell(f"said.pin_{done['pin']}", name=done["card"])
             return
     _set_words(farm, iccid, tags, given, as_json=as_json)
 
@@ -152,7 +153,7 @@ def _set_words(farm: Farm, iccid: str, tags: tuple[str, ...], given: dict[str, s
     if tags:
         words["tags"] = [tag for tag in tags if tag != _FOR_NONE]
     if not words:
-        raise click.UsageError("say what to set: --label, --number, --plan, --account, --tag, --expires or --pin")
+        raise click.UsageError(sentence("refusal.what_to_set"))
     remote = farm.remote()
     if remote:
         changed = away.set_sim(remote, known, words)
@@ -161,9 +162,10 @@ def _set_words(farm: Farm, iccid: str, tags: tuple[str, ...], given: dict[str, s
     for key in words:
         place = next((farm.config.source(f"sims.{name}.{key}") for name in _spellings(farm, known)), None)
         if place:
-            raise CliError(f"{key} of this SIM is set in {place}: change it there", Exit.USAGE)
+            raise CliError(sentence("refusal.sim_key_in_file", key=key, file=place), Exit.USAGE)
     if words.get("plan") and words["plan"] not in farm.config.plans:
-        raise CliError(f"no plan is called {words['plan']}; known: {', '.join(sorted(farm.config.plans))}", Exit.USAGE)
+        plans = ", ".join(sorted(farm.config.plans))
+        raise CliError(sentence("refusal.no_plan", name=words["plan"], known=plans), Exit.USAGE)
     store = farm.store(create=True)
     with store.write() as tx:
         twice = sim_facts.doubled(tx, known, words, farm.config.terms)
@@ -172,7 +174,7 @@ def _set_words(farm: Farm, iccid: str, tags: tuple[str, ...], given: dict[str, s
         admin.set_sim(tx, known, words)
         after = views.sim(tx, known, terms=farm.config.terms, now=now())
         if after is None:
-            raise NotThereError(f"there is no SIM {known}")
+            raise NotThereError(sentence("refusal.no_sim", name=known))
         wrong = sim_facts.clash(tx, known, farm.config.terms)
         if wrong:
             raise CliError(wrong, Exit.USAGE)
@@ -224,7 +226,7 @@ def answer(farm: Farm, sim: str, word: str, as_json: bool) -> None:
     """Say whether a SIM shall go on writing to still more people this month."""
     found = _one(farm, sim)
     if not found["asks"]:
-        raise CliError(f"{found['iccid']} asks nothing", Exit.USAGE)
+        raise CliError(sentence("refusal.asks_nothing", iccid=found["iccid"]), Exit.USAGE)
     if _asked_away(farm, sim, "answer", as_json=as_json, answer=word.replace("-", "_")):
         return
     store = farm.store()
@@ -247,4 +249,4 @@ def _tell(farm: Farm, sim: str, *, as_json: bool) -> None:
 
 
 def _told(found: dict[str, Any], *, as_json: bool) -> None:
-    emit(found) if as_json else say(f"{found['iccid']}  {found['label'] or ''}  {found['state']}")
+    emit(found) if as_json else say(f"{found['iccid']}  {found['label'] or ''}  {state_of('sim', found['state'])}")

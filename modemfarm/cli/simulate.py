@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from modemfarm.cli.outcome import CliError, Exit
+from modemfarm.cli.output import sentence, tell
 from modemfarm.simulator.calls import RINGS
 from modemfarm.simulator.control import ask
 from modemfarm.simulator.faults import FAULTS, describe
@@ -71,7 +72,7 @@ def simulate(
     names = [name for item in families for name in item.replace(",", " ").split()]
     for name in names:
         if name not in FAMILIES:
-            raise click.BadParameter(f"there is no family {name!r}", param_hint="--family")
+            raise click.BadParameter(sentence("refusal.no_family", given=repr(name)), param_hint="--family")
     chosen = random.randrange(1 << 30) if seed is None else seed  # noqa: S311 - noise
 
     async def run() -> None:
@@ -100,7 +101,7 @@ async def _serve(simulation: Simulation, folder: Path) -> None:
     except OSError as error:
         raise CliError(f"{folder}: {error.strerror or error}") from error
     last = len(simulation.modems) - 1
-    print(f"ready: {last + 1} virtual modems, {folder}/ttyV0 to ttyV{last}, log {folder}/smsc.jsonl", flush=True)
+    tell("said.simulated", n=last + 1, folder=folder, last=last)
     try:
         await stopped.wait()
     finally:
@@ -121,7 +122,7 @@ def _ask(folder: Path, verb: str, *args: object) -> object:
     except ValueError as error:
         raise CliError(str(error), Exit.USAGE) from error
     except OSError as error:
-        raise CliError(f"no simulation runs in {folder}", Exit.UNREACHABLE) from error
+        raise CliError(sentence("refusal.no_simulation", path=folder), Exit.UNREACHABLE) from error
 
 
 def _show(result: object) -> None:

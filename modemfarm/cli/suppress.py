@@ -10,7 +10,7 @@ import click
 from modemfarm.cli import away
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import NotThereError
-from modemfarm.cli.output import emit, json_option, local, say, table
+from modemfarm.cli.output import emit, json_option, local, sentence, table, tell
 from modemfarm.cli.policy import user
 from modemfarm.cli.suppress_lists import all_suppressed, export, import_, number_of, review
 from modemfarm.cli.suppress_test import test
@@ -60,7 +60,7 @@ def _say(done: list[dict[str, Any]], *, as_json: bool) -> None:
         emit({"data": done})
         return
     for item in done:
-        say(f"{item['number']}: gets nothing more; {item['canceled']} waiting canceled")
+        tell("said.gets_nothing", number=item["number"], n=item["canceled"])
 
 
 def _added(tx: Tx, number: str, source: str, exempt: tuple[str, ...]) -> int:
@@ -78,11 +78,11 @@ def remove(farm: Farm, number: str, as_json: bool) -> None:
     if remote:
         remote.delete(f"/suppressions/{quote(number)}")
     elif not farm.store().run(lambda tx: store_suppress.remove(tx, wanted, now(), actor=user())):
-        raise NotThereError(f"{wanted} is not on the list")
+        raise NotThereError(sentence("refusal.not_suppressed", number=wanted))
     if as_json:
         emit({"number": wanted})
     else:
-        say(f"{wanted}: may get messages again")
+        tell("said.may_again", number=wanted)
 
 
 @suppress.command("list")

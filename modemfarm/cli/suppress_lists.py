@@ -14,7 +14,7 @@ import click
 from modemfarm.cli import away
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import NotThereError
-from modemfarm.cli.output import emit, json_option, local, say, table
+from modemfarm.cli.output import emit, fault_of, json_option, local, sentence, table, tell
 from modemfarm.cli.policy import user
 from modemfarm.errors import BadRecipientError, ModemfarmError
 from modemfarm.intake.columns import column_of
@@ -92,10 +92,10 @@ def _imported(done: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         emit(done)
     else:
-        counts = f"{done['added']} added, {done['known']} known already, {done['canceled']} waiting canceled"
-        say(f"{counts}, {len(rejected)} rejected")
+        counts = {"added": done["added"], "known": done["known"], "n": done["canceled"], "rejected": len(rejected)}
+        tell("said.list_taken", **counts)
         for fault in rejected:
-            say(f"row {fault['row']}: {fault['detail']}")
+            tell("said.row", n=fault["row"], what=fault_of(fault["code"], fault["detail"]))
     if rejected:
         raise click.exceptions.Exit(2)
 
@@ -197,13 +197,13 @@ def _decide(farm: Farm, raw: str, decision: reviews.Decision, *, as_json: bool) 
     if as_json:
         emit({"number": number, "decision": decision})
     else:
-        say(f"{number}: " + ("gets nothing more" if decision == "opted_out" else "goes on as before"))
+        tell("said.review_out" if decision == "opted_out" else "said.goes_on", number=number)
 
 
 def _decide_here(farm: Farm, raw: str, decision: reviews.Decision) -> str:
     number = number_of(farm, raw)
     store = farm.store()
     if not store.run(reviews.settle, number, decision, now(), "cli", farm.config.intake.exempt):
-        raise NotThereError(f"no reply of {number} waits for a decision")
+        raise NotThereError(sentence("refusal.no_review", number=number))
     farm.committed(store)
     return number

@@ -13,7 +13,7 @@ from modemfarm.cli.cards import one_sim
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.doors import Api, Here, Item
 from modemfarm.cli.outcome import CliError, Exit
-from modemfarm.cli.output import emit, json_option, say
+from modemfarm.cli.output import emit, json_option, say, sentence, stands, tell
 from modemfarm.cli.send import span
 from modemfarm.intake.draft import Draft
 from modemfarm.store import inbox
@@ -48,8 +48,7 @@ def identify(farm: Farm, sim: str, to: str, as_json: bool) -> int:
     if as_json:
         emit(message)
     else:
-        why = f" ({message['reason']})" if message["reason"] else ""
-        say(f"{message['id']}  {message['to']}  {message['state']}{why}")
+        say(f"{message['id']}  {message['to']}  {stands(message, message['state'])}")
     return Exit.REFUSED if message["state"] == "refused" else Exit.DONE
 
 
@@ -73,8 +72,7 @@ def test_(farm: Farm, sim: str, timeout: timedelta, as_json: bool) -> int:
     """
     found = one_sim(farm, sim)
     if not found["number"]:
-        what = f"the number of {found['iccid']} is not known: `sims identify` shows it, `sims set --number` keeps it"
-        raise CliError(what, Exit.USAGE)
+        raise CliError(sentence("refusal.number_unknown", iccid=found["iccid"]), Exit.USAGE)
     text = f"modemfarm test {secrets.token_hex(4)}"
     began, began_s = now(), time.monotonic()
     door, message = _take(farm, found, found["number"], text, "sims test")
@@ -92,10 +90,9 @@ def test_(farm: Farm, sim: str, timeout: timedelta, as_json: bool) -> int:
         emit({"iccid": found["iccid"], "message": message["id"], "state": message["state"], "reason": message["reason"],
               "sent_s": sent_s, "back_s": back_s})  # fmt: skip
     elif back_s is not None:
-        say(f"{found['iccid']}  sends and receives: back after {back_s:g} s")
+        tell("said.came_back", iccid=found["iccid"], seconds=f"{back_s:g}")
     else:
-        why = f" ({message['reason']})" if message["reason"] else ""
-        say(f"{found['iccid']}  did not come back; message {message['id']} is {message['state']}{why}")
+        tell("said.not_back", iccid=found["iccid"], id=message["id"], state=stands(message, message["state"]))
     if back_s is not None:
         return Exit.DONE
     if message["state"] == "refused":

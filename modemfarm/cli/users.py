@@ -10,7 +10,7 @@ import click
 
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
-from modemfarm.cli.output import emit, json_option, local, say, table
+from modemfarm.cli.output import emit, json_option, local, say, sentence, table, tell
 from modemfarm.cli.policy import user as typist
 from modemfarm.cli.run import login_url
 from modemfarm.store import audit, passwords, sessions
@@ -45,7 +45,7 @@ def _name(raw: str) -> str:
 def _found(store: Store, raw: str) -> store_users.User:
     user = store.look(store_users.find, _name(raw))
     if user is None:
-        raise NotThereError(f"there is no user {raw}")
+        raise NotThereError(sentence("refusal.no_user", name=raw))
     return user
 
 
@@ -63,7 +63,11 @@ def _did(store: Store, action: str, name: str, work: Callable[[Tx], R], **data: 
 def _typed(name: str) -> str:
     """What is kept of the password that a person types twice without echo, or of the first line of a pipe."""
     if sys.stdin.isatty():
-        word = str(click.prompt("Password", hide_input=True, confirmation_prompt="The same again", err=True))
+        word = str(
+            click.prompt(
+                sentence("question.password"), hide_input=True, confirmation_prompt=sentence("question.again"), err=True
+            )
+        )
     else:
         word = sys.stdin.readline().rstrip("\r\n")
     try:
@@ -91,7 +95,7 @@ def add(farm: Farm, name: str, role: str, *, link: bool, as_json: bool) -> None:
     def work(tx: Tx) -> int:
         made = store_users.add(tx, name, role, now(), kept)
         if made is None:
-            raise CliError(f"there is a user {name} already", Exit.FAILED)
+            raise CliError(sentence("refusal.user_there", name=name), Exit.FAILED)
         return made
 
     user_id = _did(store, "added", name, work, role=role)
@@ -99,7 +103,7 @@ def add(farm: Farm, name: str, role: str, *, link: bool, as_json: bool) -> None:
     if as_json:
         emit({"name": name, "role": role, "url": url})
     else:
-        say(url or f"{name} may log in as {role}")
+        say(url or sentence("said.may_log_in", name=name, role=role))
 
 
 @users.command("list")
@@ -114,8 +118,8 @@ def list_(farm: Farm, *, as_json: bool) -> None:
     rows = [
         {
             **item,
-            "password": "set" if item["password"] else "none yet",
-            "totp": "asked for" if item["totp"] else "",
+            "password": sentence("cell.set" if item["password"] else "cell.none_yet"),
+            "totp": sentence("cell.asked_for") if item["totp"] else "",
             "created": local(item["created_at"]),
             "login": local(item["login_at"]),
         }
@@ -133,7 +137,7 @@ def set_(farm: Farm, name: str, role: str) -> None:
     store = farm.store()
     user = _found(store, name)
     _did(store, "role", user.name, lambda tx: store_users.set_role(tx, user.name, role), role=role)
-    say(f"{_name(name)} is {role}")
+    tell("said.role", name=_name(name), role=role)
 
 
 @users.command()
@@ -144,7 +148,7 @@ def remove(farm: Farm, name: str) -> None:
     store = farm.store()
     user = _found(store, name)
     _did(store, "removed", user.name, lambda tx: store_users.remove(tx, user.name))
-    say(f"{_name(name)} removed")
+    tell("said.removed", name=_name(name))
 
 
 @users.command()
@@ -161,7 +165,7 @@ def password(farm: Farm, name: str, *, link: bool) -> None:
     else:
         kept = _typed(user.name)
         _did(store, "password", user.name, lambda tx: store_users.set_password(tx, user.id, kept))
-        say("the password is set")
+        tell("said.password_set")
 
 
 @users.command()
@@ -182,7 +186,7 @@ def totp(farm: Farm, name: str, *, off: bool, as_json: bool) -> None:
     if as_json:
         emit({"secret": secret, "uri": uri})
     elif uri is None:
-        say(f"{user.name} logs in without codes")
+        tell("said.no_codes", name=user.name)
     else:
         say(terminal(uri))
         say(uri)
@@ -203,4 +207,4 @@ def logout(farm: Farm, name: str | None, *, as_json: bool) -> None:
     if as_json:
         emit({"ended": count})
     else:
-        say(f"{count} session{'s' * (count != 1)} ended")
+        tell("said.sessions_ended", n=count)

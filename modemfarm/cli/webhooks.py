@@ -8,7 +8,7 @@ import click
 
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import NotThereError
-from modemfarm.cli.output import emit, json_option, local, say, table
+from modemfarm.cli.output import emit, json_option, local, say, sentence, table
 from modemfarm.cli.policy import user
 from modemfarm.store import outbox
 from modemfarm.store import webhooks as registry
@@ -59,7 +59,9 @@ def list_(farm: Farm, as_json: bool) -> None:
     if as_json:
         emit({"data": found, "next": None})
         return
-    rows = [{**item, "state": item["disabled"] or "on", "last": local(item["last_at"])} for item in found]
+    rows = [
+        {**item, "state": item["disabled"] or sentence("cell.on"), "last": local(item["last_at"])} for item in found
+    ]
     table(_COLUMNS, rows)
 
 
@@ -93,7 +95,7 @@ def replay(farm: Farm, hook: int, hours: int, as_json: bool) -> None:
 def remove(farm: Farm, hook: int) -> None:
     """Remove an address, and what it was not told yet."""
     if _known(farm, hook).source == registry.CONFIGURED:
-        raise click.UsageError("config.yaml names it; remove it there")
+        raise click.UsageError(sentence("refusal.in_config"))
     farm.store().run(registry.remove, hook, now(), f"cli {user()}")
 
 
@@ -109,5 +111,5 @@ def enable(farm: Farm, hook: int) -> None:
 def _known(farm: Farm, hook: int) -> registry.Hook:
     found = farm.store().look(registry.one, hook)
     if found is None:
-        raise NotThereError(f"there is no webhook {hook}")
+        raise NotThereError(sentence("refusal.no_webhook", id=hook))
     return found
