@@ -115,7 +115,7 @@ def batch(batch_id: int) -> dict[str, Any]:
         document, mine = views.batch(tx, min(batch_id, 2**62)), narrowed.own(tx)
         strange = document is not None and mine is not None and views.has_others(tx, batch_id, mine.name)
     if document is None or strange:
-        raise not_found(f"batch {batch_id}")
+        raise not_found("batch", batch_id)
     return document
 
 

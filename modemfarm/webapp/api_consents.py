@@ -208,5 +208,5 @@ def add_word() -> Response:
 def remove_word(word: str) -> Response:
     farm, who = deps(), _who()
     if not farm.offload_call(lambda tx: signups.remove_word(tx, word, farm.clock.now(), who=who)):
-        raise not_found(f"word {word}")
+        raise not_found("word", word)
     return Response(status=204)

@@ -56,7 +56,7 @@ def inbound_one(inbound_id: int) -> Response:
     with deps().store.read() as tx:
         document = views.inbound_one(tx, min(inbound_id, 2**62))
         if document is None or not narrowed.there(tx, document):
-            raise not_found(f"reply {inbound_id}")
+            raise not_found("reply", inbound_id)
     return reply(200, document)
 
 
@@ -84,7 +84,7 @@ def _told(modem: dict[str, Any]) -> dict[str, Any]:
 def _modem(tx: Tx, key: str) -> dict[str, Any]:
     document = views.modem(tx, key) or views.modem(tx, "/" + key)
     if document is None:
-        raise not_found(f"modem {key}")
+        raise not_found("modem", key)
     return document
 
 
@@ -93,7 +93,7 @@ def _own_modem(key: str) -> dict[str, Any]:
     with deps().store.read() as tx:
         document = _modem(tx, key)
         if not narrowed.there(tx, document):
-            raise not_found(f"modem {key}")
+            raise not_found("modem", key)
     return document
 
 
@@ -154,7 +154,7 @@ def _sim(tx: Tx, iccid: str) -> dict[str, Any]:
     farm = deps()
     document = views.sim(tx, iccid, terms=farm.terms, now=farm.clock.now())
     if document is None or not narrowed.there(tx, document):
-        raise not_found(f"SIM {iccid}")
+        raise not_found("SIM", iccid)
     return document
 
 
@@ -204,7 +204,7 @@ def _farm_sim(tx: Tx, iccid: str) -> str:
     """The ICCID as the database spells it."""
     document = views.sim(tx, iccid)
     if document is None:
-        raise not_found(f"SIM {iccid}")
+        raise not_found("SIM", iccid)
     return str(document["iccid"])
 
 

@@ -71,5 +71,5 @@ def create() -> Response:
 def revoke(key_id: int) -> Response:
     farm = deps()
     if not farm.offload_call(keys.revoke_key_id, key_id, farm.clock.now(), f"key {g.key.id}"):
-        raise not_found(f"key {key_id} that works")
+        raise not_found("key", key_id, " that works")
     return Response(status=204)

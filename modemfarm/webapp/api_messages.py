@@ -144,20 +144,20 @@ def explain(message_id: int) -> Response:
         lines = story.explain(tx, _id(message_id), terms=farm.terms, now=farm.clock.now())
         rules = asked.table(tx, message_id, farm.intake, farm.clock.now())
     if lines is None:
-        raise not_found(f"message {message_id}")
+        raise not_found("message", message_id)
     return reply(200, {"data": lines, "rules": rules})
 
 
 def _id(message_id: int) -> int:
     if message_id >= 2**63:
-        raise not_found(f"message {message_id}")
+        raise not_found("message", message_id)
     return message_id
 
 
 def _known(tx: Tx, message_id: int) -> dict[str, Any]:
     document = views.message(tx, message_id)
     if document is None:
-        raise not_found(f"message {message_id}")
+        raise not_found("message", message_id)
     return document
 
 
@@ -170,7 +170,7 @@ def _mine(message_id: int) -> dict[str, Any]:
     with deps().store.read() as tx:
         document = narrowed.message(tx, views.message(tx, _id(message_id)))
     if document is None:
-        raise not_found(f"message {message_id}")
+        raise not_found("message", message_id)
     return document
 
 

@@ -46,7 +46,7 @@ def one(number: str) -> Response:
     asking.only()
     row = deps().store.look(contacts.one, _exact(number))
     if row is None:
-        raise not_found(f"contact {number}")
+        raise not_found("contact", number)
     return reply(200, contacts.document(row))
 
 
@@ -77,7 +77,7 @@ def _keep(number: str, *, whole: bool) -> Response:
     def work(tx: Tx) -> Answer:
         before = contacts.one(tx, exact.number)
         if before is None and not whole:
-            raise not_found(f"contact {number}")
+            raise not_found("contact", number)
         gone = dict.fromkeys(before["attributes"], "") if before is not None and whole else {}
         contact = Contact(exact.number, exact.name, exact.zone, exact.language, gone | dict(exact.attributes))
         people.add(tx, contact, "api", farm.clock.now())

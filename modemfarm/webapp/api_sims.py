@@ -24,7 +24,7 @@ def _iccid(iccid: str) -> str:
     with deps().store.read() as tx:
         found = views.sim(tx, normal_iccid(iccid) or iccid)
         if found is None or not narrowed.there(tx, found):
-            raise not_found(f"SIM {iccid}")
+            raise not_found("SIM", iccid)
     return str(found["iccid"])
 
 

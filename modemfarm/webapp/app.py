@@ -41,6 +41,7 @@ from modemfarm.webapp import (
 )
 from modemfarm.webapp.access import check_host
 from modemfarm.webapp.access import deps as farm
+from modemfarm.webapp.language import words as in_language
 from modemfarm.webapp.numbers import NumberConverter
 from modemfarm.webapp.settings import MOST_BATCH_OCTETS, MOST_BODY_OCTETS, WebDeps
 
@@ -102,7 +103,7 @@ def create_app(deps: WebDeps) -> Flask:
         app.register_blueprint(room.routes)
     if deps.demo is not None:
         app.register_blueprint(page_demo.routes)
-    problems.install(app, is_api, page.problem)
+    problems.install(app, is_api, page.problem, in_language)
     app.before_request(_host)
     app.after_request(_headers)
     return app

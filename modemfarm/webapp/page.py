@@ -260,7 +260,7 @@ def release() -> Response:
 def sim_switch(iccid: str, what: str) -> Response:
     change = actions.sim_pause if what == "pause" else actions.sim_resume
     if not write(change, iccid, deps().clock.now()):
-        raise not_found(f"SIM {iccid}")
+        raise not_found("SIM", iccid)
     return back()
 
 
@@ -271,7 +271,7 @@ def sim_answer(iccid: str) -> Response:
     farm = deps()
     word = request.form.get("answer", "")
     if word not in actions.ANSWERS or not write(actions.sim_answer, iccid, farm.terms, word, farm.clock.now()):
-        raise not_found(f"SIM {iccid}")
+        raise not_found("SIM", iccid)
     return back()
 
 
@@ -281,7 +281,7 @@ def allow(key: str) -> Response:
     farm = deps()
     modem = farm.store.look(views.modem, key)
     if modem is None:
-        raise not_found(f"modem {key}")
+        raise not_found("modem", key)
     write(devices.allow_offered, modem["path"], farm.clock.now())
     return back()
 
@@ -291,7 +291,7 @@ def allow(key: str) -> Response:
 def reset(key: str) -> Response:
     modem = deps().store.look(views.modem, key) or deps().store.look(views.modem, "/" + key)
     if modem is None:
-        raise not_found(f"modem {key}")
+        raise not_found("modem", key)
     write(sims.wish, modem["path"], "reset", modem["host"])
     return back()
 

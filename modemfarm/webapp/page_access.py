@@ -58,7 +58,7 @@ def make_key() -> Response:
 @person_as("admin")
 def revoke(key_id: int) -> Response:
     if not write(keys.revoke_key_id, key_id, deps().clock.now(), access.who()):
-        raise not_found(f"key {key_id}")
+        raise not_found("key", key_id)
     return _back()
 
 
@@ -105,5 +105,5 @@ def change(name: str, what: str) -> Response:
         return done
 
     if not write(work):
-        raise not_found(f"user {name}")
+        raise not_found("user", name)
     return _back()

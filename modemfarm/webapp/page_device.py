@@ -68,7 +68,7 @@ def ussd_fragment(iccid: str) -> Response:
 def recording(key: str, name: str) -> Response:
     found = _modem(key)
     if name not in {kept.name for kept in _kept(found)}:
-        raise not_found(f"recording {name}")
+        raise not_found("recording", name)
     text = (deps().state_dir / recordings.FOLDER / name).read_text("utf-8")
     try:
         head, pieces = recordings.read(text, name)
@@ -138,7 +138,7 @@ def _modem(key: str) -> dict[str, Any]:
     store = deps().store
     found = store.look(views.modem, key) or store.look(views.modem, "/" + key)
     if found is None:
-        raise not_found(f"modem {key}")
+        raise not_found("modem", key)
     return found
 
 
@@ -147,7 +147,7 @@ def _sim(iccid: str) -> dict[str, Any]:
     with farm.store.read() as tx:
         found = views.sim(tx, iccid, terms=farm.terms, now=farm.clock.now())
     if found is None:
-        raise not_found(f"SIM {iccid}")
+        raise not_found("SIM", iccid)
     return found
 
 

@@ -48,7 +48,7 @@ def by_reply(inbound_id: int) -> Response:
 def _sender(inbound_id: int) -> str:
     came = deps().store.look(views.inbound_one, min(inbound_id, 2**62))
     if came is None:
-        raise not_found(f"reply {inbound_id}")
+        raise not_found("reply", inbound_id)
     return str(came["from"])
 
 

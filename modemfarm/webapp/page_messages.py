@@ -144,7 +144,7 @@ def _as_it_is(found: Shape) -> Typed:
 def change(message_id: int) -> Response:
     found = deps().store.look(views.message, min(message_id, 2**62))
     if found is None:
-        raise not_found(f"message {message_id}")
+        raise not_found("message", message_id)
     was, what = _as_it_is(found), typed()
     try:
         changes: dict[str, object] = {}
@@ -176,7 +176,7 @@ def _story(message_id: int) -> dict[str, Any]:
         told = story.explain(tx, min(message_id, 2**62), terms=deps().terms, now=deps().clock.now())
         rules = asked.table(tx, min(message_id, 2**62), deps().intake, deps().clock.now())
     if found is None:
-        raise not_found(f"message {message_id}")
+        raise not_found("message", message_id)
     waits = found["state"] in {"scheduled", "held", "queued"}
     can = {
         "cancel": waits,
@@ -199,7 +199,7 @@ def cancel(message_id: int) -> Response:
 def again(message_id: int) -> Response:
     taken = write(retry, message_id, deps().intake, deps().clock.now())
     if taken is None:
-        raise not_found(f"message {message_id}")
+        raise not_found("message", message_id)
     return redirect(url_for("lists.message", message_id=taken.message_id), 303)  # type: ignore[return-value]  # werkzeug's base class
 
 

@@ -50,7 +50,7 @@ def change(hook_id: int, what: str) -> Response:
     def work(tx: Tx) -> None:
         hook = webhooks.one(tx, hook_id)
         if hook is None:
-            raise not_found(f"webhook {hook_id}")
+            raise not_found("webhook", hook_id)
         if what == "test":
             outbox.test(tx, hook_id, now)
         elif what == "enable":

@@ -74,7 +74,7 @@ def _modem(key: str) -> dict[str, Any]:
     with deps().store.read() as tx:
         found = views.modem(tx, key) or views.modem(tx, "/" + key)
         if found is None or not narrowed.there(tx, found):
-            raise not_found(f"modem {key}")
+            raise not_found("modem", key)
     return found
 
 

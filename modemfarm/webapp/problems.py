@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -11,7 +12,9 @@ from flask import Flask, Response, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
+from modemfarm import wording
 from modemfarm.errors import BadFieldError, KeyCeilingError, StoreError, SubmitError
+from modemfarm.webapp.words import Words
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,9 @@ class Problem(Exception):  # noqa: N818 - it is the document of RFC 9457, raised
 
     Attributes:
         kind: last word of the `type`.
+        detail: what is wrong, in English.
+        slug: of the sentence that says it to readers of other languages; found by code and kind when not given.
+        params: of that sentence.
         more: further members of the document.
     """
 
@@ -47,39 +53,66 @@ class Problem(Exception):  # noqa: N818 - it is the document of RFC 9457, raised
         code: str | None = None,
         errors: list[dict[str, Any]] | None = None,
         headers: dict[str, str] | None = None,
+        slug: str | None = None,
+        params: dict[str, Any] | None = None,
         **more: Any,
     ) -> None:
         super().__init__(detail)
         self.status, self.kind, self.detail = status, kind, detail
         self.code = code or kind
+        self.slug, self.params = slug, params or {}
         self.errors, self.headers, self.more = errors, headers or {}, more
 
-    def document(self) -> dict[str, Any]:
-        """The JSON members."""
+    def said(self, words: Words) -> str:
+        """The detail in the reader's language; English where no sentence says it."""
+        if words.lang == "en":
+            return self.detail
+        known = (slug for slug in (self.slug, f"api.{self.code}") if slug and wording.known(slug))
+        slug = next(known, None)
+        told = None if slug else words.row_fault(self.code, self.detail, self.params.get("raw", ""))
+        if told == self.detail and wording.known(f"api.{self.kind}"):
+            slug = f"api.{self.kind}"
+        return words.say(slug, {"what": self.detail.removesuffix("."), **self.params}) if slug else told or self.detail
+
+    def document(self, words: Words | None = None) -> dict[str, Any]:
+        """The JSON members, in English or in a reader's language."""
         members: dict[str, Any] = {
             "type": TYPE + self.kind,
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "code": self.code,
-            "detail": self.detail,
+            "detail": self.detail if words is None else self.said(words),
         }
         if self.errors is not None:
-            members["errors"] = self.errors
+            members["errors"] = self.errors if words is None else [_said(fault, words) for fault in self.errors]
         return members | self.more
 
-    def answer(self) -> Response:
+    def answer(self, words: Words) -> Response:
         """The HTTP answer."""
         return Response(
-            json.dumps(self.document(), ensure_ascii=False),
+            json.dumps(self.document(words), ensure_ascii=False),
             self.status,
-            self.headers,
+            {"Content-Language": words.lang, **self.headers},
             content_type="application/problem+json",
         )
 
 
-def not_found(what: str) -> Problem:
-    """Nothing has that name."""
-    return Problem(404, "not_found", f"There is no {what}.")
+def _said(fault: dict[str, Any], words: Words) -> dict[str, Any]:
+    if words.lang == "en":
+        return fault
+    return fault | {"detail": words.row_fault(str(fault["code"]), str(fault["detail"]))}
+
+
+def not_found(thing: str, name: object = "", which: str = "") -> Problem:
+    """Nothing has that name.
+
+    Args:
+        thing: what it would be, as the sentences `refusal.no_…` have it.
+        which: what is further asked of it, in English.
+    """
+    slug, told = f"refusal.no_{thing.lower()}", f"{thing} {name}{which}".strip()
+    about = {"id": name, "name": name, "number": name}
+    return Problem(404, "not_found", f"There is no {told}.", slug=slug if name != "" else None, params=about)
 
 
 def invalid(error: ValidationError, aliases: dict[str, str] | None = None) -> Problem:
@@ -102,7 +135,7 @@ def unsubmittable(error: SubmitError) -> Problem:
     code = error.code
     name = error.field if isinstance(error, BadFieldError) else type(error).field
     fault = {"pointer": f"/{name}", "code": code, "detail": str(error)}
-    return Problem(422, "validation", str(error), code=code, errors=[fault])
+    return Problem(422, "validation", str(error), code=code, errors=[fault], params={"raw": getattr(error, "raw", "")})
 
 
 def _route() -> str:
@@ -131,16 +164,17 @@ def from_http(error: HTTPException) -> Problem:
     return Problem(status, kind, error.description or HTTPStatus(status).phrase, headers=headers)
 
 
-def install(app: Flask, is_api: Any, page: Any) -> None:
+def install(app: Flask, is_api: Any, page: Any, words: Callable[[], Words]) -> None:
     """Answer every error: as problem+json to programs, as a page to people.
 
     Args:
         is_api: () -> bool, whether this request is a program's.
         page: (Problem) -> Response for people.
+        words: the words of the request's language.
     """
 
     def shown(problem: Problem) -> Response:
-        return problem.answer() if is_api() else page(problem)
+        return problem.answer(words()) if is_api() else page(problem)
 
     app.register_error_handler(Problem, shown)
     app.register_error_handler(StoreError, lambda error: shown(store_down(error)))

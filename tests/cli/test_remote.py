@@ -297,3 +297,11 @@ def test_consent_is_kept_shown_proven_and_taken_back_through_the_api(away: FarmA
     assert away("consent", "word", "add", "stop", "--wording", "offers").code == 2
     assert away("consent", "word", "remove", "join").code == 0
     assert away("consent", "word", "remove", "join").code == 4
+
+
+def test_a_farm_elsewhere_answers_in_the_language_of_the_locale(away: FarmAt, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    assert away("messages", "show", "99").err == "modemfarm：没有消息 99\n"
+    assert "不是电话号码" in away("send", "13x", "--text", "您好").err
+    monkeypatch.setenv("LANG", "ru_RU.UTF-8")
+    assert away("messages", "show", "99").err == "modemfarm: сообщения 99 нет\n"
