@@ -97,7 +97,7 @@ def backup(farm: Farm, file: Path | None, encrypt: bool, key_file: Path | None, 
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"cannot use {folder}: {error.strerror}") from error
+            raise StoreError(sentence("refusal.cannot_use", path=folder, what=error.strerror)) from error
         end = ".db" if store.sqlite else ".dump"
         file = folder / f"modemfarm-{now():%Y%m%dT%H%M%S}{end}{'.enc' if encrypt else ''}"
     rows = copying.backup(store, file, _secret(key_file, new=True) if encrypt else None)

@@ -58,7 +58,7 @@ def page(farm: Farm) -> None:
 
     store = farm.store()
     if store.file is not None and is_read_only(store.file):  # nobody could log in
-        raise StoreError(f"{store.file} lies on a read-only file system")
+        raise StoreError(sentence("refusal.lies_read_only", path=store.file))
     serve_alone(farm.config)
 
 
