@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from modemfarm.model import MessageClass
-from modemfarm.policy.frequency import Sent, free_at
+from modemfarm.policy.frequency import Sent
 from modemfarm.policy.profiles import Rules
-from modemfarm.policy.quiet import closes_at, opens_at
-from modemfarm.store.offers import MARGIN, PART_TAKES, Known, digest_of
+from modemfarm.store.offers import MARGIN, PART_TAKES, Known, digest_of, earliest
 from modemfarm.store.queue import Candidate
 
 
@@ -32,13 +31,10 @@ class OfferHours:
             return at
         if not self._rules.is_open:
             return None
-        hours, caps = self._rules.profile.hours, self._rules.profile.caps
         zones = self._zones.get(part.recipient, (self._rules.zone,))
-        moment = free_at(self._sent[part.recipient], digest_of(part.text), caps, at) or at
-        closes = closes_at(hours, zones, moment)
-        if closes is None or moment + MARGIN + PART_TAKES * part.parts_total >= closes:
-            return opens_at(hours, zones, closes or moment)
-        return moment
+        who = Known(zones, self._sent[part.recipient])
+        held = earliest(self._rules, who, part.text, at, MARGIN + PART_TAKES * part.parts_total)
+        return at if held is None else held.next_at
 
     def went(self, part: Candidate, at: datetime) -> None:
         """An offer has gone."""

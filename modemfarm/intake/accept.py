@@ -23,6 +23,7 @@ from modemfarm.store.consents import has_consent
 from modemfarm.store.counters import day_end
 from modemfarm.store.engine import Tx
 from modemfarm.store.events import record
+from modemfarm.store.labels import Label
 from modemfarm.store.messages import NewMessage, insert
 from modemfarm.store.offers import waits
 from modemfarm.store.queue import home
@@ -186,10 +187,9 @@ def _against_offer(tx: Tx, message: NewMessage, settings: IntakeSettings, now: d
     return None
 
 
-def _warnings(message: NewMessage, settings: IntakeSettings) -> tuple[str, ...]:
+def _warnings(message: NewMessage, settings: IntakeSettings, held_until: datetime | None) -> tuple[str, ...]:
     marketing = message.message_class == MessageClass.MARKETING
     found = warnings(message.text, marketing=marketing, rules=settings.rules)
-    held_until = message.next_at if message.state is MessageState.HELD else None
     if held_until and message.valid_until and message.valid_until <= held_until:
         found += ("expires_in_hold",)
     return found
@@ -234,13 +234,26 @@ def starting(tx: Tx, message: NewMessage, batch_id: int | None, settings: Intake
         return replace(message, state=MessageState.HELD, reason=Reason("paused"))
     if message.state is MessageState.QUEUED and is_farm_paused(tx):
         return replace(message, state=MessageState.HELD, reason=Reason("paused"), open=True)
-    if settings.rules is None or message.message_class != MessageClass.MARKETING:
-        return message
-    at = message.send_at or now
-    label = waits(tx, settings.rules, message.recipient, message.text, at)
-    if label is None or label.slug is None or (message.send_at and label.slug == "frequency_cap"):
+    label = None if message.state is MessageState.SCHEDULED else _waits(tx, message, settings, now)
+    if label is None or label.slug is None:
         return message
     return replace(message, state=MessageState.HELD, reason=Reason(label.slug), next_at=label.next_at, open=True)
+
+
+def _waits(tx: Tx, message: NewMessage, settings: IntakeSettings, now: datetime) -> Label | None:
+    """What the hours and the number of offers have against a message at the time that it is meant for."""
+    if settings.rules is None or message.message_class != MessageClass.MARKETING:
+        return None
+    at = message.send_at or now
+    return waits(tx, settings.rules, message.recipient, message.text, at)
+
+
+def _goes_at(tx: Tx, message: NewMessage, settings: IntakeSettings, now: datetime) -> datetime | None:
+    """When the rules let go what is held, or scheduled for a time at which they would hold it."""
+    if message.state is MessageState.HELD:
+        return message.next_at
+    label = _waits(tx, message, settings, now) if message.state is MessageState.SCHEDULED else None
+    return None if label is None else label.next_at
 
 
 def write(
@@ -289,7 +302,7 @@ def write(
         state=message.state,
         reason=against,
         cost=None if message.price is None else round(message.price * message.parts_total, 6),
-        warnings=() if batch_id is not None else _warnings(message, settings),
+        warnings=() if batch_id is not None else _warnings(message, settings, _goes_at(tx, message, settings, now)),
     )
 
 
@@ -322,6 +335,7 @@ def preview(tx: Tx, draft: Draft, settings: IntakeSettings, now: datetime) -> Pr
             raise _too_much(quota, now)
     if against is None and message.message_class == MessageClass.MARKETING:
         message = starting(tx, message, None, settings, now)
+    goes_at = None if against else _goes_at(tx, message, settings, now)
     return Preview(
         recipient=message.recipient,
         encoding=layout.encoding,
@@ -330,7 +344,7 @@ def preview(tx: Tx, draft: Draft, settings: IntakeSettings, now: datetime) -> Pr
         cost=None if message.price is None else round(message.price * layout.parts, 6),
         verdict=MessageState.REFUSED if against else message.state,
         reason=against or message.reason,
-        next_at=message.next_at if message.state is MessageState.HELD else None,
+        next_at=goes_at,
         first=coming(
             1,
             message.recipient,
@@ -343,5 +357,5 @@ def preview(tx: Tx, draft: Draft, settings: IntakeSettings, now: datetime) -> Pr
             text=message.text,
         ),
         text=message.text,
-        warnings=_warnings(message, settings) + _grown(draft, message),
+        warnings=_warnings(message, settings, goes_at) + _grown(draft, message),
     )

@@ -123,7 +123,7 @@ class Preview:
         verdict: ``queued``, ``scheduled``, ``held`` or ``refused``, with the reason.
         first: its first part as it would wait, for a forecast.
         text: as it would go out: an offer with its sender and the way out.
-        next_at: when it may go, where it is held.
+        next_at: when it may go, where it is held, or would be at the time that it is meant for.
         warnings: slugs of what is worth a second look.
     """
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
+from modemfarm.store import releasing
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.shapes import rfc3339
 
@@ -46,6 +47,7 @@ def put(tx: Tx, wanted: Sequence[Contact], source: str, now: datetime) -> int:
         source: ``cli api page import``: how somebody came in first.
     """
     new = 0
+    moved = []
     for told in sorted(
         wanted, key=lambda contact: contact.number
     ):  # two files at once wait for each other in one order
@@ -66,6 +68,9 @@ def put(tx: Tx, wanted: Sequence[Contact], source: str, now: datetime) -> int:
             now=to_us(now),
         )
         new += row is None
+        if told.zone is not None and (told.zone or None) != known["zone"]:
+            moved.append(told.number)
+    releasing.offers_to(tx, moved, now)
     return new
 
 

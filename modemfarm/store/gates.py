@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from modemfarm.store import locks, releasing
 from modemfarm.store.engine import Row, Tx, to_us
-from modemfarm.store.queue import Candidate
+
+if TYPE_CHECKING:
+    from modemfarm.store.queue import Candidate
 
 CHUNK = 250  # parts that one transaction hides or shows
 LOOKED_AT = 2000  # parts that it reads to find them
@@ -19,7 +22,7 @@ _KEY = "gates:"  # in the table `farm`: the scopes whose parts are not through y
 def begin(tx: Tx, scope: str, value: str, now: datetime) -> None:
     """The pauses of this scope changed: its parts follow, the first ones at once, the others by `follow`.
 
-    So does what a SIM (``sim``) or a restored database (``restored``) held and that is let go.
+    So does what a SIM (``sim``), a restored database (``restored``) or the rules (``offers``) held and that is let go.
     """
     tx.run(
         "INSERT INTO farm (key, value) VALUES (:key, '[]') ON CONFLICT (key) DO UPDATE SET value = '[]'",
@@ -76,6 +79,8 @@ def _follow(tx: Tx, key: str, reached: list[object], now: datetime) -> None:
         some = releasing.of_sim(tx, value, reached, now)
     elif scope == "restored":
         some = releasing.restored(tx, reached, now)
+    elif scope == "offers":
+        some = releasing.offers(tx, reached, now)
     else:
         some = _hide_some(tx, scope, value, reached) if (scope, value) in pauses else _show_some(tx, key, reached, now)
     if some is None:

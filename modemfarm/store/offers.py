@@ -6,7 +6,7 @@ What a person got is read from the parts themselves, so that a part which did no
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -29,6 +29,7 @@ FAR = timedelta(days=14)  # it opens on no day that we looked at
 PART_TAKES = timedelta(seconds=20)  # until the network has taken a part, where its SIM has sent nothing yet
 MARGIN = timedelta(seconds=3)  # a claim and the modem's first answer take a moment
 _LATELY = 20  # parts of a SIM that tell how long the next one may take
+_ROUNDS = 8  # of hours and frequency in turn: two or three lead to a moment that both allow
 _LONGEST_ON_ITS_WAY = timedelta(days=2)  # between the first part of an offer and its last
 _SENT = (
     "SELECT s.digest, max(coalesce(p.sent_at, p.ctrl_z_at, p.submitting_at, s.at)) AS at FROM marketing_sends s"
@@ -43,37 +44,73 @@ def digest_of(text: str) -> str:
     return hashlib.sha256("".join(text.split()).casefold().encode()).hexdigest()[:32]
 
 
-def waits(tx: Tx, rules: Rules, recipient: str, text: str, at: datetime, *, message_id: int = 0) -> Label | None:
-    """What an offer that could go at a moment waits for; None: nothing."""
-    clocks = zones(tx, rules, recipient)
-    opens = opens_at(rules.profile.hours, clocks, at)
-    if opens != at:
-        return Label("quiet_hours", opens or at + FAR)
-    rows = tx.all(_SENT, recipient=recipient, since=to_us(at - MONTH - _LONGEST_ON_ITS_WAY), besides=message_id)
-    sent = [Sent(from_us(row["at"]), row["digest"]) for row in rows]
-    free = free_at(sent, digest_of(text), rules.profile.caps, at)
-    if free is None:
-        return None
-    return Label("frequency_cap", opens_at(rules.profile.hours, clocks, free) or free)
-
-
 @dataclass(frozen=True, slots=True)
 class Known:
     """What counts for offers to one person: the clocks that they may live by, and what they got lately."""
 
     zones: tuple[str, ...]
-    sent: tuple[Sent, ...]
+    sent: Sequence[Sent]
 
 
 def known(tx: Tx, rules: Rules, recipients: Iterable[str], now: datetime) -> dict[str, Known]:
     """The same of several people, for those who look ahead."""
-    since = to_us(now - MONTH - _LONGEST_ON_ITS_WAY)
-    found = {}
-    for number in recipients:
-        rows = tx.all(_SENT, recipient=number, since=since, besides=0)
-        sent = tuple(Sent(from_us(row["at"]), row["digest"]) for row in rows)
-        found[number] = Known(zones(tx, rules, number), sent)
-    return found
+    return {number: _known(tx, rules, number, now) for number in recipients}
+
+
+def _known(tx: Tx, rules: Rules, recipient: str, at: datetime, besides: int = 0) -> Known:
+    rows = tx.all(_SENT, recipient=recipient, since=to_us(at - MONTH - _LONGEST_ON_ITS_WAY), besides=besides)
+    return Known(zones(tx, rules, recipient), [Sent(from_us(row["at"]), row["digest"]) for row in rows])
+
+
+def waits(
+    tx: Tx,
+    rules: Rules,
+    recipient: str,
+    text: str,
+    at: datetime,
+    *,
+    span: timedelta = timedelta(0),
+    message_id: int = 0,
+) -> Label | None:
+    """What an offer that could go at a moment waits for, as `earliest`; None: nothing."""
+    found = earliest(rules, _known(tx, rules, recipient, at, message_id), text, at, span)
+    return found if found is None or found.next_at else Label(found.slug, at + FAR)
+
+
+def earliest(rules: Rules, who: Known, text: str, at: datetime, span: timedelta) -> Label | None:
+    """What keeps an offer until the hours and the frequency both let it go; None: nothing.
+
+    Args:
+        span: how long before closing it must begin.
+
+    Returns:
+        `next_at` None: it opens on no day that we looked at.
+    """
+    digest, caps = digest_of(text), rules.profile.caps
+    moment, capped = at, False
+    held: Label | None = None
+    for _ in range(_ROUNDS):
+        before = moment
+        opens = _open_for(rules, who.zones, moment, span)
+        if opens is None:
+            return Label("quiet_hours")
+        if opens != moment:
+            moment, held = opens, Label("frequency_cap" if capped else "quiet_hours", opens)
+        free = free_at(who.sent, digest, caps, moment)
+        if free is not None:
+            moment, capped, held = free, True, Label("frequency_cap", free)
+        if moment == before:
+            break
+    return held
+
+
+def _open_for(rules: Rules, clocks: tuple[str, ...], moment: datetime, span: timedelta) -> datetime | None:
+    """The moment itself where it is open so long from then on; else the next opening."""
+    hours = rules.profile.hours
+    closes = closes_at(hours, clocks, moment)
+    if closes is not None and moment + span < closes:
+        return moment
+    return opens_at(hours, clocks, closes or moment)
 
 
 def opening(tx: Tx, rules: Rules, recipient: str, now: datetime) -> datetime:
@@ -123,10 +160,11 @@ def may_leave(
         iccid: the SIM, whose pace tells whether all of it is with the network before closing.
     """
     rules = in_force(tx, configured, now)
-    hours, clocks = rules.profile.hours, zones(tx, rules, recipient)
-    closes = closes_at(hours, clocks, now)
+    clocks = zones(tx, rules, recipient)
+    closes = closes_at(rules.profile.hours, clocks, now)
     takes = part_takes(tx, iccid)
     before_it = 0 if started else 1  # the part that this SIM may have on the air still
+    span = MARGIN + takes * (parts_left + before_it)
     held: Label | None = None
     if not started and not has_consent(
         tx, recipient, tx.value("SELECT purpose FROM messages WHERE id = :id", id=message_id), now
@@ -136,10 +174,10 @@ def may_leave(
         return False
     if not rules.is_open and not started:
         held = Label("profile", now + LOOK_AGAIN)
-    elif closes is None or now + MARGIN + takes * (parts_left + before_it) >= closes:
-        held = Label("quiet_hours", opens_at(hours, clocks, closes or now) or now + FAR)
     elif not started:
-        held = waits(tx, rules, recipient, text, now, message_id=message_id)
+        held = waits(tx, rules, recipient, text, now, span=span, message_id=message_id)
+    elif (opens := _open_for(rules, clocks, now, span)) != now:
+        held = Label("quiet_hours", opens or now + FAR)
     if held is not None:
         _hold(tx, message_id, held, now)
         return False

@@ -1,7 +1,8 @@
-"""Lets go what a parked SIM, or a restored database, held back: a chunk of messages to a transaction."""
+"""Lets go what a parked SIM, a restored database or the rules for offers held back: a chunk to a transaction."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from modemfarm.store import locks
@@ -10,6 +11,7 @@ from modemfarm.store.labels import PAUSED
 
 CHUNK = 250  # messages that one transaction lets go
 LOOKED_AT = 2000  # rows that it reads to find them
+_BY_RULES = ("quiet_hours", "frequency_cap", "profile")  # what the rules for offers hold until a time
 
 # Of a row of `messages`: what it is called once nothing but a pause, or its time, holds it.
 _CALLED = (
@@ -61,6 +63,42 @@ def of_sim(tx: Tx, iccid: str, reached: list[object], now: datetime) -> list[obj
     return of_sim(tx, iccid, ["put_off", 0], now) if step == "bound" else None
 
 
+def offers(tx: Tx, reached: list[object], now: datetime) -> list[object] | None:
+    """What the rules for offers held until a time, now that they changed: each is judged anew at its claim.
+
+    Returns:
+        As `restored`.
+    """
+    state, after = ("held", 0) if not reached else (str(reached[0]), int(str(reached[1])))
+    found, last = _some(tx, state, after, *_BY_RULES)
+    _judge_anew(tx, [row["id"] for row in found], now)
+    if last is not None:
+        return [state, last]
+    return offers(tx, ["sending", 0], now) if state == "held" else None
+
+
+def offers_to(tx: Tx, numbers: Iterable[str], now: datetime) -> None:
+    """The same of what waits for some people, where another clock is theirs."""
+    for number in numbers:
+        rows = tx.all(
+            "SELECT id, reason FROM messages WHERE recipient = :number AND state IN ('held', 'sending')", number=number
+        )
+        _judge_anew(tx, [row["id"] for row in rows if row["reason"] in _BY_RULES], now)
+
+
+def _judge_anew(tx: Tx, ids: list[int], now: datetime) -> None:
+    for message_id in locks.messages(tx, ids):
+        tx.run(
+            "UPDATE parts SET due_at = coalesce((SELECT send_at FROM messages WHERE id = :id AND send_at > :now), :now)"
+            " WHERE message_id = :id AND state = 'waiting' AND due_at > :now",
+            id=message_id,
+            now=to_us(now),
+        )
+        tx.run(f"UPDATE messages SET {_CALLED} WHERE id = :id", id=message_id, now=to_us(now))  # noqa: S608 # ours
+    if ids:
+        tx.tell()
+
+
 def _bound(tx: Tx, iccid: str, after: int) -> int | None:
     rows = tx.all(
         "SELECT id, message_id, bound_iccid FROM parts WHERE state = 'waiting' AND gate = 1 AND id > :after"
@@ -105,14 +143,14 @@ def _put_off(tx: Tx, iccid: str, after: int, now: datetime) -> int | None:
     return last
 
 
-def _some(tx: Tx, state: str, after: int, reason: str) -> tuple[list[Row], int | None]:
+def _some(tx: Tx, state: str, after: int, *reasons: str) -> tuple[list[Row], int | None]:
     rows = tx.all(
         "SELECT id, reason, next_at FROM messages WHERE state = :state AND id > :after ORDER BY id LIMIT :n",
         state=state,
         after=after,
         n=LOOKED_AT,
     )
-    return _first([row for row in rows if row["reason"] == reason], rows)
+    return _first([row for row in rows if row["reason"] in reasons], rows)
 
 
 def _first(mine: list[Row], looked_at: list[Row]) -> tuple[list[Row], int | None]:

@@ -20,6 +20,7 @@ from modemfarm.policy.profiles import (
     laid_over,
     rate_of,
 )
+from modemfarm.store import gates
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
 
@@ -58,6 +59,8 @@ def in_force(tx: Tx, configured: Configured, now: datetime) -> Rules:
 def change(tx: Tx, profile: str, key: str, value: str | None, now: datetime, *, who: str) -> None:
     """Set one of the owner's words or one of a profile's rules; None takes the change back.
 
+    What the rules held is judged anew.
+
     Raises:
         ValueError: the value does not fit the key.
     """
@@ -78,6 +81,8 @@ def change(tx: Tx, profile: str, key: str, value: str | None, now: datetime, *, 
             now=to_us(now),
             who=who,
         )
+    if key in EDITABLE or key == "profile":
+        gates.begin(tx, "offers", "", now)
     record(tx, "policy.changed", now, subject=stored, before=before, after=value, who=who)
 
 
@@ -96,6 +101,7 @@ def attest(
         until=to_us(until),
         now=to_us(now),
     )
+    gates.begin(tx, "offers", "", now)
     record(tx, "policy.attested", now, subject=profile, who=who, basis=basis, document=document, until=to_us(until))
 
 

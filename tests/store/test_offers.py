@@ -12,7 +12,7 @@ from modemfarm.intake.accept import preview
 from modemfarm.intake.draft import Draft
 from modemfarm.model import MessageState
 from modemfarm.policy.profiles import Configured
-from modemfarm.store import consents, contacts, offers, queue, rules, steps
+from modemfarm.store import actions, consents, contacts, gates, offers, queue, releasing, rules, steps
 from modemfarm.store.contacts import Contact
 from modemfarm.store.engine import Store, Tx
 from modemfarm.store.permits import Permit
@@ -173,7 +173,85 @@ def test_what_would_expire_in_the_hold_is_told(store: Store) -> None:
         assert preview(tx, replace(draft, valid_for=timedelta(hours=20)), OFFERS, NIGHT).warnings == ()
 
 
-def test_an_offer_for_the_night_is_held_from_the_beginning(store: Store) -> None:
+def test_an_offer_for_the_night_is_scheduled_then_held_until_morning(store: Store) -> None:
     with store.write() as tx:
-        assert told(tx, offer(tx, send_at=NIGHT)) == ("held", "quiet_hours", us(MORNING))
-        assert told(tx, offer(tx, send_at=NOON + timedelta(hours=1)))[0] == "scheduled"
+        number = offer(tx, send_at=NIGHT)
+        assert told(tx, number) == ("scheduled", None, us(NIGHT))
+        assert claim(tx, NIGHT) is None
+        assert told(tx, number) == ("held", "quiet_hours", us(MORNING))
+        seen = preview(tx, Draft(TO, "新品", message_class="marketing", send_at=NIGHT), OFFERS, NOON)
+        assert (seen.verdict, seen.reason, seen.next_at) == (MessageState.SCHEDULED, None, MORNING)
+
+
+def test_the_next_time_is_one_that_hours_and_frequency_both_allow(store: Store) -> None:
+    with store.write() as tx:
+        offer(tx, "one")
+        offer(tx, "two")
+        assert claim(tx)
+        assert claim(tx)
+        third = offer(tx, "three", at=NIGHT)
+        assert told(tx, third) == ("held", "frequency_cap", us(NOON + timedelta(hours=24)))
+        assert claim(tx, MORNING) is None
+        assert claim(tx, NOON + timedelta(hours=24)) is not None
+
+
+@pytest.mark.parametrize("how", ["hours", "zone"])
+def test_opening_the_hours_lets_go_what_they_held(store: Store, how: str) -> None:
+    with store.write() as tx:
+        number = offer(tx, at=NIGHT)
+        if how == "hours":
+            rules.change(tx, "CN", "hours", "mon-sun 00:00-24:00", NIGHT, who="Wang")
+        else:
+            contacts.put(tx, [Contact(TO, zone="America/New_York")], "cli", NIGHT)
+        assert told(tx, number) == ("queued", None, None)
+        later = offer(tx, "newer", at=NIGHT + timedelta(seconds=1))
+        first = claim(tx, NIGHT + timedelta(seconds=2))
+        assert first is not None
+        assert told(tx, number)[0] == "sending"
+        assert told(tx, later)[0] == "queued"
+
+
+def test_a_change_that_opens_nothing_holds_it_again(store: Store) -> None:
+    with store.write() as tx:
+        number = offer(tx, at=NIGHT)
+        rules.change(tx, "CN", "per_day", "3", NIGHT, who="Wang")
+        assert claim(tx, NIGHT) is None
+        assert told(tx, number) == ("held", "quiet_hours", us(MORNING))
+
+
+@pytest.mark.parametrize("cap", ["per_day", "per_month"])
+def test_raising_a_cap_lets_go_what_it_held(store: Store, cap: str) -> None:
+    with store.write() as tx:
+        rules.change(tx, "CN", cap, "1", NOON, who="Wang")
+        offer(tx, "one")
+        assert claim(tx)
+        number = offer(tx, "two")
+        assert told(tx, number)[:2] == ("held", "frequency_cap")
+        rules.change(tx, "CN", cap, "2", NOON, who="Wang")
+        assert claim(tx) is not None
+        assert told(tx, number)[0] == "sending"
+
+
+def test_a_word_given_anew_lets_go_at_once_and_a_pause_holds_on(store: Store) -> None:
+    with store.write() as tx:
+        number = offer(tx)
+        rules.withdraw(tx, "CN", NOON, who="Wang")
+        assert claim(tx) is None
+        actions.pause(tx, "class", "marketing", NOON)
+        rules.attest(tx, "CN", "Wang", "consent", NOON + timedelta(days=9), NOON + timedelta(seconds=1))
+        assert claim(tx) is None
+        assert told(tx, number)[:2] == ("held", "paused")
+        actions.resume(tx, "class", "marketing", NOON)
+        assert claim(tx, NOON + timedelta(seconds=2)) is not None
+
+
+def test_many_are_let_go_in_chunks(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(releasing, "CHUNK", 2)
+    with store.write() as tx:
+        for number in range(5):
+            offer(tx, f"text {number}", at=NIGHT)
+        rules.change(tx, "CN", "hours", "mon-sun 00:00-24:00", NIGHT, who="Wang")
+        assert tx.value("SELECT count(*) FROM messages WHERE state = 'queued'") == 2
+    while store.run(gates.follow, NIGHT):
+        pass
+    assert store.look(lambda tx: tx.value("SELECT count(*) FROM messages WHERE state = 'queued'")) == 5
