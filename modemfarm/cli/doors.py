@@ -47,7 +47,7 @@ class Here:
             "parts": seen.parts,
             "room": seen.room,
             "cost": seen.cost,
-            "currency": self._settings.currency,
+            "currency": seen.currency,
             "verdict": seen.verdict.value,
             "reason": seen.reason.slug if seen.reason else None,
             "reason_params": dict(seen.reason.params) if seen.reason else {},

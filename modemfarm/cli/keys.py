@@ -58,6 +58,12 @@ def create(
 ) -> None:
     """Make a key; it is shown this once."""
     most = None if cost is None else millionths(cost)
+    if most is not None:
+        found = farm.config.terms.currencies
+        if found is None:
+            raise CliError(sentence("refusal.no_price"), Exit.USAGE)
+        if len(found) > 1:
+            raise CliError(sentence("refusal.many_currencies", names=", ".join(found)), Exit.USAGE)
     try:
         key = farm.store(create=True).run(
             store_keys.create_key, name, scopes, now(), parts, most, "cli", _rate(rate), sims

@@ -12,6 +12,7 @@ from modemfarm.config import kinds
 from modemfarm.config.document import Document, Path_
 from modemfarm.config.schema import File
 from modemfarm.errors import ConfigError
+from modemfarm.store.shapes import cost_fault, currencies
 
 BUILT_IN_PLANS = ("cautious", "unlimited")
 _SAID = {
@@ -140,13 +141,9 @@ def _across(document: Document, file: File) -> list[ConfigError]:
             if theirs != plan:
                 what = f"account {sim.account} has plan {theirs} at {other}, here {plan}: SIMs of one account share one"
                 faults.append(_at(document, (*path, "plan" if sim.plan else "account"), what))
-    currencies = sorted({plan.currency for plan in file.plans.values() if plan.price_per_part and plan.currency})
-    if file.sending.max_cost_per_day is not None and len(currencies) > 1:
-        what = f"the plans' prices are in {', '.join(currencies)}: a ceiling wants one currency"
-        faults.append(_at(document, ("sending", "max_cost_per_day"), what))
-    if file.sending.max_cost_per_day is not None and not any(plan.price_per_part for plan in file.plans.values()):
-        what = "no plan has a price_per_part: nothing would be counted"
-        faults.append(_at(document, ("sending", "max_cost_per_day"), what))
+    uncounted = cost_fault(currencies((plan.price_per_part, plan.currency) for plan in file.plans.values()))
+    if file.sending.max_cost_per_day is not None and uncounted:
+        faults.append(_at(document, ("sending", "max_cost_per_day"), uncounted))
     if not kinds.loopback(file.http.listen) and file.http.tls is None and not file.http.insecure_lan:
         what = (
             "other machines can reach this address: use 127.0.0.1 with `modemfarm run --lan`, name a certificate in"

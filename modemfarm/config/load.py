@@ -179,7 +179,8 @@ def _intake(file: File, plans: Mapping[str, Plan], sims: Mapping[str, SimSetting
         sticky=sending.sticky,
         parts_a_day=None if None in days else max(day for day in days if day is not None),
         price_per_part=plans[file.default_plan].price_per_part,
-        currency=plans[file.default_plan].currency,
+        currency=_currency(plans, file.default_plan),
+        terms=Terms(plans, file.default_plan, sims),
         policy=Configured(
             **{key: getattr(file.policy, key) for key in OWN if key in file.policy.model_fields_set},
             zone=zone,
@@ -187,6 +188,12 @@ def _intake(file: File, plans: Mapping[str, Plan], sims: Mapping[str, SimSetting
             country=sending.country,
         ),
     )
+
+
+def _currency(plans: Mapping[str, Plan], default_plan: str) -> str | None:
+    """That of every plan with a price, where they share one; else the default plan's."""
+    found = {plan.currency for plan in plans.values() if plan.price_per_part}
+    return found.pop() if len(found) == 1 else plans[default_plan].currency
 
 
 def _most_a_day(file: File, plan: Plan) -> int | None:

@@ -13,6 +13,7 @@ from modemfarm.errors import BadFieldError, KeyCeilingError, TextTooLongError
 from modemfarm.gsm.splitting import Layout, measure
 from modemfarm.intake import classes
 from modemfarm.intake.draft import Accepted, Draft, IntakeSettings, Preview, Quota
+from modemfarm.intake.prices import price_of, priced
 from modemfarm.model import Encoding, MessageClass, MessageState, Reason, millionths
 from modemfarm.policy.lint import warnings
 from modemfarm.policy.numbers import parse_recipient
@@ -20,7 +21,7 @@ from modemfarm.policy.profiles import completed
 from modemfarm.store.actions import is_farm_paused, is_paused
 from modemfarm.store.charging import affords, spend, unspend
 from modemfarm.store.consents import has_consent
-from modemfarm.store.counters import day_end
+from modemfarm.store.counters import day_end, day_start
 from modemfarm.store.engine import Tx
 from modemfarm.store.events import record
 from modemfarm.store.labels import Label
@@ -41,7 +42,7 @@ def check(draft: Draft, settings: IntakeSettings, now: datetime) -> tuple[NewMes
     """Everything about a draft that needs no database.
 
     Args:
-        settings: of `ruled`, where the draft may be an offer: it gets its sender and the way out.
+        settings: of `ruled`, where the draft may be an offer, which gets its sender and the way out, or may cost.
 
     Raises:
         BadRecipientError, BadFieldError, TextTooLongError
@@ -75,6 +76,8 @@ def check(draft: Draft, settings: IntakeSettings, now: datetime) -> tuple[NewMes
     if draft.send_at is not None and draft.send_at - now > FURTHEST:
         raise BadFieldError("send_at", "out_of_range", "more than five years ahead")
     send_at = draft.send_at if draft.send_at is not None and draft.send_at > now else None
+    pinned = _pinned(draft, settings)
+    price, currency = price_of(settings, pinned)
     scheduled = send_at is not None
     return (
         NewMessage(
@@ -87,7 +90,7 @@ def check(draft: Draft, settings: IntakeSettings, now: datetime) -> tuple[NewMes
             parts_total=layout.parts,
             rank=PRIORITY_MOST - priority,
             purpose=draft.purpose,
-            pinned=_pinned(draft, settings),
+            pinned=pinned,
             send_at=send_at,
             valid_until=_valid_until(draft, settings, message_class, send_at or now, now),
             reference=draft.reference,
@@ -97,8 +100,8 @@ def check(draft: Draft, settings: IntakeSettings, now: datetime) -> tuple[NewMes
             flash=draft.flash,
             tags=draft.tags,
             metadata=draft.metadata,
-            price=settings.price_per_part,
-            currency=settings.currency,
+            price=price,
+            currency=currency,
         ),
         layout,
     )
@@ -112,7 +115,8 @@ def _pinned(draft: Draft, settings: IntakeSettings) -> str | None:
 
 
 def ruled(tx: Tx, draft: Draft, settings: IntakeSettings, now: datetime) -> IntakeSettings:
-    """The settings with the rules in force, where the draft is an offer; for others nothing is read."""
+    """The settings with what a part costs by each SIM and, where the draft is an offer, the rules in force."""
+    settings = priced(tx, settings)
     if settings.rules is not None or _message_class(draft, settings) is not MessageClass.MARKETING:
         return settings
     return replace(settings, rules=in_force(tx, settings.policy, now))
@@ -282,6 +286,8 @@ def write(
         batch_id=batch_id,
         batch_row=batch_row,
         bound_iccid=home(tx, message.pinned) if message.pinned else "",
+        charged_key=None if quota is None or quota.ceiling.cost is None else quota.owner,
+        charged_day=None if quota is None else day_start(quota.ceiling.days, now),
         state=MessageState.REFUSED if against else message.state,
         reason=against or message.reason,
     )
@@ -342,6 +348,7 @@ def preview(tx: Tx, draft: Draft, settings: IntakeSettings, now: datetime) -> Pr
         parts=layout.parts,
         room=layout.room,
         cost=None if message.price is None else round(message.price * layout.parts, 6),
+        currency=message.currency,
         verdict=MessageState.REFUSED if against else message.state,
         reason=against or message.reason,
         next_at=goes_at,

@@ -14,6 +14,7 @@ from modemfarm.errors import BadFieldError, KeyCeilingError
 from modemfarm.intake.accept import write
 from modemfarm.intake.ahead import Checked, ahead, checked
 from modemfarm.intake.draft import BatchReport, IntakeSettings
+from modemfarm.intake.prices import priced
 from modemfarm.intake.rows import Row, RowError
 from modemfarm.model import MessageClass, MessageState
 from modemfarm.store import batches
@@ -157,5 +158,6 @@ class Bulk:
 
 
 def _with_rules(tx: Tx, settings: IntakeSettings, now: datetime) -> IntakeSettings:
-    """The settings with the rules in force, for the rows that are offers."""
+    """The settings with the SIMs' prices and, for the rows that are offers, the rules in force."""
+    settings = priced(tx, settings)
     return settings if settings.rules is not None else replace(settings, rules=in_force(tx, settings.policy, now))

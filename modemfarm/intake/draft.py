@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from modemfarm.model import Ceiling, Encoding, MessageClass, MessageState, Reason
 from modemfarm.policy.profiles import Configured, Rules
 from modemfarm.store.queue import Candidate
+from modemfarm.store.shapes import Terms
 from modemfarm.store.suppress import exempt_classes
+
+if TYPE_CHECKING:
+    from modemfarm.intake.prices import Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,9 @@ class IntakeSettings:
         country: ISO 3166 code of national numbers; None: only international ones are taken.
         allow_countries: ``own``, ``all`` or ISO codes.
         valid_for: how long a message of a class may wait; None: for ever.
-        price_per_part, currency: of the plan that most SIMs have, for the cost of a dry run.
+        price_per_part, currency: of a part for which no SIM is known.
+        terms: the plans and SIMs of config.yaml.
+        prices: of each SIM, read from the database where a plan names a price.
         policy: what config.yaml says on the rules for offers.
         rules: those in force, read from the database for a message that is an offer.
         conversation_within: how long after a person wrote an opt-out does not stop a conversation.
@@ -51,6 +58,8 @@ class IntakeSettings:
     parts_a_day: int | None = None  # the most that one SIM's plan lets out in a day
     price_per_part: float | None = None
     currency: str | None = None
+    terms: Terms = field(default_factory=Terms)
+    prices: tuple[Price, ...] | None = None
     policy: Configured = field(default_factory=Configured)
     rules: Rules | None = None
     quota: Quota | None = None
@@ -132,6 +141,7 @@ class Preview:
     parts: int
     room: int
     cost: float | None
+    currency: str | None
     verdict: MessageState
     reason: Reason | None
     first: Candidate

@@ -116,6 +116,18 @@ def spend(tx: Tx, owner: str, ceiling: Ceiling, parts: int, cost: int, now: date
     return False
 
 
+def settle_key(tx: Tx, message_id: int, owner: str | None, plan: Plan) -> None:
+    """Correct what a message costs the key that it came with, if any: it goes by this plan, whatever was expected."""
+    if owner is None:
+        return
+    row = tx.one("SELECT parts_total, price, charged_key_day FROM messages WHERE id = :id", id=message_id)
+    assert row is not None
+    day = row["charged_key_day"]
+    more = row["parts_total"] * (millionths(plan.price_per_part) - millionths(row["price"]))
+    if more:
+        tx.later(lambda later: charge(later, owner, "cost", day, more), owners={owner})
+
+
 def affords(tx: Tx, owner: str, ceiling: Ceiling, parts: int, cost: int, now: datetime) -> bool:
     """Whether an API key may have so much taken in today; charges nothing."""
     day = day_start(ceiling.days, now)

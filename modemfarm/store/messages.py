@@ -20,6 +20,7 @@ class NewMessage:
 
     Attributes:
         open: claimable although it is held: a farm-wide pause stops claiming as a whole and hides no part.
+        charged_key, charged_day: the API key whose day has its cost already; settled at its claim.
         automatic: nobody typed it; ``opted_out`` is the one message that an opt-out does not stop.
     """
 
@@ -50,6 +51,8 @@ class NewMessage:
     currency: str | None = None
     open: bool = False
     automatic: str | None = None
+    charged_key: str | None = None
+    charged_day: datetime | None = None
 
 
 def _us(moment: datetime | None) -> int | None:
@@ -59,10 +62,12 @@ def _us(moment: datetime | None) -> int | None:
 _INSERT = (
     "INSERT INTO messages (recipient, text, class, purpose, state, reason, reason_params, next_at, encoding,"
     " parts_total, iccid, pinned, rank, created_at, send_at, final_at, valid_until, reference, batch_id, batch_row,"
-    " retry_of, resend_unknown, report, flash, tags, metadata, price, currency, automatic)"
+    " retry_of, resend_unknown, report, flash, tags, metadata, price, currency, automatic, charged_key,"
+    " charged_key_day)"
     " VALUES (:recipient, :text, :class, :purpose, :state, :reason, :params, :next_at, :encoding, :parts, :iccid,"
     " :pinned, :rank, :now, :send_at, :final_at, :valid_until, :reference, :batch_id, :batch_row, :retry_of,"
-    " :resend_unknown, :report, :flash, :tags, :metadata, :price, :currency, :automatic)"
+    " :resend_unknown, :report, :flash, :tags, :metadata, :price, :currency, :automatic,"
+    " :charged_key, :charged_day)"
     " ON CONFLICT (batch_id, batch_row) DO NOTHING"
 )
 _INSERT_PARTS = (  # of messages that wait, are not held and may leave by any SIM
@@ -108,6 +113,8 @@ def _columns(new: NewMessage, at: int, batch_id: int | None, batch_row: int | No
         "price": new.price,
         "currency": new.currency,
         "automatic": new.automatic,
+        "charged_key": new.charged_key,
+        "charged_day": _us(new.charged_day) if new.charged_key else None,
     }
 
 

@@ -97,6 +97,8 @@ def _fourth(tx: Tx) -> None:
         tx.run("INSERT INTO pin_tries (card, digest, state, at) SELECT card, digest, state, at FROM pins")
         tx.run("DROP TABLE pins")
     _add_column(tx, "messages", "automatic", "TEXT")
+    _add_column(tx, "messages", "charged_key", "TEXT")
+    _add_column(tx, "messages", "charged_key_day", "BIGINT")
     meta = _tables()
     meta.create_all(tx.connection, tables=[meta.tables["reviews"]])
     _rules(tx)

@@ -8,7 +8,7 @@ from datetime import datetime
 from modemfarm.model import NO_CEILING, UNLIMITED, Ceiling, MessageClass, MessageState, PartState, Plan, normal_iccid
 from modemfarm.policy.profiles import Configured
 from modemfarm.store import locks
-from modemfarm.store.charging import CHARGED, Charge, charge_binds, charged, refund, reserve
+from modemfarm.store.charging import CHARGED, Charge, charge_binds, charged, refund, reserve, settle_key
 from modemfarm.store.counters import day_start
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.messages import NAMED, refresh, settle_doubt
@@ -25,7 +25,7 @@ _NEXT_RANK = (
 WHAT = (  # the columns of a `Candidate`
     "SELECT p.id AS part_id, p.message_id, p.part_number, p.recipient, p.class, p.rank, p.due_at, p.bound_iccid,"
     " p.charged_to, p.charged_day, p.farm_day, m.parts_total, m.text, m.encoding, m.iccid, m.pinned, m.report, m.flash,"
-    " m.valid_until, m.concat_ref, m.avoid, m.batch_id, m.state AS message_state, q.iccid AS sticky_iccid"
+    " m.valid_until, m.concat_ref, m.avoid, m.batch_id, m.charged_key, m.state AS message_state, q.iccid AS sticky"
 )
 _DUE_OF_RANK = (
     WHAT + " FROM parts p JOIN messages m ON m.id = p.message_id LEFT JOIN people q ON q.number = p.recipient"
@@ -80,6 +80,7 @@ class Candidate:
     batch_id: int | None
     scheduled: bool = False
     farm_day: int | None = None
+    charged_key: str | None = None
 
     @property
     def by_clock(self) -> bool:
@@ -150,7 +151,7 @@ def candidate(row: Row) -> Candidate:
         rank=row["rank"],
         due_at=row["due_at"],
         bound_iccid="" if row["bound_iccid"].startswith(NAMED) else row["bound_iccid"],
-        sticky_iccid=row["sticky_iccid"],
+        sticky_iccid=row["sticky"],
         pinned=row["pinned"],
         avoid=frozenset(row["avoid"].split(",")) if row["avoid"] else frozenset(),
         charged_to=row["charged_to"],
@@ -164,6 +165,7 @@ def candidate(row: Row) -> Candidate:
         batch_id=row["batch_id"],
         scheduled=row["message_state"] == "scheduled",
         farm_day=row["farm_day"],
+        charged_key=row["charged_key"],
     )
 
 
@@ -278,6 +280,7 @@ def _claim(tx: Tx, part: Candidate, lane: Lane, now: datetime, why: str | None) 
             refund(tx, part.part_id)
         if not reserve(tx, what, lane.ceiling, now, alone=alone):
             return None
+    settle_key(tx, part.message_id, part.charged_key, lane.plan)
     tx.run(
         "UPDATE messages SET state = 'sending', reason = NULL, reason_params = NULL, next_at = NULL, iccid = :iccid,"
         " price = :price, currency = :currency WHERE id = :id",

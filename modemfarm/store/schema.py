@@ -132,6 +132,8 @@ messages = Table(
     Column("price", Float),
     _text("currency"),
     _text("avoid"),  # ICCIDs that a refusal told it to leave, with commas
+    _text("charged_key"),  # the API key whose day has the cost that `price` makes
+    _us("charged_key_day"),
     _text("automatic"),  # an answer that nobody typed: opted_out ask help confirm
     UniqueConstraint("batch_id", "batch_row", name="messages_batch_row"),
     Index("messages_by_state", "state", "id"),

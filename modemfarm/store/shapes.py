@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,11 @@ class Terms:
         name = (said and said.plan) or sim["plan"] or self.default_plan
         return self.plans.get(name, CAUTIOUS)
 
+    @property
+    def currencies(self) -> list[str] | None:
+        """In which the plans' prices are; None: no plan has one."""
+        return currencies((plan.price_per_part, plan.currency) for plan in self.plans.values())
+
     def place(self, key: str) -> str | None:
         """Where config.yaml says this key; None: nowhere."""
         found = self.places.get(key, "default")
@@ -46,6 +51,19 @@ class Terms:
         said = self.sims.get(sim["iccid"])
         account = (said and said.account) or sim["account"]
         return f"account:{account}" if account else str(sim["iccid"])
+
+
+def currencies(prices: Iterable[tuple[float | None, str | None]]) -> list[str] | None:
+    """Those of plans with a price, of all plans' prices and currencies; None: no plan has one."""
+    found = [currency for price, currency in prices if price]
+    return sorted({currency for currency in found if currency}) if found else None
+
+
+def cost_fault(found: list[str] | None) -> str | None:
+    """Why a ceiling of money could hold nothing by plans in these currencies; None: it can."""
+    if found is None:
+        return "no plan has a price_per_part: nothing would be counted"
+    return f"the plans' prices are in {', '.join(found)}: a ceiling wants one currency" if len(found) > 1 else None
 
 
 def rfc3339(us: int | None) -> str | None:

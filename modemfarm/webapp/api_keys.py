@@ -10,6 +10,7 @@ from pydantic import Field
 from modemfarm.model import Ceiling, millionths
 from modemfarm.store import keys
 from modemfarm.store.counters import day_start
+from modemfarm.store.shapes import cost_fault
 from modemfarm.webapp.access import deps, needs
 from modemfarm.webapp.asking import only
 from modemfarm.webapp.bodies import Body, Whole, body
@@ -58,6 +59,14 @@ def create() -> Response:
             "detail": "name the scopes of a key for some SIMs; not admin",
         }
         raise Problem(422, "validation", "Not as expected: /scopes.", code="not_fitting", errors=[fault])
+    if wanted.cost_per_day is not None and (what := cost_fault(farm.terms.currencies)):
+        raise Problem(
+            422,
+            "validation",
+            "Not as expected: /cost_per_day.",
+            code="not_fitting",
+            errors=[{"pointer": "/cost_per_day", "code": "not_fitting", "detail": what}],
+        )
     cost = None if wanted.cost_per_day is None else millionths(wanted.cost_per_day)
     made = farm.offload_call(
         keys.create_key, wanted.name, wanted.scopes, farm.clock.now(), wanted.parts_per_day, cost,

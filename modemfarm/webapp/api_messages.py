@@ -97,7 +97,7 @@ def _dry_run(draft: Draft) -> Response:
             "parts": seen.parts,
             "room": seen.room,
             "cost": seen.cost,
-            "currency": farm.intake.currency,
+            "currency": seen.currency,
             "verdict": seen.verdict.value,
             "reason": seen.reason.slug if seen.reason else None,
             "reason_params": dict(seen.reason.params) if seen.reason else {},

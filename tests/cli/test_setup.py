@@ -238,7 +238,32 @@ def test_alerts_are_tested_by_a_running_daemon_only(farm: FarmAt) -> None:
     assert "no daemon is alive" in ran.err
 
 
+def _configure(farm: FarmAt, line: str) -> None:
+    with (farm.folder / "farm" / "config.yaml").open("a") as file:
+        file.write(line + "\n")
+
+
+def test_a_dry_run_tells_the_price_of_the_sim_that_it_asks_for(farm: FarmAt) -> None:
+    _configure(farm, "plans: {paid: {price_per_part: 1, currency: EUR}}")
+    _configure(farm, 'sims: {"8986001234567890123": {label: C, plan: paid}, "8986009999999999999": {label: D}}')
+    costs = {}
+    for name in ("C", "D", None):
+        pinned = ("--from", name) if name else ()
+        (seen,) = farm("send", "+8613800138000", "--text", "hi", *pinned, "--dry-run", "--json").json
+        costs[name] = (seen["cost"], seen["currency"])
+    assert costs == {"C": (1.0, "EUR"), "D": (None, None), None: (1.0, "EUR")}
+
+
+def test_a_ceiling_of_cost_wants_a_price_in_one_currency(farm: FarmAt) -> None:
+    refused = farm("keys", "create", "till", "--cost-per-day", "2.5")
+    assert (refused.code, "price_per_part" in refused.err) == (2, True)
+    _configure(farm, "plans: {a: {price_per_part: 1, currency: EUR}, b: {price_per_part: 1, currency: CNY}}")
+    refused = farm("keys", "create", "till", "--cost-per-day", "2.5")
+    assert (refused.code, "CNY, EUR" in refused.err) == (2, True)
+
+
 def test_a_key_with_a_ceiling_shows_its_use(farm: FarmAt) -> None:
+    _configure(farm, "plans: {paid: {price_per_part: 1, currency: EUR}}")
     assert farm("keys", "create", "till", "--parts-per-day", "9", "--cost-per-day", "2.5", "--json").code == 0
     assert farm("keys", "create", "x", "--parts-per-day", "0").code == 2
     row = farm("keys", "list", "--json").json["data"][0]

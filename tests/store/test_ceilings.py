@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from modemfarm.model import CAUTIOUS, UNLIMITED, Ceiling, Plan
+from modemfarm.errors import KeyCeilingError
+from modemfarm.intake.accept import preview
+from modemfarm.intake.draft import Draft, Quota
+from modemfarm.model import CAUTIOUS, UNLIMITED, Ceiling, Plan, SimSettings
 from modemfarm.store import actions, counters, queue, steps
 from modemfarm.store.engine import Store, Tx
-from tests.store.tools import LONG, NOW, SIM, accepted, add, end, lane, parts, permit, refused, see, states
+from modemfarm.store.shapes import Terms
+from tests.store.tools import (
+    INTAKE,
+    LONG,
+    NOW,
+    OTHER,
+    SIM,
+    TO,
+    accepted,
+    add,
+    end,
+    lane,
+    parts,
+    permit,
+    refused,
+    see,
+    states,
+)
 
 DAY = datetime(2026, 3, 14, tzinfo=UTC)
 PRICED = Plan("p", price_per_part=0.05, currency="CNY")
@@ -139,3 +160,43 @@ def test_without_a_ceiling_a_claim_has_not_a_statement_more(sqlite_store: Store)
     plain = [*heads, "INSERT", "UPDATE", "INSERT", "UPDATE"]
     assert counted[:2] == [plain, plain]
     assert counted[2] == [*heads, "SAVEPOINT", *plain[4:6], "INSERT", *plain[6:], "RELEASE"]
+
+
+PAID = Plan("paid", price_per_part=1, currency="EUR")
+TERMS = Terms({"cautious": CAUTIOUS, "paid": PAID}, sims={SIM: SimSettings(SIM, label="C", plan="paid", tags=("eur",))})
+KEYED = replace(INTAKE, terms=TERMS, quota=Quota("key:7", Ceiling(cost=2_000_000)))
+
+
+def _spent(tx: Tx) -> int:
+    return counters.used(tx, "key:7", "cost", DAY)
+
+
+@pytest.mark.parametrize("pinned", [None, "C", "eur", SIM])
+def test_a_key_is_charged_by_the_dearest_plan_that_its_message_may_go_by(store: Store, pinned: str | None) -> None:
+    with store.write() as tx:
+        see(tx)
+        see(tx, OTHER)
+        for _ in range(2):
+            add(tx, settings=KEYED, pinned=pinned)
+        assert _spent(tx) == 2_000_000
+        with pytest.raises(KeyCeilingError):
+            add(tx, settings=KEYED, pinned=pinned)
+        with pytest.raises(KeyCeilingError):
+            preview(tx, Draft(TO, "x", pinned=pinned), KEYED, NOW)
+        add(tx, settings=KEYED, pinned=OTHER)  # which costs nothing
+        assert _spent(tx) == 2_000_000
+
+
+def test_a_keys_charge_is_put_right_by_the_sim_that_takes_the_message(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        see(tx, OTHER)
+        add(tx, settings=replace(KEYED, quota=Quota("key:7", Ceiling(cost=9_000_000))), text=LONG)
+        assert _spent(tx) == 3_000_000
+    claimed = store.run(lambda tx: _claim(tx, Ceiling(), OTHER, plan=CAUTIOUS))
+    assert claimed is not None
+    assert store.look(_spent) == 0
+    store.run(lambda tx: queue.give_back(tx, *claimed, NOW))
+    for _ in range(2):  # its second part changes nothing
+        assert store.run(lambda tx: _claim(tx, Ceiling(), plan=PAID)) is not None
+        assert store.look(_spent) == 3_000_000

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from modemfarm.model import Plan
 from modemfarm.store import keys, sim_facts
+from modemfarm.store.shapes import Terms
 from modemfarm.webapp.rate import GUESSES
 from tests.webapp.sample import ICCID, IMEI, NOW, Sample
 
@@ -16,6 +19,10 @@ def bearer(key: str) -> dict[str, str]:
 
 def test_an_administrators_key_makes_lists_and_switches_off_others(farm: Sample) -> None:
     api = farm.api()
+    free = api.post("/v1/keys", json={"name": "till", "cost_per_day": 1.5})
+    assert (free.status_code, free.get_json()["errors"][0]["pointer"]) == (422, "/cost_per_day")
+    terms = Terms(plans={"paid": Plan("paid", price_per_part=1, currency="EUR")})
+    farm.app.extensions["modemfarm"] = replace(farm.deps, terms=terms)
     made = api.post("/v1/keys", json={"name": "till", "scopes": ["messages:read"], "rate": 60, "cost_per_day": 1.5})
     assert made.status_code == 201
     key = made.get_json()["key"]
