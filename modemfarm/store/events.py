@@ -11,7 +11,7 @@ from modemfarm.store.engine import Tx, to_us
 
 # what a person decided: the audit has it too, where nothing takes it away again
 _AUDITED = frozenset({"policy.changed", "policy.attested", "policy.withdrawn", "modem.console", "contact.reviewed"})
-_AUDITED |= {"farm.paused", "farm.resumed", "message.resolved", "farm.released", "farm.restored"}
+_AUDITED |= {"farm.paused", "farm.resumed", "message.resolved", "farm.released", "farm.restored", "consent.word"}
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 

@@ -13,9 +13,9 @@ from pydantic import Field
 from modemfarm.errors import BadFieldError
 from modemfarm.intake import agreed
 from modemfarm.policy.consent import GENERAL, METHODS, faults, head_of
-from modemfarm.policy.optout import verdict
+from modemfarm.policy.optout import Keywords, verdict
 from modemfarm.store import consents, signups, views, withdrawing
-from modemfarm.store.engine import Tx
+from modemfarm.store.engine import Store, Tx
 from modemfarm.webapp import asking
 from modemfarm.webapp.access import deps, needs
 from modemfarm.webapp.bodies import Body, Content, Moment, Word, body
@@ -160,7 +160,12 @@ def import_() -> Response:
 @needs("people")
 def export() -> Response:
     asking.only()
-    rows = deps().store.look(lambda tx: list(consents.ledger(tx)))
+    return as_ndjson(deps().store)
+
+
+def as_ndjson(store: Store) -> Response:
+    """The whole ledger, a JSON document a line."""
+    rows = store.look(lambda tx: list(consents.ledger(tx)))
 
     def lines() -> Iterator[str]:
         for row in rows:
@@ -174,9 +179,13 @@ def export() -> Response:
 def verify() -> Response:
     """Whether the ledger is whole, and holds the row of a head that was noted earlier."""
     asking.only("head")
-    rows = deps().store.look(lambda tx: list(consents.ledger(tx)))
-    found = faults(rows, request.args.get("head"))
-    return reply(200, {"rows": len(rows), "head": head_of(rows[-1]) if rows else None, "faults": found})
+    return reply(200, checked(deps().store, request.args.get("head")))
+
+
+def checked(store: Store, head: str | None = None) -> dict[str, Any]:
+    """How many rows the ledger has, its head, and what is wrong with it."""
+    rows = store.look(lambda tx: list(consents.ledger(tx)))
+    return {"rows": len(rows), "head": head_of(rows[-1]) if rows else None, "faults": faults(rows, head)}
 
 
 @routes.get("/consents/words")
@@ -191,7 +200,7 @@ def words() -> Response:
 def add_word() -> Response:
     wanted = body(WordBody)
     farm, who = deps(), _who()
-    if verdict(wanted.word, farm.keywords).tier != "none" or not signups.usable(wanted.word):
+    if taken(wanted.word, farm.keywords):
         what = f"{wanted.word!r} means something else already, or nothing"
         fault = {"pointer": "/word", "code": "reserved", "detail": what}
         raise Problem(422, "validation", what, code="reserved", errors=[fault])
@@ -201,6 +210,11 @@ def add_word() -> Response:
         return 201, {"word": wanted.word, "purpose": wanted.purpose, "wording": wanted.wording}
 
     return reply(*write(work))
+
+
+def taken(word: str, keywords: Keywords) -> bool:
+    """Whether a word means something else already, or nothing: nobody can sign up by it."""
+    return verdict(word, keywords).tier != "none" or not signups.usable(word)
 
 
 @routes.delete("/consents/words/<word>")

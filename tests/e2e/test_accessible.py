@@ -101,7 +101,7 @@ def test_no_page_of_a_busy_demo_shuts_anybody_out(browser: Browser, tmp_path_fac
         wrong |= walk(browser, pages)
         become(browser, "vera", "viewer")
         wrong |= walk(browser, {"forbidden": "/settings/access"} | {f"viewer {name}": pages[name] for name in (
-            "farm", "message", "send", "device", "talk")})  # fmt: skip
+            "farm", "message", "send", "device", "talk", "consents")})  # fmt: skip
         browser.driver.delete_all_cookies()
         wrong |= walk(browser, {"login": "/login"})
         assert not wrong, told(wrong)
@@ -128,7 +128,7 @@ def test_no_empty_or_troubled_page_shuts_anybody_out(
     browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     empty = {"farm": "/", "wall": "/wall", "messages": "/messages", "inbox": "/inbox", "people": "/people",
-             "settings": "/settings", "access": "/settings/access", "webhooks": "/settings/webhooks"}  # fmt: skip
+             "consents": "/people/consents", "settings": "/settings", "access": "/settings/access", "webhooks": "/settings/webhooks"}  # fmt: skip
     with sample(tmp_path_factory.mktemp("empty")) as farm, served(farm) as base:
         browser.base = base
         browser.driver.get("about:blank")

@@ -76,6 +76,7 @@ def furnish(running: Demo, browser: Browser) -> dict[str, str]:
         "people": "/people",
         "person": f"/people/{person}",
         "gone": f"/people/{quote(GONE, safe='')}",
+        "consents": "/people/consents?check=1",
         "device": device,
         "sim": f"/sims/{sim}",
         "pin": f"{device}/pin",
