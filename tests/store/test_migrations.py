@@ -35,7 +35,34 @@ def test_a_fresh_server_database_gets_every_table_once(cluster: Cluster, tmp_pat
     assert migrations.upgrade(store, NOW)
     assert not migrations.upgrade(store, NOW)
     migrations.check(store)
+    assert _rewritten(store) == set(migrations.VACUUM)
     store.close()
+
+
+def test_an_upgraded_server_vacuums_its_queue_as_a_fresh_one_does(cluster: Cluster, tmp_path: Path) -> None:
+    store = Store(cluster.create("unswept"), tmp_path)
+    migrations.upgrade(store, NOW)
+    with store.write() as tx:
+        for table in migrations.VACUUM:
+            tx.run(
+                f"ALTER TABLE {table} RESET (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold, fillfactor)"
+            )
+        tx.run("UPDATE farm SET value = '3' WHERE key = 'schema'")
+    assert not _rewritten(store)
+    assert migrations.upgrade(store, NOW)
+    assert _rewritten(store) == set(migrations.VACUUM)
+    store.close()
+
+
+def _rewritten(store: Store) -> set[str]:
+    """The tables of a server whose dead rows go soon."""
+    with store.read() as tx:
+        options = {row["relname"]: row["reloptions"] for row in tx.all("SELECT relname, reloptions FROM pg_class")}
+    wanted = {
+        name: [f"autovacuum_vacuum_scale_factor={share}", f"autovacuum_vacuum_threshold={rows}", f"fillfactor={full}"]
+        for name, (share, rows, full) in migrations.VACUUM.items()
+    }
+    return {name for name, set_so in wanted.items() if options[name] == set_so}
 
 
 def test_the_farm_keeps_its_id_over_upgrades(store: Store) -> None:
