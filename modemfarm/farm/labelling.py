@@ -118,6 +118,7 @@ class Labeller:
                     if self._journal.labels(one.iccid)
                     else None
                 ),
+                self._now(),
             )
             if reached is None:
                 self._newest = await self._offload.bulk(labels.newest)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from modemfarm.store import locks
 from modemfarm.store.engine import Tx, from_us, to_us
+from modemfarm.store.events import record_all
 
 OURS = (
     "plan_minute",
@@ -45,8 +46,12 @@ class Waiting:
     pinned: str | None = None
 
 
-def label(tx: Tx, after_id: int, judge: Callable[[Waiting], Label | None], most: int = 1000) -> int | None:
+def label(
+    tx: Tx, after_id: int, judge: Callable[[Waiting], Label | None], now: datetime, most: int = 1000
+) -> int | None:
     """Give one chunk of the waiting messages the label that `judge` gives them; None leaves them.
+
+    That a message is held, and for what, is told once for each reason but the pace of a plan.
 
     Returns:
         The id to go on after; None when all are labelled.
@@ -81,7 +86,24 @@ def label(tx: Tx, after_id: int, judge: Callable[[Waiting], Label | None], most:
             " AND state IN ('queued', 'held')",
             changes,
         )
+    for slug in {str(change["reason"]) for change in changes if change["reason"] not in (None, "plan_minute")}:
+        told_held(tx, [change["id"] for change in changes if change["reason"] == slug], slug, now)
     return rows[-1]["id"] if len(rows) == most else None
+
+
+def told_held(tx: Tx, ids: Iterable[int], slug: str, now: datetime) -> None:
+    """Write down of messages that they are held for this, where that was not told of them before."""
+    some = ", ".join(str(int(message_id)) for message_id in ids)
+    record_all(
+        tx,
+        "message.held",
+        now,
+        f"SELECT m.id FROM messages m WHERE m.id IN ({some}) AND m.state = 'held' AND m.reason = :slug"  # noqa: S608 # numbers
+        " AND NOT EXISTS (SELECT 1 FROM events e WHERE e.message_id = m.id AND e.kind = 'message.held'"
+        " AND e.data = :data)",
+        {"slug": slug},
+        reason=slug,
+    )
 
 
 # Of a row of `messages`: a pause of its class or batch covers it.

@@ -10,6 +10,7 @@ from modemfarm.gsm.splitting import measure
 from modemfarm.policy import remedy
 from modemfarm.store import shapes, sim_facts, standing
 from modemfarm.store.engine import Row, Tx, to_us
+from modemfarm.store.labels import OURS
 from modemfarm.store.shapes import Shape, Terms, rfc3339
 
 NO_TERMS = Terms()
@@ -73,6 +74,7 @@ def explain(tx: Tx, message_id: int, *, terms: Terms = NO_TERMS, now: datetime |
     told += _events(tx, row)
     told += _attempts(tx, row)
     told.sort(key=lambda line: line[:2])
+    told = _until(tx, row, told)
     told += _now(tx, row, told[-1], terms, now or datetime.now(UTC))
     for _, _, _, params in told:
         for iccid, name in (("iccid", "sim"), ("other", "other_sim")):
@@ -104,6 +106,23 @@ def _events(tx: Tx, row: Row) -> list[_Line]:
         for item in rows
         if item["kind"] != "message.accepted"
     ]
+
+
+def _until(tx: Tx, row: Row, told: list[_Line]) -> list[_Line]:
+    """The same lines; of each hold that is over, until when: a claim, another hold or the end came next."""
+    if not any(line[2] == "message_held" for line in told):
+        return told
+    claims = tx.all("SELECT claimed_at AS at FROM attempts WHERE message_id = :id", id=row["id"])
+    ends = [one["at"] for one in claims] + [line[0] for line in told if line[2] == "message_held"]
+    ends += [row["final_at"]] if row["final_at"] is not None else []
+    found: list[_Line] = []
+    for at, rank, code, params in told:
+        after = min((end for end in ends if end > at), default=None) if code == "message_held" else None
+        if after is not None:
+            found.append((at, rank, "message_was_held", params | {"until": rfc3339(after)}))
+        elif code != "message_held" or row["state"] != "held" or params.get("reason") not in OURS:
+            found.append((at, rank, code, params))  # what a label says now stands at the end
+    return found
 
 
 def _attempts(tx: Tx, row: Row) -> list[_Line]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from modemfarm.model import SimState
-from modemfarm.store import actions, labels, queue, sims
+from modemfarm.store import actions, labels, queue, sims, story
 from modemfarm.store.engine import Store, Tx, to_us
 from modemfarm.store.labels import Label, Waiting
+from modemfarm.store.shapes import rfc3339
 from tests.store.tools import (
     LONG,
     NOW,
@@ -33,7 +34,7 @@ from tests.store.tools import (
 def _label(tx: Tx, *found: Label) -> int | None:
     answers = iter(found)
     last = found[-1]
-    return labels.label(tx, 0, lambda _waiting: next(answers, last))
+    return labels.label(tx, 0, lambda _waiting: next(answers, last), NOW)
 
 
 def test_cancelling_takes_back_what_has_not_left(store: Store) -> None:
@@ -195,7 +196,7 @@ def test_labels_go_through_everything_in_chunks(store: Store) -> None:
             return Label("plan_day", after(9))
 
         while at is not None:
-            at = labels.label(tx, at, judge, most=3)
+            at = labels.label(tx, at, judge, NOW, most=3)
         assert len(seen) == 7
         assert {message(tx, number)["state"] for number in ids} == {"held"}
 
@@ -292,3 +293,20 @@ def test_what_a_sims_refusal_put_off_goes_when_the_sim_sends_again(store: Store)
         assert labels.release_due(tx, after(5)) == 1
         assert (message(tx, mine)["state"], message(tx, others)["state"]) == ("queued", "held")
         assert [part.message_id for part in queue.heads(tx, "", after(5), 9)] == [mine]
+
+
+def test_a_hold_that_is_over_is_explained_with_its_span_and_told_once(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        number, other = add(tx), add(tx)
+        for found in (Label("plan_minute", after(9)), Label("plan_day", after(60)), Label(None), Label("plan_day")):
+            _label(tx, found)
+        take(tx, at=after(360))
+    with store.read() as tx:
+        told = [line for line in story.explain(tx, number) or () if "held" in line["code"]]
+        assert [(line["code"], line["source"], line["params"]["reason"]) for line in told] == [
+            ("message_was_held", "farm", "plan_day")
+        ]
+        assert (told[0]["at"], told[0]["params"]["until"]) == (rfc3339(to_us(NOW)), rfc3339(to_us(after(360))))
+        assert tx.value("SELECT count(*) FROM events WHERE kind = 'message.held'") == 2
+        assert "message_was_held" not in [line["code"] for line in story.explain(tx, other) or ()]

@@ -336,7 +336,7 @@ def test_while_the_farm_is_paused_a_new_message_is_held_and_hidden_from_nobody(s
         assert message(tx, later)["state"] == "scheduled"
         assert [part["gate"] for part in parts(tx, held)] == [0]
         actions.resume(tx, "all", "", NOW)
-        label(tx, 0, lambda _waiting: Label(None))
+        label(tx, 0, lambda _waiting: Label(None), NOW)
         assert (message(tx, held)["state"], message(tx, held)["reason"]) == ("queued", None)
 
 

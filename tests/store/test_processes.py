@@ -124,7 +124,7 @@ def _muddle(url: str, folder: str, seed: int) -> None:
             elif what == "cancel":
                 actions.cancel(tx, dice.randint(1, 40), at)
             elif what == "label":
-                labels.label(tx, 0, lambda _: labels.Label(dice.choice(("plan_day", None))))
+                labels.label(tx, 0, lambda _: labels.Label(dice.choice(("plan_day", None))), NOW)
             else:
                 labels.release_due(tx, at)
                 actions.expire(tx, at)
