@@ -18,9 +18,13 @@ _NUMBERS = 5000  # of a list, at once
 
 def edit(remote: Remote, message_id: int, changes: Mapping[str, Any]) -> Document:
     """Change a message of which nothing has left."""
-    told = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in changes.items()}
-    changed: Document = remote.patch(f"/messages/{message_id}", told)
+    changed: Document = remote.patch(f"/messages/{message_id}", told(changes))
     return changed
+
+
+def told(changes: Mapping[str, Any]) -> Document:
+    """What shall change, as a body has it."""
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in changes.items()}
 
 
 def retry(remote: Remote, message_id: int) -> Document:
@@ -36,7 +40,7 @@ def retry(remote: Remote, message_id: int) -> Document:
 
 
 def which(asked: Mapping[str, Any]) -> Document:
-    """The body that says which messages are meant, of the options of `cancel`, `retry` and `resolve`."""
+    """The body that says which messages are meant, of the options of `cancel`, `edit`, `retry` and `resolve`."""
     body = {name: asked[name] for name in ("reason", "batch", "to") if asked[name] is not None}
     if asked["state"]:
         body["state"] = list(asked["state"])
@@ -54,6 +58,7 @@ def act(remote: Remote, what: str, body: Mapping[str, Any]) -> tuple[int, list[D
         not_done += done["not_done"]
         if not done["more"]:
             return count, not_done[:100]
+        body = {**body, "after": done["after"]}
 
 
 def switch(remote: Remote, what: str, message_class: str | None, batch: int | None) -> Document:

@@ -1,4 +1,4 @@
-"""What `messages cancel|retry|resolve` do to many messages at once: how they are named, and asked about first."""
+"""What `messages cancel|edit|retry|resolve` do to many messages at once: how they are named, and asked about first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from modemfarm.cli import away
 from modemfarm.cli.context import Farm, now
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
-from modemfarm.cli.output import emit, reason_of, sentence, state_of, tell
+from modemfarm.cli.output import emit, fault_of, sentence, state_of, tell
 from modemfarm.errors import SubmitError
 from modemfarm.intake import many
 from modemfarm.model import MessageClass
@@ -18,7 +18,7 @@ from modemfarm.policy.numbers import parse_recipient
 from modemfarm.store import labels, selecting, views
 
 MESSAGE_ID = click.IntRange(1, 2**63 - 1)
-_DONE = {"cancel": "canceled", "retry": "retried", "resolve": "resolved"}
+_DONE = {"cancel": "canceled", "edit": "changed", "retry": "retried", "resolve": "resolved"}
 _NAMES = ("state", "reason", "batch", "to", "message_class")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -32,7 +32,10 @@ def which_options(what: str) -> Callable[[Command], Command]:
         click.option("--batch", type=MESSAGE_ID, help="Those of this batch."),
         click.option("--to", metavar="NUMBER", help="Those to this recipient."),
         click.option(
-            "--class", "message_class", type=click.Choice([item.value for item in MessageClass]), help="This class."
+            _class_option(what),
+            "message_class",
+            type=click.Choice([item.value for item in MessageClass]),
+            help="This class.",
         ),
         click.option("--yes", is_flag=True, help="Do not ask."),
     ]
@@ -45,7 +48,11 @@ def which_options(what: str) -> Callable[[Command], Command]:
     return add
 
 
-def one_or_many(message_id: int | None, asked: Mapping[str, Any]) -> bool:
+def _class_option(what: str) -> str:
+    return "--of-class" if what == "edit" else "--class"  # there it says what they shall be
+
+
+def one_or_many(what: str, message_id: int | None, asked: Mapping[str, Any]) -> bool:
     """Whether many are meant.
 
     Raises:
@@ -53,17 +60,26 @@ def one_or_many(message_id: int | None, asked: Mapping[str, Any]) -> bool:
     """
     several = any(asked[name] not in (None, ()) for name in _NAMES)
     if several == (message_id is not None):
-        raise click.UsageError(sentence("refusal.one_or_many"))
+        raise click.UsageError(sentence("refusal.one_or_many", of_class=_class_option(what)))
     return several
 
 
-def act(farm: Farm, what: str, asked: Mapping[str, Any], *, word: str = "", as_json: bool) -> int:
+def act(
+    farm: Farm,
+    what: str,
+    asked: Mapping[str, Any],
+    *,
+    word: str = "",
+    changes: Mapping[str, Any] | None = None,
+    as_json: bool,
+) -> int:
     """Say how many they are, ask, do it, say what could not be done."""
     remote, batch = farm.remote(), asked["batch"]
     if remote:
         if batch is not None:
             remote.get(f"/batches/{batch}")
         body = away.which(asked) | ({"outcome": word} if word else {})
+        body |= {"changes": away.told(changes)} if changes else {}
         seen = remote.post(f"/messages/{what}?dry_run=1", body)
         _ask_first(what, seen["count"], asked)
         count, left = away.act(remote, what, body | {"upto": seen["upto"]})
@@ -81,11 +97,9 @@ def act(farm: Farm, what: str, asked: Mapping[str, Any], *, word: str = "", as_j
         message_class=asked["message_class"],
         upto=store.look(labels.newest),
     )
+    doing = many.acting(what, which.states, farm.config.intake, word=word, changes=changes, who="cli")
     _ask_first(what, store.look(selecting.count, which), asked)
-    states = which.states
-    done = many.do(
-        store.look, store.run, many.acting(what, states, farm.config.intake, word=word, who="cli"), which, now
-    )
+    done = many.do(store.look, store.run, doing, which, now)
     farm.committed(store)
     _tell(what, batch, done.count, done.not_done, as_json=as_json)
     return Exit.DONE
@@ -105,7 +119,12 @@ def _tell(what: str, batch: int | None, count: int, not_done: list[dict[str, Any
         return
     tell(f"said.{what}", n=count)
     for left in not_done:
-        tell("said.left_as", id=left["id"], state=state_of("message", left["state"]), what=reason_of(left["reason"]))
+        tell(
+            "said.left_as",
+            id=left["id"],
+            state=state_of("message", left["state"]),
+            what=fault_of(left["reason"], left["reason"]),
+        )
 
 
 def number(farm: Farm, raw: str) -> str:

@@ -13,6 +13,7 @@ from modemfarm.cli.outcome import CliError, Exit, NotThereError
 from modemfarm.cli.output import emit, json_option, local, reason_of, record, say, sentence, state_of, table, tell
 from modemfarm.errors import BadFieldError
 from modemfarm.intake.again import retry as again
+from modemfarm.intake.edit import FIELDS
 from modemfarm.intake.edit import edit as change
 from modemfarm.intake.values import parse_moment, parse_span
 from modemfarm.model import MessageClass, MessageState
@@ -123,7 +124,7 @@ def print_message(found: dict[str, Any], *, as_json: bool) -> None:
 
 
 @messages.command()
-@click.argument("message_id", metavar="ID", type=MESSAGE_ID)
+@click.argument("message_id", metavar="ID", type=MESSAGE_ID, required=False)
 @click.option("--text", help="What it says.")
 @click.option("--class", "class", type=click.Choice([item.value for item in MessageClass]))
 @click.option("--from", "from", metavar="SIM", help="ICCID, label, number or tag; '' for any SIM.")
@@ -131,19 +132,25 @@ def print_message(found: dict[str, Any], *, as_json: bool) -> None:
 @click.option("--valid-until", metavar="TIME", callback=moment, help="Not after; '' for without an end.")
 @click.option("--priority", type=click.IntRange(0, 9))
 @click.option("--reference", help="Your own words for it; '' for none.")
+@many.which_options("edit")
 @json_option
 @pass_farm
-def edit(farm: Farm, /, message_id: int, as_json: bool, **asked: Any) -> None:
-    """Change a message of which nothing has left."""
-    changes = {name: None if value == "" else value for name, value in asked.items() if value is not None}
+def edit(farm: Farm, /, message_id: int | None, as_json: bool, **asked: Any) -> int:
+    """Change a message, or many, of which nothing has left."""
+    new = {name: asked[name] for name in FIELDS if asked.get(name) is not None}
+    changes = {name: None if value == "" else value for name, value in new.items()}
+    several = many.one_or_many("edit", message_id, asked)
     if not changes:
         raise click.UsageError(sentence("refusal.what_to_change"))
     if changes.get("text", "") is None:
         raise click.UsageError(sentence("refusal.no_text"))
+    if several:
+        return many.act(farm, "edit", asked, changes=changes, as_json=as_json)
+    assert message_id is not None
     remote = farm.remote()
     if remote:
         _told(away.edit(remote, message_id, changes), as_json=as_json)
-        return
+        return Exit.DONE
     try:
         found = farm.store().run(lambda tx: change(tx, message_id, changes, farm.config.intake, now(), who="cli"))
     except BadFieldError as error:
@@ -151,6 +158,7 @@ def edit(farm: Farm, /, message_id: int, as_json: bool, **asked: Any) -> None:
     if not found:
         raise NotThereError(sentence("refusal.no_message", id=message_id))
     _changed(farm, message_id, None, as_json=as_json)
+    return Exit.DONE
 
 
 @messages.command()
@@ -160,7 +168,7 @@ def edit(farm: Farm, /, message_id: int, as_json: bool, **asked: Any) -> None:
 @pass_farm
 def cancel(farm: Farm, /, message_id: int | None, as_json: bool, **asked: Any) -> int:
     """Take back a message, or many, that have not left yet."""
-    if many.one_or_many(message_id, asked):
+    if many.one_or_many("cancel", message_id, asked):
         return many.act(farm, "cancel", asked, as_json=as_json)
     assert message_id is not None
     remote = farm.remote()
@@ -200,7 +208,7 @@ def _changed(farm: Farm, message_id: int, wanted: MessageState | None, *, as_jso
 @pass_farm
 def retry(farm: Farm, /, message_id: int | None, as_json: bool, **asked: Any) -> int:
     """Send a message again that failed, or many, as new ones."""
-    if many.one_or_many(message_id, asked):
+    if many.one_or_many("retry", message_id, asked):
         return many.act(farm, "retry", asked, as_json=as_json)
     assert message_id is not None
     remote = farm.remote()
@@ -226,7 +234,7 @@ def resolve(farm: Farm, /, words: tuple[str, ...], as_json: bool, **asked: Any) 
     if word not in ("sent", "failed") or len(number) > 1:
         raise click.UsageError(sentence("refusal.id_and_word"))
     message_id = click.ParamType.__call__(MESSAGE_ID, number[0]) if number else None
-    if many.one_or_many(message_id, asked):
+    if many.one_or_many("resolve", message_id, asked):
         return many.act(farm, "resolve", asked, word=word, as_json=as_json)
     assert message_id is not None
     remote = farm.remote()

@@ -1,9 +1,9 @@
-"""Does to many messages what a person asked: cancel, send again, resolve; repeated or killed, it does nothing twice."""
+"""Does to many messages what a person asked: cancel, edit, send again, resolve; repeated, it sends nothing twice."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from modemfarm.errors import BadFieldError, SubmitError
 from modemfarm.intake.again import RETRIABLE, retry
 from modemfarm.intake.bulk import WRITING_S, Run
 from modemfarm.intake.draft import IntakeSettings
+from modemfarm.intake.edit import edit
 from modemfarm.model import MessageState
 from modemfarm.store import actions
 from modemfarm.store.engine import Tx
@@ -25,8 +26,8 @@ Act = Callable[[Tx, int, datetime], str | None]  # None: done; else why not
 CANCELS = ("scheduled", "held", "queued", "sending")
 RETRIES = ("failed", "undelivered", "expired")  # what nobody took back and did not arrive
 RESOLVES = ("unknown",)
-STATES = {"cancel": CANCELS, "retry": RETRIES, "resolve": RESOLVES}  # meant where none is named
-MAY = {"cancel": CANCELS, "retry": RETRIABLE, "resolve": RESOLVES}  # may be named
+STATES = {"cancel": CANCELS, "edit": CANCELS, "retry": RETRIES, "resolve": RESOLVES}  # meant where none is named
+MAY = {"cancel": CANCELS, "edit": CANCELS, "retry": RETRIABLE, "resolve": RESOLVES}  # may be named
 
 
 @dataclass(slots=True)
@@ -36,22 +37,34 @@ class Done:
     Attributes:
         not_done: the first hundred that were meant and stayed as they were: id, state and why.
         more: some are left because of the limit.
+        last: the newest that was looked at; what is left is newer.
     """
 
     count: int = 0
     not_done: list[dict[str, object]] = field(default_factory=list)
     more: bool = False
+    last: int = 0
 
 
-def do(look: Run, run: Run, act: Act, which: Which, clock: Callable[[], datetime], *, most: int | None = None) -> Done:
+def do(
+    look: Run,
+    run: Run,
+    act: Act,
+    which: Which,
+    clock: Callable[[], datetime],
+    *,
+    most: int | None = None,
+    after: int = 0,
+) -> Done:
     """Act on each message that is meant, in transactions of 10 ms.
 
     Args:
         look: calls a store function in a read transaction.
         run: the same in a write transaction.
         most: leave the others for the next time.
+        after: only what is newer than this one: where the last time ended.
     """
-    done, after = Done(), 0
+    done = Done(last=after)
     while True:
         found: list[int] = look(ids, which, after, PAGE)
         at = 0
@@ -62,6 +75,7 @@ def do(look: Run, run: Run, act: Act, which: Which, clock: Callable[[], datetime
                 return done
             looked, acted, left = run(_some, found[at:], act, room, clock())
             at += looked
+            done.last = found[at - 1]
             done.count += acted
             done.not_done += left[: TOLD - len(done.not_done)]
         if len(found) < PAGE:
@@ -125,15 +139,50 @@ def resolving(word: str, who: str) -> Act:
     return act
 
 
-def acting(what: str, states: Sequence[str], settings: IntakeSettings, *, word: str = "", who: str = "") -> Act:
-    """What `cancel`, `retry` or `resolve` does to one message."""
+def editing(changes: Mapping[str, object], settings: IntakeSettings, who: str) -> Act:
+    """Changes what has not left, each checked and judged anew; what cannot be so stays as it was.
+
+    Raises:
+        BadFieldError: a text with braces. What stood for a name in a batch's template is not known any more.
+    """
+    text = changes.get("text")
+    if isinstance(text, str) and ("{" in text or "}" in text):
+        what = "a text for many says the same to each: it has no names to fill in and no { or }"
+        raise BadFieldError("text", "placeholders", what)
+
+    def act(tx: Tx, message_id: int, now: datetime) -> str | None:
+        try:
+            edit(tx, message_id, changes, settings, now, who=who)
+        except SubmitError as error:
+            return error.code
+        return None
+
+    return act
+
+
+def acting(
+    what: str,
+    states: Sequence[str],
+    settings: IntakeSettings,
+    *,
+    word: str = "",
+    changes: Mapping[str, object] | None = None,
+    who: str = "",
+) -> Act:
+    """What `cancel`, `edit`, `retry` or `resolve` does to one message.
+
+    Raises:
+        BadFieldError: changes that no message can have.
+    """
     if what == "cancel":
         return cancelling(who)
+    if what == "edit":
+        return editing(changes or {}, settings, who)
     return resolving(word, who) if what == "resolve" else retrying(settings, states)
 
 
 def meant(what: str, states: Sequence[str] = (), **those: object) -> Which:
-    """Which messages one of `cancel`, `retry`, `resolve` is about.
+    """Which messages one of `cancel`, `edit`, `retry`, `resolve` is about.
 
     Raises:
         BadFieldError: a state in which nothing can be done so.

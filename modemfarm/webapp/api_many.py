@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response
@@ -13,29 +14,39 @@ from modemfarm.store.selecting import Which
 from modemfarm.webapp import asking, narrowed
 from modemfarm.webapp.access import deps, intake, needs
 from modemfarm.webapp.api_batches import batch
-from modemfarm.webapp.bodies import EmptyBody, ManyBody, ManyResolveBody, ResolveBody, body
+from modemfarm.webapp.bodies import EmptyBody, ManyBody, ManyEditBody, ManyResolveBody, ResolveBody, body
 from modemfarm.webapp.numbers import number_of
 from modemfarm.webapp.writing import Answer, go_on, key_of_request, reply, write
 
 routes = Blueprint("many", __name__, url_prefix="/v1")
 
 
-def act(what: str, which: Which, *, word: str = "", most: int | None = None, who: str = "api") -> many.Done:
+def act(
+    what: str,
+    which: Which,
+    *,
+    word: str = "",
+    changes: Mapping[str, object] | None = None,
+    most: int | None = None,
+    after: int = 0,
+    who: str = "api",
+) -> many.Done:
     """Do it to all that are meant, and wake those who send."""
     farm = deps()
     done = many.do(
         farm.store.look,
         farm.offload_call,
-        many.acting(what, which.states, intake(), word=word, who=who),
+        many.acting(what, which.states, intake(), word=word, changes=changes, who=who),
         which,
         farm.clock.now,
         most=most,
+        after=after,
     )
     farm.wake()
     return done
 
 
-def _some(what: str, asked: ManyBody, word: str = "") -> Response:
+def _some(what: str, asked: ManyBody, *, word: str = "", changes: Mapping[str, object] | None = None) -> Response:
     asking.only("dry_run")
     narrowed.whole_farm()
     newest = deps().store.look(labels.newest)
@@ -49,13 +60,15 @@ def _some(what: str, asked: ManyBody, word: str = "") -> Response:
         upto=newest if asked.upto is None else min(asked.upto, newest),
     )
     if asking.flag("dry_run"):
-        key_of_request()  # a real one would refuse what is no key
+        key_of_request()  # a real one would refuse what is no key, and these changes
+        many.acting(what, which.states, intake(), word=word, changes=changes)
         count = deps().store.look(selecting.count, which)
         return reply(200, {"count": count, "not_done": [], "more": False, "upto": newest})
 
     def work() -> dict[str, Any]:
-        done = act(what, which, word=word, most=asked.limit)
-        return {"count": done.count, "not_done": done.not_done, "more": done.more}
+        done = act(what, which, word=word, changes=changes, most=asked.limit, after=asked.after)
+        left = {"after": done.last} if done.more else {}
+        return {"count": done.count, "not_done": done.not_done, "more": done.more} | left
 
     return reply(*go_on(200, work))
 
@@ -64,6 +77,13 @@ def _some(what: str, asked: ManyBody, word: str = "") -> Response:
 @needs("messages:send")
 def cancel() -> Response:
     return _some("cancel", body(ManyBody))
+
+
+@routes.post("/messages/edit")
+@needs("messages:send")
+def edit() -> Response:
+    asked = body(ManyEditBody)
+    return _some("edit", asked, changes=asked.changes.changes())
 
 
 @routes.post("/messages/retry")
@@ -76,7 +96,7 @@ def retry() -> Response:
 @needs("messages:send")
 def resolve() -> Response:
     asked = body(ManyResolveBody)
-    return _some("resolve", asked, asked.outcome)
+    return _some("resolve", asked, word=asked.outcome)
 
 
 def _of_batch(batch_id: int, what: str, told: str, word: str = "") -> Response:

@@ -195,12 +195,29 @@ class ManyBody(Body):
     )
     limit: Annotated[Whole, Field(ge=1, le=10_000)] = 10_000
     upto: Annotated[Whole, Field(ge=0, lt=2**63)] | None = None
+    after: Annotated[Whole, Field(ge=0, lt=2**63)] = 0
 
     @model_validator(mode="after")
     def _something(self) -> ManyBody:
         if all(getattr(self, name) is None for name in ("state", "reason", "batch", "to", "message_class")):
             raise ValueError("say which: state, reason, batch, to or class")
         return self
+
+
+class ChangesBody(EditBody):
+    """The `changes` of `POST /v1/messages/edit`: what each of many shall be."""
+
+    @model_validator(mode="after")
+    def _something(self) -> ChangesBody:
+        if not self.model_fields_set:
+            raise ValueError("say what to change")
+        return self
+
+
+class ManyEditBody(ManyBody):
+    """The same with what shall change."""
+
+    changes: ChangesBody
 
 
 class ManyResolveBody(ManyBody):

@@ -4,9 +4,11 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from modemfarm.cli.away import act
 from modemfarm.config.keywords import keywords
 from modemfarm.config.load import load
 from modemfarm.modem.settings import SystemClock
@@ -168,6 +170,31 @@ def test_many_are_meant_through_the_api_as_here(away: FarmAt) -> None:
     assert ran.json["canceled"] == 1
     assert away("messages", "resolve", "sent", "--state", "unknown", "--yes", "--json").json["resolved"] == 0
     assert away("messages", "cancel", "--batch", "7", "--yes").code == 4
+
+
+def test_many_are_changed_through_the_api_as_here(away: FarmAt) -> None:
+    first, *_ = _sent(away, "13800138000", "13900139000", "13700137000")
+    words = ("messages", "edit", "--state", "queued", "--send-at", "2030-01-01T00:00Z", "--yes", "--json")
+    assert away(*words).json == {"changed": 3, "not_done": []}
+    found = away("messages", "show", str(first), "--json").json
+    assert (found["state"], found["send_at"]) == ("scheduled", "2030-01-01T00:00:00.000Z")
+    ran = away("messages", "edit", "--to", "13900139000", "--send-at", "now", "--yes", "--json")
+    assert ran.json == {"changed": 1, "not_done": []}
+    assert away("messages", "edit", "--batch", "7", "--priority", "9", "--yes").code == 4
+    assert away("messages", "edit", "--state", "queued", "--text", "{name}", "--yes").code == 2
+
+
+def test_what_is_left_by_a_limit_is_asked_for_behind_it() -> None:
+    asked: list[dict[str, Any]] = []
+
+    class Far:
+        def post(self, _path: str, body: dict[str, Any]) -> dict[str, Any]:
+            asked.append(body)
+            more = {"more": True, "after": 8} if len(asked) == 1 else {"more": False}
+            return {"count": 2, "not_done": [], **more}
+
+    assert act(Far(), "edit", {"batch": 1}) == (4, [])  # type: ignore[arg-type]  # as much of it as is used
+    assert asked == [{"batch": 1}, {"batch": 1, "after": 8}]
 
 
 def test_a_batch_goes_through_the_api_and_not_twice(away: FarmAt, tmp_path: Path) -> None:

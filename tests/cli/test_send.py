@@ -238,6 +238,27 @@ def test_many_are_cancelled_retried_and_resolved_after_a_question(
         assert farm("messages", *words).code == 2, words
 
 
+def test_many_are_changed_after_a_question(farm: FarmAt, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = [item["id"] for item in farm("send", "13800138000", "13800138001", "--text", "a", "--json").json]
+    farm.write(move, ids[0], PartState.SENT)
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    ran = farm("messages", "edit", "--state", "queued", "--priority", "9")
+    assert (ran.code, "edit 1 messages?" in ran.err) == (1, True)
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    words = ("--text", "改期", "--send-at", "2030-01-01T00:00Z", "--class", "conversation")
+    assert farm("messages", "edit", "--of-class", "transactional", *words).out == "1 changed\n"
+    found = farm("messages", "show", str(ids[1]), "--json").json
+    assert (found["text"], found["class"], found["state"]) == ("改期", "conversation", "scheduled")
+    refused = farm(
+        "messages", "edit", "--state", "scheduled", "--valid-until", "2029-01-01T00:00Z", "--yes", "--json"
+    ).json
+    assert refused == {"changed": 0, "not_done": [{"id": ids[1], "state": "scheduled", "reason": "in_the_past"}]}
+    for wrong in (["--priority", "9"], ["1", "--state", "queued", "--priority", "9"], ["--state", "queued"],
+                  ["--state", "sent", "--priority", "9", "--yes"], ["--state", "scheduled", "--text", "{name}", "--yes"],
+                  ["--class", "marketing"]):  # fmt: skip
+        assert farm("messages", "edit", *wrong).code == 2, wrong
+
+
 def test_a_person_decides_about_an_unknown_message(farm: FarmAt) -> None:
     (item,) = farm("send", "13800138000", "--text", "a", "--json").json
     assert farm("messages", "resolve", str(item["id"]), "sent").code == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -12,13 +13,14 @@ from modemfarm.intake import many
 from modemfarm.intake.draft import Quota
 from modemfarm.model import Ceiling, SimState
 from modemfarm.store import actions, counters, epoch, gates, labels, queue, releasing, selecting, sims, steps
-from modemfarm.store.engine import Store, Tx
+from modemfarm.store.engine import Store, Tx, to_us
 from modemfarm.store.selecting import Which
 from tests.store.tools import (
     INTAKE,
     LONG,
     NOW,
     SIM,
+    TO,
     add,
     after,
     charged,
@@ -135,6 +137,82 @@ def test_many_are_cancelled_but_for_what_is_on_the_air(store: Store) -> None:
         assert tx.value("SELECT count(*) FROM events WHERE kind = 'message.canceled'") == 8
 
 
+def _edit(store: Store, which: Which, *, most: int | None = None, behind: int = 0, **changes: Any) -> many.Done:
+    act = many.acting("edit", which.states, INTAKE, changes=changes, who="api")
+    return many.do(store.look, store.run, act, which, lambda: NOW, most=most, after=behind)
+
+
+@pytest.mark.usefixtures("small")
+def test_many_are_changed_but_for_what_has_left(store: Store) -> None:
+    later = after(3600)
+    with store.write() as tx:
+        see(tx)
+        on_air, claimed = add(tx), add(tx)
+        submit(tx)
+        attempt = claim(tx)
+        waiting = [add(tx, valid_until=after(7200)) for _ in range(5)]
+        other = add(tx, message_class="conversation")
+    which = many.meant("edit", message_class="transactional")
+    done = _edit(store, which, send_at=later, priority=8, text=LONG)
+    assert (done.count, done.more) == (6, False)
+    assert done.not_done == [{"id": on_air, "state": "sending", "reason": "too_late"}]
+    with store.write() as tx:
+        assert attempt is not None
+        assert steps.submitting(tx, permit(attempt[0].part_id, attempt[1]), NOW) == "lost"
+        for number in (claimed, *waiting):
+            row = message(tx, number)
+            assert (row["state"], row["send_at"], row["rank"]) == ("scheduled", to_us(later), 1)
+            assert states(tx, number) == ["waiting"] * 3
+        assert message(tx, waiting[0])["valid_until"] == to_us(after(3600 + 7200))
+        assert message(tx, other)["state"] == "queued"
+        assert counted(tx) == charged(tx) == {SIM: 1}
+        told = tx.all("SELECT data FROM events WHERE kind = 'message.edited'")
+        assert len(told) == 6
+        assert all('"who":"api"' in row["data"] for row in told)
+
+
+@pytest.mark.usefixtures("small")
+def test_what_cannot_be_as_asked_stays_and_says_why(store: Store) -> None:
+    with store.write() as tx:
+        first, other = add(tx), add(tx, send_at=after(3600))
+        before = [message(tx, number) for number in (first, other)]
+    which = many.meant("edit", to=TO)
+    done = _edit(store, which, valid_until=after(1800))
+    assert (done.count, done.not_done) == (1, [{"id": other, "state": "scheduled", "reason": "in_the_past"}])
+    done = _edit(store, which, **{"class": "marketing"})
+    assert (done.count, [left["reason"] for left in done.not_done]) == (0, ["profile"] * 2)
+    keyed = replace(INTAKE, quota=Quota("key:1", Ceiling(parts=2, zone="UTC")))
+    act = many.acting("edit", which.states, keyed, changes={"text": LONG}, who="api")
+    done = many.do(store.look, store.run, act, which, lambda: NOW)
+    assert (done.count, [left["reason"] for left in done.not_done]) == (1, ["key_ceiling"])
+    with store.read() as tx:
+        assert message(tx, first)["valid_until"] == to_us(after(1800))
+        assert [message(tx, number)["parts_total"] for number in (first, other)] == [3, 1]
+        assert message(tx, other) == before[1]
+
+
+@pytest.mark.usefixtures("small")
+def test_a_limit_goes_on_where_it_ended_though_what_is_changed_is_still_meant(store: Store) -> None:
+    with store.write() as tx:
+        ids = [add(tx, to=f"+86138001380{n:02}") for n in range(7)]
+    which, at = many.meant("edit", ["queued"]), 0
+    for count, more in ((3, True), (3, True), (1, False)):
+        done = _edit(store, which, most=3, behind=at, reference="r")
+        assert (done.count, done.more) == (count, more)
+        at = done.last
+    with store.read() as tx:
+        assert at == ids[-1]
+        assert tx.value("SELECT count(*) FROM messages WHERE reference = 'r'") == 7
+        assert tx.value("SELECT count(*) FROM events WHERE kind = 'message.edited'") == 7
+
+
+@pytest.mark.parametrize("text", ["您好{name}", "a }", "{{"])
+def test_a_text_for_many_has_no_names_to_fill_in(text: str) -> None:
+    with pytest.raises(BadFieldError) as error:
+        many.acting("edit", (), INTAKE, changes={"text": text})
+    assert (error.value.field, error.value.code) == ("text", "placeholders")
+
+
 @pytest.mark.usefixtures("small")
 def test_many_are_sent_again_each_once_however_often_one_asks(store: Store) -> None:
     with store.write() as tx:
@@ -166,7 +244,9 @@ def test_many_that_nobody_knows_of_are_resolved(store: Store) -> None:
         assert {message(tx, number)["resolved"] for number in ids[1:]} == {"failed"}
 
 
-@pytest.mark.parametrize(("what", "state"), [("cancel", "sent"), ("retry", "delivered"), ("resolve", "failed")])
+@pytest.mark.parametrize(
+    ("what", "state"), [("cancel", "sent"), ("edit", "sent"), ("retry", "delivered"), ("resolve", "failed")]
+)
 def test_what_makes_no_sense_is_refused(what: str, state: str) -> None:
     with pytest.raises(BadFieldError):
         many.meant(what, [state])

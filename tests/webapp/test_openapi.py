@@ -53,6 +53,8 @@ def test_what_the_api_says_is_as_described(farm: Sample) -> None:
         (bodies.MessageBody, "NewMessage"),
         (bodies.EditBody, "MessageChange"),
         (bodies.ManyBody, "WhichToCancel"),
+        (bodies.ManyEditBody, "WhichToEdit"),
+        (bodies.ChangesBody, "ChangesOfMany"),
         (bodies.ManyBody, "WhichToRetry"),
         (bodies.ManyResolveBody, "WhichToResolve"),
         (bodies.ResolveBody, "Resolution"),
