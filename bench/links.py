@@ -104,6 +104,8 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._open: set[asyncio.StreamWriter] = set()
         self._cut = False
+        self._flows = asyncio.Event()
+        self._flows.set()
         self.address, self.wrapper = "127.0.0.1", ()
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
@@ -114,6 +116,14 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._set, True)
         time.sleep(seconds)
         self._loop.call_soon_threadsafe(self._set, False)
+
+    def freeze(self) -> None:
+        """Forward nothing, and close nothing: nobody is told, until `thaw`."""
+        self._loop.call_soon_threadsafe(self._flows.clear)
+
+    def thaw(self) -> None:
+        """Go on with what was sent meanwhile."""
+        self._loop.call_soon_threadsafe(self._flows.set)
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -147,14 +157,14 @@ class Proxy:
             return
         self._open |= {writer, back}
         try:
-            await asyncio.gather(_pump(reader, back), _pump(far, writer))
+            await asyncio.gather(self._pump(reader, back), self._pump(far, writer))
         finally:
             self._open -= {writer, back}
 
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while octets := await reader.read(65536):
-            writer.write(octets)
-            await writer.drain()
-    writer.close()
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while octets := await reader.read(65536):
+                await self._flows.wait()
+                writer.write(octets)
+                await writer.drain()
+        writer.close()

@@ -25,6 +25,7 @@ COMMIT_WITHIN_S = 0.020  # work that one commit takes up, where an fsync is no s
 BULK_SLICE_S = 0.010  # intake may hold the writer for so long while the wire waits
 CHECKPOINT_EVERY_S = 5.0
 SERVER_WRITERS = 4  # connections that a daemon writes to a server by
+SILENT_S = 12.0  # a lock is waited for no longer than 10 s: a command that takes this long has no server, or a slow one
 TRIES = 3  # of a command that the server rolled back for another's sake
 _GONE = ("terminating connection", "server closed the connection", "connection is lost", "the connection is closed")
 
@@ -50,11 +51,11 @@ class Offload:
         self._wake = threading.Condition()
         self._stopping = False
         one = _Together if store.sqlite else _Alone
+        self._writers = [one(store, self._next, self._is_urgent) for _ in range(1 if store.sqlite else SERVER_WRITERS)]
+        store.silent = self._is_silent
         self._threads = [
-            threading.Thread(
-                target=self._work, args=(one(store, self._next, self._is_urgent),), name="store-writer", daemon=True
-            )
-            for _ in range(1 if store.sqlite else SERVER_WRITERS)
+            threading.Thread(target=self._work, args=(writer,), name="store-writer", daemon=True)
+            for writer in self._writers
         ]
         self._checkpointer = threading.Thread(target=self._checkpoint, name="store-checkpoint", daemon=True)
         self._stopped = threading.Event()
@@ -133,6 +134,11 @@ class Offload:
             self._tell(writer.commit())
         writer.close()
 
+    def _is_silent(self) -> bool:
+        """Whether a server has owed the answer to a command for so long that nobody should ask it more."""
+        long_ago = time.monotonic() - SILENT_S
+        return any(asked is not None and asked < long_ago for asked in [writer.asked_at for writer in self._writers])
+
     def _is_urgent(self) -> bool:
         return bool(self._urgent)
 
@@ -188,6 +194,7 @@ class _Connected:
     def __init__(self, store: Store, take: Callable[[bool], _Job | None], is_urgent: Callable[[], bool]) -> None:
         self._store, self._take, self._is_urgent = store, take, is_urgent
         self._took_s = 0.0  # the last COMMIT
+        self.asked_at: float | None = None  # since when a server has a command in hand
         self._connection: Connection | None = None
 
     def _connected(self) -> Connection:
@@ -274,6 +281,13 @@ class _Alone(_Connected):
         Raises:
             _AgainError: it was rolled back for a reason that is over now.
         """
+        self.asked_at = time.monotonic()
+        try:
+            return self._transacted(job)
+        finally:
+            self.asked_at = None
+
+    def _transacted(self, job: _Job) -> Any:
         work, args, _ = job
         kept = self._connection is not None
         try:

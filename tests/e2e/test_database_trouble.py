@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from bench.links import Proxy
 from tests.e2e.farm import RealFarm, until
 from tests.e2e.judging import Text
 from tests.postgres import Cluster
@@ -21,6 +22,8 @@ TEXTS: list[Text] = [(f"+49170{1000000 + number}", f"{number} hello") for number
 MODEMS, AIRTIME_MS = 4, 1200
 SAID_WITHIN_S = 60.0  # of a daemon on a busy machine; a lease and its margin are the longest that it waits
 GOES_ON_WITHIN_S = 150.0
+LOCKED_S = 33.0  # longer than statement_timeout
+FROZEN_S = 18.0  # longer than tcp_user_timeout and a lease
 
 
 @contextlib.contextmanager
@@ -50,9 +53,15 @@ def on_air(farm: RealFarm) -> int:
     return sum(item["ctrl_z"] for item in farm.ctl("stats")["modems"])
 
 
+def is_away(farm: RealFarm) -> bool:
+    with contextlib.suppress(TimeoutError):  # asked before the server's silence was noticed
+        return farm.http("GET", "/healthz", timeout_s=4)[0] == 503
+    return False
+
+
 def says_so(farm: RealFarm) -> None:
     """Wait until /healthz and the page say that the database is away, and see that nothing is taken in."""
-    until(lambda: farm.http("GET", "/healthz")[0] == 503, SAID_WITHIN_S, farm.said, 0.2)
+    until(lambda: is_away(farm), SAID_WITHIN_S, farm.said, 0.2)
     assert farm.http("GET", "/healthz")[1] == {"status": "fail", "code": "store"}
     assert farm.http("GET", "/readyz")[0] == 503
     status, page = farm.http("GET", "/", headers={"Accept": "text/html", "Cookie": "modemfarm_session=somebody"})
@@ -133,3 +142,32 @@ def test_a_server_without_a_free_connection(tmp_path: Path) -> None:
             takes_nothing(farm)
             thieves.close()
             goes_on(farm)
+
+
+def test_tables_locked_for_longer_than_a_statement_may_take(tmp_path: Path) -> None:
+    with cluster() as server, sending(tmp_path, server.create("shop")) as farm:
+        plain = f"host={server.folder} port={server.port} dbname=shop user=postgres"
+        with psycopg.connect(plain) as other:
+            began = time.monotonic()
+            other.execute("LOCK TABLE parts IN ACCESS EXCLUSIVE MODE")
+            until(lambda: is_away(farm), SAID_WITHIN_S, farm.said, 0.2)
+            time.sleep(max(0.0, LOCKED_S - (time.monotonic() - began)))
+        goes_on(farm)
+
+
+def test_a_link_that_forwards_nothing_and_closes_nothing(tmp_path: Path) -> None:
+    with cluster() as server:
+        server.create("shop")
+        link = Proxy(server.socket)
+        try:
+            with sending(tmp_path, f"postgresql+psycopg://postgres@{link.server}/shop") as farm:
+                link.freeze()
+                try:
+                    began = time.monotonic()
+                    says_so(farm)
+                    time.sleep(max(0.0, FROZEN_S - (time.monotonic() - began)))
+                finally:
+                    link.thaw()
+                goes_on(farm)
+        finally:
+            link.close()

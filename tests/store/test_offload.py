@@ -6,12 +6,15 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from modemfarm.errors import StoreError
 from modemfarm.store.engine import Store, Tx
 from modemfarm.store.offload import COMMIT_WITHIN_S, Offload
+from tests.postgres import Cluster
 
 
 @pytest.fixture
@@ -226,3 +229,29 @@ async def test_stopping_finishes_what_is_queued_and_takes_nothing_more(store: St
     assert len(_keys(store)) == 5
     with pytest.raises(StoreError, match="stopping"):
         await offload.run(_put, "late")
+
+
+def test_who_reads_is_told_at_once_while_a_server_owes_an_answer_for_long(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modemfarm.store.offload.SILENT_S", 0.0)
+    store = Store(cluster.create("mute"), tmp_path)
+    offload = Offload(store)
+    offload.start()
+    asked, answered = threading.Event(), threading.Event()
+
+    def mute(_tx: Tx) -> bool:
+        asked.set()
+        return answered.wait(60)
+
+    with ThreadPoolExecutor(1) as waiting:
+        told = waiting.submit(offload.call, mute)
+        assert asked.wait(60)
+        with pytest.raises(StoreError, match="not answered"), store.read():
+            pass
+        answered.set()
+        assert told.result(60)
+    with store.read() as tx:
+        assert tx.value("SELECT 1") == 1
+    offload.stop()
+    store.close()
