@@ -73,6 +73,23 @@ def test_the_rate_is_told_and_its_limit_is_the_owners(store: Store) -> None:
         assert rates.document(tx, after(122))["stopped"] == rates.why_paused(tx)
 
 
+@pytest.mark.parametrize("about", ["iccid", "text"])
+def test_one_sim_or_one_text_alone_stops_them(store: Store, about: str) -> None:
+    with store.write() as tx:
+        see(tx)
+        for purpose in ("a", "bb", "ccc", "dddd"):  # each of too few offers to tell anything
+            _offers(tx, 60, 2, purpose)
+        if about == "iccid":
+            tx.run("UPDATE marketing_sends SET digest = CAST(message_id AS TEXT)")
+        else:
+            tx.run("UPDATE messages SET iccid = CAST(id AS TEXT)")
+        name = SIM if about == "iccid" else "x"
+        assert rates.watch(tx, after(120))
+        assert actions.is_paused(tx, "marketing", None)
+        told = rates.why_paused(tx) or {}
+        assert [told[key] for key in ("about", "name", "refused", "sent")] == [about, name, 8, 240]
+
+
 @pytest.mark.parametrize("wrong", ["0", "0.0009", "0.3", "nan", "inf", "two", "-1"])
 def test_a_limit_that_means_nothing_is_refused(store: Store, wrong: str) -> None:
     with store.write() as tx, pytest.raises(ValueError, match="a share from"):
