@@ -28,7 +28,7 @@ from modemfarm.store.shapes import rfc3339
 _CHUNK = 500  # numbers a transaction
 _PAGE = 1000
 _FIELDS = ("number", "since", "source", "keyword")
-_COLUMNS = (("number", "number"), ("since", "since"), ("keyword", "keyword"), ("text", "text"))
+_COLUMNS = (("number", "number"), ("since", "since"), ("keyword", "keyword"), ("inbound_id", "id"), ("text", "text"))
 
 
 def number_of(farm: Farm, raw: str) -> str:
@@ -201,9 +201,14 @@ def _decide(farm: Farm, raw: str, decision: reviews.Decision, *, as_json: bool) 
 
 
 def _decide_here(farm: Farm, raw: str, decision: reviews.Decision) -> str:
-    number = number_of(farm, raw)
+    exact: str | None
+    try:
+        exact = number_of(farm, raw)
+    except BadRecipientError:
+        exact = None
     store = farm.store()
-    if not store.run(reviews.settle, number, decision, now(), "cli", farm.config.intake.exempt):
-        raise NotThereError(sentence("refusal.no_review", number=number))
+    number = store.look(reviews.meant, raw, exact)
+    if number is None or not store.run(reviews.settle, number, decision, now(), user(), farm.config.intake.exempt):
+        raise NotThereError(sentence("refusal.no_review", number=exact or raw))
     farm.committed(store)
     return number

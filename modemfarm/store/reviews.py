@@ -17,6 +17,7 @@ DOUBTED = (  # of an offer in `parts`: its recipient's reply waits for a decisio
     "(parts.class = 'marketing' AND EXISTS (SELECT 1 FROM reviews r WHERE r.number = parts.recipient"
     " AND r.decided_at IS NULL))"
 )
+_LONGEST_ID = 19
 Decision = Literal["opted_out", "dismissed"]
 
 
@@ -128,6 +129,24 @@ def listed(tx: Tx, most: int = 1000) -> list[Row]:
         " LEFT JOIN inbound i ON i.id = r.inbound_id WHERE r.decided_at IS NULL ORDER BY r.id LIMIT :n",
         n=most,
     )
+
+
+def meant(tx: Tx, raw: str, number: str | None) -> str | None:
+    """Whose listed reply somebody means; None: nothing of the kind is listed.
+
+    A reply that came without its country is listed as the network spelled it, which need not be a number anywhere else.
+
+    Args:
+        raw: as typed: a number, its spelling on the list, or the reply's own id.
+        number: what `raw` is as messages have it; None: no number.
+    """
+    for one in (number, raw):
+        if one is not None and is_open(tx, one):
+            return one
+    if not (raw.isascii() and raw.isdecimal() and len(raw) < _LONGEST_ID):
+        return None
+    found = tx.value("SELECT number FROM reviews WHERE inbound_id = :id AND decided_at IS NULL", id=int(raw))
+    return None if found is None else str(found)
 
 
 def settle(tx: Tx, number: str, decision: Decision, now: datetime, who: str, exempt: tuple[str, ...] = EXEMPT) -> bool:

@@ -14,7 +14,7 @@ from modemfarm.store.shapes import rfc3339
 from modemfarm.webapp import asking
 from modemfarm.webapp.access import deps, needs
 from modemfarm.webapp.bodies import NumbersBody, ReviewBody, body
-from modemfarm.webapp.numbers import named, number_of
+from modemfarm.webapp.numbers import number_of
 from modemfarm.webapp.problems import not_found
 from modemfarm.webapp.writing import reply
 
@@ -63,8 +63,13 @@ def listed() -> Response:
 def decide(number: str) -> Response:
     decision = body(ReviewBody).decision
     farm = deps()
-    exact = named(number, farm.intake.country)
-    if not farm.offload_call(reviews.settle, exact, decision, farm.clock.now(), "api", farm.intake.exempt):
+    parsed: str | None
+    try:
+        parsed = number_of(number, farm.intake.country)[0]
+    except BadRecipientError:
+        parsed = None
+    exact, actor, now = farm.store.look(reviews.meant, number, parsed), f"key {g.key.id}", farm.clock.now()
+    if exact is None or not farm.offload_call(reviews.settle, exact, decision, now, actor, farm.intake.exempt):
         raise not_found(f"reply of {number} that waits for a decision")
     farm.wake()
     return reply(200, {"number": exact, "decision": decision})

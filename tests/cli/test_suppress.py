@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from modemfarm.store import reviews
 from tests.cli.farm import NOW, FarmAt
 
@@ -51,6 +53,21 @@ def test_a_person_decides_on_a_reply(farm: FarmAt) -> None:
     assert farm("suppress", "review", "confirm", ONE, "--json").json == {"number": ONE, "decision": "opted_out"}
     assert ONE in [row["number"] for row in farm("suppress", "list", "--json").json["data"]]
     assert farm("suppress", "review", "list", "--json").json["data"] == []
+
+
+@pytest.mark.parametrize("named", ["600123456", "7"], ids=["as listed", "by its id"])
+@pytest.mark.parametrize("decision", ["confirm", "dismiss"])
+def test_a_reply_without_its_country_is_decided(farm: FarmAt, named: str, decision: str) -> None:
+    farm("suppress", "add", TWO)
+    farm.write(reviews.add, "600123456", 7, "别发了", NOW)
+    assert "7" in farm("suppress", "review", "list").out.split()
+    assert farm("suppress", "review", decision, "8").code == 4
+    done = farm("suppress", "review", decision, named, "--json")
+    assert done.code == 0, done.err
+    assert done.json["number"] == "600123456"
+    assert farm("suppress", "review", "list", "--json").json["data"] == []
+    listed = [row["number"] for row in farm("suppress", "list", "--json").json["data"]]
+    assert ("600123456" in listed) is (decision == "confirm")
 
 
 def test_an_export_runs_no_formula(farm: FarmAt) -> None:

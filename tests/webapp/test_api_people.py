@@ -4,9 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.webapp.sample import Sample
+import pytest
+
+from modemfarm.store import audit, reviews, suppress
+from tests.webapp.sample import NOW, Sample
 
 ONE, TWO = "+8613912345678", "+8613800138000"
+
+
+@pytest.mark.parametrize("named", ["600123456", "7", ONE], ids=["as listed", "by its id", "with its country"])
+def test_a_doubtful_reply_is_decided_as_listed_or_by_its_id(farm: Sample, named: str) -> None:
+    api = farm.api()
+    farm.store.run(reviews.add, ONE if named == ONE else "600123456", 7, "别发了", NOW)
+    assert api.post("/v1/reviews/8", json={"decision": "dismissed"}).status_code == 404
+    done = api.post(f"/v1/reviews/{named}", json={"decision": "opted_out"})
+    assert (done.status_code, done.json["number"]) == (200, ONE if named == ONE else "600123456")
+    assert farm.store.look(suppress.is_suppressed, done.json["number"])
+    assert api.get("/v1/reviews").json["data"] == []
+    assert farm.store.look(audit.listed)[0]["who"].startswith("key ")
 
 
 def test_a_person_is_kept_changed_listed_and_forgotten(farm: Sample) -> None:
