@@ -141,8 +141,10 @@ def may(role: str) -> bool:
     return person is not None and users.ROLES.index(person.role) >= users.ROLES.index(role)
 
 
-def who() -> str:
-    """The person at the page, for what is written down of it."""
+def by_whom() -> str:
+    """The API key or the person at the page, for what is written down of it."""
+    if "key" in g:
+        return f"key {g.key.id}"
     person = known()
     return f"page:{person.name}" if person is not None and person.name else "page"
 

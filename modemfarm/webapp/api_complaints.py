@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response
 from pydantic import Field
 
 from modemfarm.store import complaints, views
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import asking
-from modemfarm.webapp.access import deps, needs
+from modemfarm.webapp.access import by_whom, deps, needs
 from modemfarm.webapp.bodies import Body, Content, Moment, Word, body
 from modemfarm.webapp.numbers import number_of, typed
 from modemfarm.webapp.writing import Answer, reply, write
@@ -41,7 +41,7 @@ def listed() -> Response:
 @needs("people")
 def add() -> Response:
     wanted = body(ComplaintBody)
-    farm, who = deps(), f"key {g.key.id}"
+    farm, who = deps(), by_whom()
     number, _ = number_of(wanted.number, farm.intake.country)
 
     def work(tx: Tx) -> Answer:

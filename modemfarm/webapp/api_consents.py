@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 from pydantic import Field
 
 from modemfarm.errors import BadFieldError
@@ -17,7 +17,7 @@ from modemfarm.policy.optout import Keywords, verdict
 from modemfarm.store import consents, signups, views, withdrawing
 from modemfarm.store.engine import Store, Tx
 from modemfarm.webapp import asking
-from modemfarm.webapp.access import deps, needs
+from modemfarm.webapp.access import by_whom, deps, needs
 from modemfarm.webapp.bodies import Body, Content, Moment, Word, body
 from modemfarm.webapp.numbers import named, number_of, typed
 from modemfarm.webapp.problems import Problem, not_found
@@ -70,10 +70,6 @@ class WordBody(Body):
     wording: Annotated[Content, Field(min_length=1)]
 
 
-def _who() -> str:
-    return f"key {g.key.id}"
-
-
 @routes.get("/consents")
 @needs("people")
 def listed() -> Response:
@@ -91,7 +87,7 @@ def grant() -> Response:
     wanted = body(ConsentBody)
     farm = deps()
     number, _ = number_of(wanted.number, farm.intake.country)
-    about = {**wanted.proof(), "actor": _who()}
+    about = {**wanted.proof(), "actor": by_whom()}
 
     def work(tx: Tx) -> Answer:
         return 201, {
@@ -106,7 +102,7 @@ def grant() -> Response:
 @needs("people")
 def revoke(number: str) -> Response:
     asking.only("purpose", "via")
-    farm, who = deps(), _who()
+    farm, who = deps(), by_whom()
     exact = named(number, farm.intake.country)
     purposes = tuple(request.args.getlist("purpose")) or (GENERAL,)
     via = request.args.get("via", "counter")
@@ -131,7 +127,7 @@ def import_() -> Response:
         raise asking.wrong("method", f"one of {', '.join(METHODS)}")
     farm, octets = deps(), request.get_data(cache=True)
     vouched = agreed.Vouched(
-        actor=_who(),
+        actor=by_whom(),
         sha256=hashlib.sha256(octets).hexdigest(),
         method=method,
         wording=request.args.get("wording"),
@@ -199,7 +195,7 @@ def words() -> Response:
 @needs("people")
 def add_word() -> Response:
     wanted = body(WordBody)
-    farm, who = deps(), _who()
+    farm, who = deps(), by_whom()
     if taken(wanted.word, farm.keywords):
         what = f"{wanted.word!r} means something else already, or nothing"
         fault = {"pointer": "/word", "code": "reserved", "detail": what}
@@ -220,7 +216,7 @@ def taken(word: str, keywords: Keywords) -> bool:
 @routes.delete("/consents/words/<word>")
 @needs("people")
 def remove_word(word: str) -> Response:
-    farm, who = deps(), _who()
+    farm, who = deps(), by_whom()
     if not farm.offload_call(lambda tx: signups.remove_word(tx, word, farm.clock.now(), who=who)):
         raise not_found("word", word)
     return Response(status=204)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 from werkzeug.routing import BaseConverter
 
 from modemfarm.errors import BadRecipientError
@@ -15,7 +15,7 @@ from modemfarm.store import actions, devices, epoch, hosts, sim_facts, sims, sup
 from modemfarm.store.engine import Tx
 from modemfarm.store.pins import Card
 from modemfarm.webapp import asking, forecast, narrowed, pins, trials
-from modemfarm.webapp.access import deps, intake, needs
+from modemfarm.webapp.access import by_whom, deps, intake, needs
 from modemfarm.webapp.api_messages import taken
 from modemfarm.webapp.bodies import AnswerBody, EmptyBody, PauseBody, SimBody, SuppressionBody, UssdBody, body
 from modemfarm.webapp.language import words
@@ -187,7 +187,7 @@ def change_sim(iccid: str) -> Response:
     if "pin" in wanted.model_fields_set:
         with farm.store.read() as tx:
             card = _farm_sim(tx, iccid)
-        pins.keep(Card(card, card), set(), wanted.pin, f"key {g.key.id}")
+        pins.keep(Card(card, card), set(), wanted.pin, by_whom())
 
     def work(tx: Tx) -> Answer:
         found = _farm_sim(tx, iccid)
@@ -246,7 +246,7 @@ def sim_answer(iccid: str) -> Response:
 def release_sim(iccid: str) -> Response:
     body(EmptyBody, optional=True)
     card = str(_own_sim(iccid)["iccid"])
-    return reply(200, {"iccid": card, "released": pins.release(Card(card, card), f"key {g.key.id}")})
+    return reply(200, {"iccid": card, "released": pins.release(Card(card, card), by_whom())})
 
 
 @routes.post("/sims/<iccid>/ussd")
@@ -258,7 +258,7 @@ def sim_ussd(iccid: str) -> Response:
     try:
         if farm.ussd is None:
             raise UssdError("not_here", found)
-        return reply(200, farm.ussd(found, (wanted.code, *wanted.answers), f"key {g.key.id}"))
+        return reply(200, farm.ussd(found, (wanted.code, *wanted.answers), by_whom()))
     except UssdError as error:
         if error.slug == "bad_code":
             fault = {"pointer": "/code", "code": "bad_code", "detail": worded(error)}
@@ -297,10 +297,10 @@ def test_alerts() -> Response:
 def pause() -> Response:
     narrowed.whole_farm()
     scope, value = body(PauseBody, optional=True).scope()
-    farm = deps()
+    farm, who = deps(), by_whom()
 
     def work(tx: Tx) -> Answer:
-        actions.pause(tx, scope, value, farm.clock.now(), who="api")
+        actions.pause(tx, scope, value, farm.clock.now(), who=who)
         return 200, {"pauses": views.pauses(tx)}
 
     return reply(*write(work))
@@ -311,15 +311,15 @@ def pause() -> Response:
 def resume() -> Response:
     narrowed.whole_farm()
     asked = body(PauseBody, optional=True)
-    farm = deps()
+    farm, who = deps(), by_whom()
 
     def work(tx: Tx) -> Answer:
         if asked.restored:
-            epoch.release(tx, farm.clock.now(), who="api")
+            epoch.release(tx, farm.clock.now(), who=who)
         elif asked.clock:
             hosts.confirm_clock(tx)
         else:
-            actions.resume(tx, *asked.scope(), farm.clock.now(), who="api")
+            actions.resume(tx, *asked.scope(), farm.clock.now(), who=who)
         return 200, {"pauses": views.pauses(tx)}
 
     return reply(*write(work))
@@ -361,7 +361,7 @@ def suppress_number() -> Response:
     wanted = body(SuppressionBody)
     farm = deps()
     number, digits = number_of(wanted.number, farm.intake.country)
-    who = f"key {g.key.id}"
+    who = by_whom()
 
     def work(tx: Tx) -> Answer:
         now, exempt = farm.clock.now(), farm.intake.exempt
@@ -378,7 +378,7 @@ def suppress_number() -> Response:
 def unsuppress(number: str) -> Response:
     farm = deps()
     exact = named(number, farm.intake.country)
-    who = f"key {g.key.id}"
+    who = by_whom()
     if not farm.offload_call(lambda tx: suppress.remove(tx, exact, farm.clock.now(), actor=who)):
         raise not_found(f"suppression of {number}")
     return Response(status=204)

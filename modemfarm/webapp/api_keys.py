@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from flask import Blueprint, Response, g, url_for
+from flask import Blueprint, Response, url_for
 from pydantic import Field
 
 from modemfarm.model import Ceiling, millionths
 from modemfarm.store import keys
 from modemfarm.store.counters import day_start
 from modemfarm.store.shapes import cost_fault
-from modemfarm.webapp.access import deps, needs
+from modemfarm.webapp.access import by_whom, deps, needs
 from modemfarm.webapp.asking import only
 from modemfarm.webapp.bodies import Body, Whole, body
 from modemfarm.webapp.problems import Problem, not_found
@@ -70,7 +70,7 @@ def create() -> Response:
     cost = None if wanted.cost_per_day is None else millionths(wanted.cost_per_day)
     made = farm.offload_call(
         keys.create_key, wanted.name, wanted.scopes, farm.clock.now(), wanted.parts_per_day, cost,
-        f"key {g.key.id}", wanted.rate, wanted.sims,
+        by_whom(), wanted.rate, wanted.sims,
     )  # fmt: skip
     return reply(201, {"key": made, "name": wanted.name}, {"Location": url_for("keys.listed")})
 
@@ -79,6 +79,6 @@ def create() -> Response:
 @needs("admin")
 def revoke(key_id: int) -> Response:
     farm = deps()
-    if not farm.offload_call(keys.revoke_key_id, key_id, farm.clock.now(), f"key {g.key.id}"):
+    if not farm.offload_call(keys.revoke_key_id, key_id, farm.clock.now(), by_whom()):
         raise not_found("key", key_id, " that works")
     return Response(status=204)

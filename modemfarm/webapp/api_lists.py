@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response
 
 from modemfarm.errors import BadRecipientError
 from modemfarm.store import reviews, suppress
 from modemfarm.store.engine import Tx
 from modemfarm.store.shapes import rfc3339
 from modemfarm.webapp import asking
-from modemfarm.webapp.access import deps, needs
+from modemfarm.webapp.access import by_whom, deps, needs
 from modemfarm.webapp.bodies import NumbersBody, ReviewBody, body
 from modemfarm.webapp.numbers import number_of
 from modemfarm.webapp.problems import not_found
@@ -39,7 +39,7 @@ def import_() -> Response:
     wanted, added, canceled = list(numbers), 0, 0
     for start in range(0, len(wanted), _CHUNK):
         some = wanted[start : start + _CHUNK]
-        new, back = farm.offload_call(_add, some, farm.clock.now(), farm.intake.exempt, f"key {g.key.id}")
+        new, back = farm.offload_call(_add, some, farm.clock.now(), farm.intake.exempt, by_whom())
         added, canceled = added + new, canceled + back
     farm.wake()
     found = {"added": added, "known": len(wanted) - added, "canceled": canceled, "rejected": rejected}
@@ -68,7 +68,7 @@ def decide(number: str) -> Response:
         parsed = number_of(number, farm.intake.country)[0]
     except BadRecipientError:
         parsed = None
-    exact, actor, now = farm.store.look(reviews.meant, number, parsed), f"key {g.key.id}", farm.clock.now()
+    exact, actor, now = farm.store.look(reviews.meant, number, parsed), by_whom(), farm.clock.now()
     if exact is None or not farm.offload_call(reviews.settle, exact, decision, now, actor, farm.intake.exempt):
         raise not_found(f"reply of {number} that waits for a decision")
     farm.wake()

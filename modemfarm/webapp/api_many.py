@@ -12,7 +12,7 @@ from modemfarm.store import actions, labels, selecting, views
 from modemfarm.store.engine import Tx
 from modemfarm.store.selecting import Which
 from modemfarm.webapp import asking, narrowed
-from modemfarm.webapp.access import deps, intake, needs
+from modemfarm.webapp.access import by_whom, deps, intake, needs
 from modemfarm.webapp.api_batches import batch
 from modemfarm.webapp.bodies import EmptyBody, ManyBody, ManyEditBody, ManyResolveBody, ResolveBody, body
 from modemfarm.webapp.numbers import number_of
@@ -29,14 +29,13 @@ def act(
     changes: Mapping[str, object] | None = None,
     most: int | None = None,
     after: int = 0,
-    who: str = "api",
 ) -> many.Done:
     """Do it to all that are meant, and wake those who send."""
     farm = deps()
     done = many.do(
         farm.store.look,
         farm.offload_call,
-        many.acting(what, which.states, intake(), word=word, changes=changes, who=who),
+        many.acting(what, which.states, intake(), word=word, changes=changes, who=by_whom()),
         which,
         farm.clock.now,
         most=most,
@@ -135,11 +134,11 @@ def resolve_batch(batch_id: int) -> Response:
 def switch_batch(batch_id: int, what: str) -> Response:
     body(EmptyBody, optional=True)
     batch(batch_id)
-    farm = deps()
+    farm, who = deps(), by_whom()
     change = actions.pause if what == "pause" else actions.resume
 
     def work(tx: Tx) -> Answer:
-        change(tx, "batch", str(batch_id), farm.clock.now(), who="api")
+        change(tx, "batch", str(batch_id), farm.clock.now(), who=who)
         return 200, {"pauses": views.pauses(tx)}
 
     return reply(*write(work))

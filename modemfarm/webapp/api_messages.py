@@ -19,7 +19,7 @@ from modemfarm.policy.remedy import command
 from modemfarm.store import actions, story, views
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import asking, forecast, narrowed
-from modemfarm.webapp.access import deps, intake, needs
+from modemfarm.webapp.access import by_whom, deps, intake, needs
 from modemfarm.webapp.bodies import EditBody, EmptyBody, MessageBody, ResolveBody, body
 from modemfarm.webapp.language import words
 from modemfarm.webapp.numbers import typed
@@ -179,13 +179,13 @@ def _mine(message_id: int) -> dict[str, Any]:
 def change(message_id: int) -> Response:
     changes = body(EditBody).changes()
     _mine(message_id)
-    farm = deps()
+    farm, who = deps(), by_whom()
     settings = intake()
 
     def work(tx: Tx) -> Answer:
         before = _known(tx, _id(message_id))
         try:
-            edit(tx, message_id, changes, settings, farm.clock.now(), who="api")
+            edit(tx, message_id, changes, settings, farm.clock.now(), who=who)
         except BadFieldError as error:
             if error.code != "too_late":
                 raise
@@ -202,11 +202,11 @@ def change(message_id: int) -> Response:
 def cancel(message_id: int) -> Response:
     body(EmptyBody, optional=True)
     _mine(message_id)
-    farm = deps()
+    farm, who = deps(), by_whom()
 
     def work(tx: Tx) -> Answer:
         _known(tx, _id(message_id))
-        state = actions.cancel(tx, message_id, farm.clock.now(), who="api")
+        state = actions.cancel(tx, message_id, farm.clock.now(), who=who)
         if state is not MessageState.CANCELED:
             raise Problem(409, "conflict", f"Message {message_id} is {state}: too late.", code="too_late", state=state)
         return 200, _known(tx, message_id)
@@ -240,13 +240,13 @@ def again(message_id: int) -> Response:
 def resolve(message_id: int) -> Response:
     wanted = body(ResolveBody)
     _mine(message_id)
-    farm = deps()
+    farm, who = deps(), by_whom()
 
     def work(tx: Tx) -> Answer:
         state = _known(tx, _id(message_id))["state"]
         if state != MessageState.UNKNOWN:
             raise Problem(409, "conflict", f"Message {message_id} is {state}, not unknown.", code="not_unknown")
-        actions.resolve(tx, message_id, wanted.outcome == "sent", farm.clock.now(), who="api")
+        actions.resolve(tx, message_id, wanted.outcome == "sent", farm.clock.now(), who=who)
         return 200, _known(tx, message_id)
 
     return reply(*write(work))

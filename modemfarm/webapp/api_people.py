@@ -6,7 +6,7 @@ import csv
 import io
 from typing import Any
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 
 from modemfarm.errors import BadFieldError
 from modemfarm.intake import people
@@ -14,7 +14,7 @@ from modemfarm.store import audit, contacts, erasing
 from modemfarm.store.contacts import Contact
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import asking
-from modemfarm.webapp.access import deps, needs
+from modemfarm.webapp.access import by_whom, deps, needs
 from modemfarm.webapp.bodies import ContactBody, body
 from modemfarm.webapp.numbers import named
 from modemfarm.webapp.problems import Problem, not_found
@@ -93,7 +93,7 @@ def _keep(number: str, *, whole: bool) -> Response:
 def forget(number: str) -> Response:
     """Erase the person; nothing more goes to the number."""
     farm = deps()
-    erasing.forget(farm.offload_call, _exact(number), farm.clock.now(), f"key {g.key.id}")
+    erasing.forget(farm.offload_call, _exact(number), farm.clock.now(), by_whom())
     farm.wake()
     return Response(status=204)
 
@@ -126,7 +126,7 @@ def import_() -> Response:
 @needs("people")
 def export() -> Response:
     asking.only()
-    farm, actor = deps(), f"key {g.key.id}"
+    farm, actor = deps(), by_whom()
     now = farm.clock.now()
     farm.offload_call(lambda tx: audit.note(tx, actor, "contacts.exported", now))
     return as_csv()

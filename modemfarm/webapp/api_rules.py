@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response
 
 from modemfarm.policy.profiles import NAMES, OWN
 from modemfarm.store import rates, rules
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import asking
-from modemfarm.webapp.access import deps, needs
+from modemfarm.webapp.access import by_whom, deps, needs
 from modemfarm.webapp.bodies import AttestationBody, PolicyBody, body
 from modemfarm.webapp.problems import Problem, not_found
 from modemfarm.webapp.writing import Answer, reply, write
@@ -34,7 +34,7 @@ def show() -> Response:
 @needs("people")
 def change() -> Response:
     wanted = body(PolicyBody)
-    farm, who = deps(), f"key {g.key.id}"
+    farm, who = deps(), by_whom()
     given = {key: getattr(wanted, key) for key in wanted.model_fields_set}
     for key in given.keys() & set(OWN):
         if getattr(farm.intake.policy, key) is not None:
@@ -78,7 +78,7 @@ def attest() -> Response:
 @routes.delete("/policy/attestation")
 @needs("admin")
 def withdraw() -> Response:
-    farm, who = deps(), f"key {g.key.id}"
+    farm, who = deps(), by_whom()
     configured, now = farm.intake.policy, farm.clock.now()
 
     def work(tx: Tx) -> bool:

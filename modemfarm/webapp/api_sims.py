@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response
 
 from modemfarm.model import normal_iccid
 from modemfarm.modem.ussd import UssdError, worded
@@ -10,7 +10,7 @@ from modemfarm.store import balances, devices, views
 from modemfarm.store.engine import Tx
 from modemfarm.store.shapes import rfc3339
 from modemfarm.webapp import asking, narrowed, past
-from modemfarm.webapp.access import deps, needs
+from modemfarm.webapp.access import by_whom, deps, needs
 from modemfarm.webapp.bodies import EmptyBody, body
 from modemfarm.webapp.language import words
 from modemfarm.webapp.problems import Problem, not_found
@@ -57,7 +57,7 @@ def balance(iccid: str) -> Response:
     try:
         if farm.balance is None:
             raise UssdError("not_here", card)
-        return reply(200, farm.balance(card, f"key {g.key.id}"))
+        return reply(200, farm.balance(card, by_whom()))
     except UssdError as error:
         raise Problem(409, "conflict", f"{worded(error)}.", code=f"ussd_{error.slug}") from error
 

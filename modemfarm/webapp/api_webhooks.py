@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response
 
 from modemfarm.store import outbox, webhooks
 from modemfarm.store.engine import Tx
 from modemfarm.store.sealing import SealError
 from modemfarm.webapp import asking
-from modemfarm.webapp.access import deps, needs
+from modemfarm.webapp.access import by_whom, deps, needs
 from modemfarm.webapp.bodies import EmptyBody, ReplayBody, WebhookBody, body
 from modemfarm.webapp.problems import Problem, not_found
 from modemfarm.webapp.writing import Answer, reply, write
@@ -30,7 +30,7 @@ def add() -> Response:
     farm = deps()
     secret = wanted.secret or webhooks.new_secret()
     made: list[int] = []
-    actor = f"key {g.key.id}"
+    actor = by_whom()
 
     def work(tx: Tx) -> Answer:
         try:
@@ -52,7 +52,7 @@ def add() -> Response:
 @routes.delete("/webhooks/<int:hook_id>")
 @needs("admin")
 def remove(hook_id: int) -> Response:
-    now, actor = deps().clock.now(), f"key {g.key.id}"
+    now, actor = deps().clock.now(), by_whom()
 
     def work(tx: Tx) -> Answer:
         if _found(tx, hook_id).source == webhooks.CONFIGURED:
@@ -92,7 +92,7 @@ def replay(hook_id: int) -> Response:
 @needs("admin")
 def enable(hook_id: int) -> Response:
     body(EmptyBody, optional=True)
-    now, actor = deps().clock.now(), f"key {g.key.id}"
+    now, actor = deps().clock.now(), by_whom()
 
     def work(tx: Tx) -> Answer:
         _found(tx, hook_id)

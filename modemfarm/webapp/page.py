@@ -16,7 +16,7 @@ from modemfarm.errors import ModemfarmError, StoreError
 from modemfarm.store import actions, devices, epoch, remembered, rules, sims, unread, views
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import access, masking
-from modemfarm.webapp.access import check_form, csrf_token, deps
+from modemfarm.webapp.access import by_whom, check_form, csrf_token, deps
 from modemfarm.webapp.demo import DemoHooks
 from modemfarm.webapp.language import COOKIE_LANG, words
 from modemfarm.webapp.problems import Problem, not_found
@@ -236,14 +236,14 @@ def write(work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 @routes.post("/pause")
 @person
 def pause() -> Response:
-    write(actions.pause, "all", "", deps().clock.now(), who="page")
+    write(actions.pause, "all", "", deps().clock.now(), who=by_whom())
     return back()
 
 
 @routes.post("/resume")
 @person
 def resume() -> Response:
-    write(actions.resume, "all", "", deps().clock.now(), who="page")
+    write(actions.resume, "all", "", deps().clock.now(), who=by_whom())
     return back()
 
 
@@ -251,7 +251,7 @@ def resume() -> Response:
 @person
 def release() -> Response:
     """Let go what a restore of the database held."""
-    write(epoch.release, deps().clock.now(), who="page")
+    write(epoch.release, deps().clock.now(), who=by_whom())
     return back()
 
 

@@ -50,14 +50,14 @@ def make_key() -> Response:
     ):
         return _page(422, wrong=words().page("key_wrong"))
     most = int(rate[:9]) if rate else None
-    made = write(keys.create_key, name, scopes, deps().clock.now(), who=access.who(), rate=most)
+    made = write(keys.create_key, name, scopes, deps().clock.now(), who=access.by_whom(), rate=most)
     return _page(secret=made)
 
 
 @routes.post("/keys/<int:key_id>/revoke")
 @person_as("admin")
 def revoke(key_id: int) -> Response:
-    if not write(keys.revoke_key_id, key_id, deps().clock.now(), access.who()):
+    if not write(keys.revoke_key_id, key_id, deps().clock.now(), access.by_whom()):
         raise not_found("key", key_id)
     return _back()
 
@@ -66,7 +66,7 @@ def revoke(key_id: int) -> Response:
 @person_as("admin")
 def invite() -> Response:
     """Make a user, or a new link for one who is there; the person sets the password with it."""
-    role, now, actor = request.form.get("role", ""), deps().clock.now(), access.who()
+    role, now, actor = request.form.get("role", ""), deps().clock.now(), access.by_whom()
     try:
         name = users.normal_name(request.form.get("name", ""))
     except ValueError:
@@ -93,7 +93,7 @@ def change(name: str, what: str) -> Response:
     role = request.form.get("role", "")
     if what == "role" and role not in users.ROLES:
         return _page(422, wrong=words().page("user_wrong"))
-    now, actor = deps().clock.now(), access.who()
+    now, actor = deps().clock.now(), access.by_whom()
 
     def work(tx: Tx) -> bool:
         if what == "remove":

@@ -13,7 +13,7 @@ from modemfarm.intake.rows import RowError
 from modemfarm.intake.sheets import write_rejected
 from modemfarm.store import actions, batches, labels, selecting, views
 from modemfarm.webapp import mailings
-from modemfarm.webapp.access import deps, who
+from modemfarm.webapp.access import by_whom, deps
 from modemfarm.webapp.api_batches import batch
 from modemfarm.webapp.api_many import act
 from modemfarm.webapp.language import words
@@ -78,7 +78,7 @@ def _told(batch_id: int) -> dict[str, Any]:
 def switch(batch_id: int, what: str) -> Response:
     batch(batch_id)
     change = actions.pause if what == "pause" else actions.resume
-    write(change, "batch", str(batch_id), deps().clock.now(), who=who())
+    write(change, "batch", str(batch_id), deps().clock.now(), who=by_whom())
     return back()
 
 
@@ -88,7 +88,7 @@ def cancel(batch_id: int) -> Response:
     """Take back what has not left; as much at once as a person waits for, the button stays for the rest."""
     batch(batch_id)
     which = many.meant("cancel", batch=batch_id, upto=deps().store.look(labels.newest))
-    act("cancel", which, most=many.PAGE, who=who())
+    act("cancel", which, most=many.PAGE)
     return back()
 
 

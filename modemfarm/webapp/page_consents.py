@@ -15,7 +15,7 @@ from modemfarm.intake import agreed
 from modemfarm.policy.consent import GENERAL, METHODS
 from modemfarm.store import audit, consents, signups, views
 from modemfarm.webapp import asking
-from modemfarm.webapp.access import deps, who
+from modemfarm.webapp.access import by_whom, deps
 from modemfarm.webapp.api_consents import ConsentBody, WordBody, as_ndjson, checked, taken
 from modemfarm.webapp.language import words
 from modemfarm.webapp.numbers import number_of
@@ -54,7 +54,7 @@ def _page(status: int = 200, **told: Any) -> Response:
 @person
 def grant() -> AnyResponse:
     """Write down that one person agreed."""
-    farm, actor, form = deps(), who(), request.form
+    farm, actor, form = deps(), by_whom(), request.form
     given: dict[str, Any] = {name: form[name].strip() for name in _TYPED if form.get(name, "").strip()}
     given["purpose"] = [name.strip() for name in form.get("purpose", "").split(",") if name.strip()] or [GENERAL]
     for name, after in (("captured_at", 0), ("expires_at", 1)):  # a day that is named last is still one of them
@@ -83,7 +83,7 @@ def _midnight(day: str, after: int) -> str:
 @routes.post("/words")
 @person
 def add_word() -> AnyResponse:
-    farm, actor = deps(), who()
+    farm, actor = deps(), by_whom()
     given = {name: request.form.get(name, "").strip() for name in ("word", "purpose", "wording")}
     try:
         wanted = WordBody.model_validate_json(json.dumps({key: value for key, value in given.items() if value}))
@@ -99,7 +99,7 @@ def add_word() -> AnyResponse:
 @person
 def remove_word() -> AnyResponse:
     word = request.form.get("word", "")
-    if not write(signups.remove_word, word, deps().clock.now(), who=who()):
+    if not write(signups.remove_word, word, deps().clock.now(), who=by_whom()):
         raise not_found("such word")
     return redirect(url_for("consent.ledger"), 303)
 
@@ -108,7 +108,7 @@ def remove_word() -> AnyResponse:
 @person_as("operator")
 def export() -> Response:
     """The whole ledger, as `consent verify` reads it anywhere."""
-    actor, now = who(), deps().clock.now()
+    actor, now = by_whom(), deps().clock.now()
     write(lambda tx: audit.note(tx, actor, "consents.exported", now))
     answer = as_ndjson(deps().store)
     answer.headers["Content-Disposition"] = 'attachment; filename="consents.ndjson"'

@@ -13,7 +13,7 @@ from modemfarm.store import reviews, suppress, threads, unread, views
 from modemfarm.store.engine import Tx
 from modemfarm.store.shapes import rfc3339
 from modemfarm.webapp import asking
-from modemfarm.webapp.access import deps, may, who
+from modemfarm.webapp.access import by_whom, deps, may
 from modemfarm.webapp.language import words
 from modemfarm.webapp.page import back, fragment, frame, person, person_as, show, write
 from modemfarm.webapp.page_send import once
@@ -161,5 +161,5 @@ def read() -> Response:
 @person
 def review(number: str, decision: reviews.Decision) -> Response:
     farm = deps()
-    write(reviews.settle, number, decision, farm.clock.now(), who(), farm.intake.exempt)
+    write(reviews.settle, number, decision, farm.clock.now(), by_whom(), farm.intake.exempt)
     return back()

@@ -17,7 +17,7 @@ from modemfarm.store import actions, labels, seeking, selecting, story, views
 from modemfarm.store.seeking import Sought
 from modemfarm.store.shapes import Shape
 from modemfarm.webapp import asking
-from modemfarm.webapp.access import deps
+from modemfarm.webapp.access import by_whom, deps
 from modemfarm.webapp.api_many import act
 from modemfarm.webapp.language import words
 from modemfarm.webapp.page import back, fragment, frame, person, show, write
@@ -113,7 +113,7 @@ def several(what: str) -> Response:
     newest = request.form.get("upto", "")
     for able, which in _meant(_sought(), int(newest) if newest.isdecimal() and len(newest) < 19 else 0):
         if able == what:
-            act(what, which, most=AT_ONCE, who="page")
+            act(what, which, most=AT_ONCE)
     return back()
 
 
@@ -155,7 +155,7 @@ def change(message_id: int) -> Response:
         if what.send_at != was.send_at:  # the form knows no seconds
             changes["send_at"] = moment(what.send_at)
         if changes:
-            write(edit, message_id, changes, deps().intake, deps().clock.now(), who="page")
+            write(edit, message_id, changes, deps().intake, deps().clock.now(), who=by_whom())
     except RefusedError as error:
         return _message(message_id, what, words().refusal(error.slug, found["to"]), 403)
     except SubmitError as error:
@@ -190,7 +190,7 @@ def _story(message_id: int) -> dict[str, Any]:
 @routes.post("/messages/<int:message_id>/cancel")
 @person
 def cancel(message_id: int) -> Response:
-    write(actions.cancel, message_id, deps().clock.now(), who="page")
+    write(actions.cancel, message_id, deps().clock.now(), who=by_whom())
     return back()
 
 
@@ -206,5 +206,5 @@ def again(message_id: int) -> Response:
 @routes.post("/messages/<int:message_id>/resolve/<any(sent, failed):outcome>")
 @person
 def resolve(message_id: int, outcome: str) -> Response:
-    write(actions.resolve, message_id, outcome == "sent", deps().clock.now(), who="page")
+    write(actions.resolve, message_id, outcome == "sent", deps().clock.now(), who=by_whom())
     return back()

@@ -12,7 +12,7 @@ from modemfarm.intake import people
 from modemfarm.model import digits_key
 from modemfarm.store import audit, complaints, consents, contacts, erasing, forgotten, suppress, views
 from modemfarm.store.shapes import rfc3339
-from modemfarm.webapp.access import deps, who
+from modemfarm.webapp.access import by_whom, deps
 from modemfarm.webapp.api_people import as_csv
 from modemfarm.webapp.language import words
 from modemfarm.webapp.numbers import number_of
@@ -80,7 +80,7 @@ def take() -> Response:
 @routes.get("/people/export")
 @person_as("operator")
 def export() -> Response:
-    actor, now = who(), deps().clock.now()
+    actor, now = by_whom(), deps().clock.now()
     write(lambda tx: audit.note(tx, actor, "contacts.exported", now))
     return as_csv()
 
@@ -95,7 +95,7 @@ def _exact(number: str) -> str:
 @routes.get("/people/<number>")
 @person_as("operator")
 def one(number: str) -> Response:
-    exact, actor, now = _exact(number), who(), deps().clock.now()
+    exact, actor, now = _exact(number), by_whom(), deps().clock.now()
     deps().offload_call(lambda tx: audit.note(tx, actor, "contact.viewed", now, subject=exact))
     with deps().store.read() as tx:
         contact = contacts.one(tx, exact)
@@ -119,7 +119,7 @@ def _told(row: dict[str, Any] | None) -> dict[str, Any] | None:
 @routes.post("/people/<number>/<any(suppress, lift):what>")
 @person
 def switch(number: str, what: str) -> AnyResponse:
-    exact, now, actor = _exact(number), deps().clock.now(), who()
+    exact, now, actor = _exact(number), deps().clock.now(), by_whom()
     if what == "suppress":
         write(suppress.add, exact, digits_key(exact), "counter", now, actor=actor)
     elif not write(suppress.remove, exact, now, actor=actor):
@@ -133,6 +133,6 @@ def forget(number: str) -> AnyResponse:
     if request.form.get("sure") != "yes":
         return redirect(url_for("people.one", number=_exact(number)), 303)
     farm = deps()
-    erasing.forget(farm.offload_call, _exact(number), farm.clock.now(), who())
+    erasing.forget(farm.offload_call, _exact(number), farm.clock.now(), by_whom())
     farm.wake()
     return redirect(url_for("people.everybody"), 303)

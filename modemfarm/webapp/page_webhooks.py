@@ -8,7 +8,7 @@ from flask import Blueprint, Response, redirect, request, url_for
 
 from modemfarm.store import outbox, webhooks
 from modemfarm.store.engine import Tx
-from modemfarm.webapp.access import deps, who
+from modemfarm.webapp.access import by_whom, deps
 from modemfarm.webapp.language import words
 from modemfarm.webapp.page import person_as, seen_farm, show, write
 from modemfarm.webapp.problems import Problem, not_found
@@ -36,7 +36,7 @@ def add() -> Response:
     farm = deps()
     url, chosen, secret = request.form.get("url", "").strip(), request.form.getlist("event"), webhooks.new_secret()
     try:
-        write(webhooks.enter, farm.store.secret, url, chosen, secret, farm.clock.now(), who=who())
+        write(webhooks.enter, farm.store.secret, url, chosen, secret, farm.clock.now(), who=by_whom())
     except ValueError as error:
         return _page(422, wrong=words().page("webhook_wrong", what=str(error)))
     return _page(secret=secret)
@@ -45,7 +45,7 @@ def add() -> Response:
 @routes.post("/<int:hook_id>/<any(test, enable, remove):what>")
 @person_as("admin")
 def change(hook_id: int, what: str) -> Response:
-    now, person, there = deps().clock.now(), who(), words().page("webhook_file")
+    now, person, there = deps().clock.now(), by_whom(), words().page("webhook_file")
 
     def work(tx: Tx) -> None:
         hook = webhooks.one(tx, hook_id)

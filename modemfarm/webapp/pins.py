@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, g, redirect, request
+from flask import Blueprint, Response, redirect, request
 
 from modemfarm.model import is_pin
 from modemfarm.store import pins, views
@@ -12,7 +12,7 @@ from modemfarm.store.engine import Tx
 from modemfarm.store.pins import Card
 from modemfarm.store.sealing import SealError
 from modemfarm.webapp import narrowed
-from modemfarm.webapp.access import deps, needs
+from modemfarm.webapp.access import by_whom, deps, needs
 from modemfarm.webapp.bodies import EmptyBody, PinBody, body
 from modemfarm.webapp.language import words
 from modemfarm.webapp.page import person, seen_farm, show
@@ -87,7 +87,7 @@ def _names(modem: dict[str, Any]) -> set[str | None]:
 def change_modem(key: str) -> Response:
     wanted = body(PinBody)
     modem = _modem(key)
-    keep(pins.card_in(modem), _names(modem), wanted.pin, f"key {g.key.id}")
+    keep(pins.card_in(modem), _names(modem), wanted.pin, by_whom())
     return reply(200, {"id": modem["id"], "pin": "forgotten" if wanted.pin is None else "kept"})
 
 
@@ -96,7 +96,7 @@ def change_modem(key: str) -> Response:
 def release_modem(key: str) -> Response:
     body(EmptyBody, optional=True)
     modem = _modem(key)
-    return reply(200, {"id": modem["id"], "released": release(pins.card_in(modem), f"key {g.key.id}")})
+    return reply(200, {"id": modem["id"], "released": release(pins.card_in(modem), by_whom())})
 
 
 @routes.get("/modems/<modem:key>/pin")
@@ -115,12 +115,12 @@ def form(key: str) -> Response:
 @person
 def enter(key: str) -> Response:
     modem = _modem(key)
-    keep(pins.card_in(modem), _names(modem), request.form.get("pin", "").strip(), "page")
+    keep(pins.card_in(modem), _names(modem), request.form.get("pin", "").strip(), by_whom())
     return redirect("/", 303)  # type: ignore[return-value] # werkzeug's own class
 
 
 @routes.post("/modems/<modem:key>/pin/release")
 @person
 def release_on_page(key: str) -> Response:
-    release(pins.card_in(_modem(key)), "page")
+    release(pins.card_in(_modem(key)), by_whom())
     return redirect("/", 303)  # type: ignore[return-value] # werkzeug's own class

@@ -97,6 +97,16 @@ def test_a_sim_is_changed_paused_and_resumed(farm: Sample) -> None:
     assert client.post("/v1/sims/1/pause").status_code == 404
 
 
+def test_what_is_done_by_the_api_names_its_key(farm: Sample) -> None:
+    client = farm.api()
+    client.post("/v1/pause")
+    client.post("/v1/resume")
+    told = farm.store.look(lambda tx: tx.all("SELECT kind, data FROM events WHERE kind LIKE 'farm.%' ORDER BY id"))
+    who = [(row["kind"], json.loads(row["data"])["who"]) for row in told]
+    (key,) = {row["id"] for row in client.get("/v1/keys").get_json()["data"]}
+    assert who == [("farm.paused", f"key {key}"), ("farm.resumed", f"key {key}")]
+
+
 def test_sending_is_paused_and_resumed(farm: Sample) -> None:
     client = farm.api()
     assert client.post("/v1/pause").get_json()["pauses"][0]["scope"] == "all"
