@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,14 @@ def _modem(farm: Farm, modem: str) -> dict[str, Any]:
     found = farm.store().look(views.modem, modem)
     if found is None:
         raise NotThereError(sentence("refusal.no_modem", name=modem))
+    if is_elsewhere(farm, found):
+        raise CliError(sentence("refusal.other_host", name=modem, host=found["host"]), Exit.UNREACHABLE)
     return found
+
+
+def is_elsewhere(farm: Farm, modem: Mapping[str, Any]) -> bool:
+    """Whether another host has a modem: a port of the same name here is another one's."""
+    return not farm.store().sqlite and modem["host"] != farm.config.host
 
 
 def _line(farm: Farm) -> Line:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from modemfarm.cli import away
-from modemfarm.cli.console import console, record_
+from modemfarm.cli.console import console, is_elsewhere, record_
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.outcome import CliError, NotThereError
 from modemfarm.cli.output import emit, json_option, local, record, say, sentence, state_of, table, tell, words
@@ -87,7 +87,8 @@ def show(farm: Farm, modem: str, as_json: bool) -> None:
     if found is None:
         raise NotThereError(sentence("refusal.no_modem", name=modem))
     told = spoken(found, words(farm.environ))
-    kept = recordings.kept(farm.config.state_dir, found["imei"] or found["id"], found["path"])
+    here = not is_elsewhere(farm, found)
+    kept = recordings.kept(farm.config.state_dir, found["imei"] or found["id"], found["path"]) if here else []
     if as_json:
         emit({**told, "recordings": [{"name": item.name, "at": item.at, "fault": item.fault} for item in kept]})
         return

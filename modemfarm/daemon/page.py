@@ -94,6 +94,7 @@ def deps(config: Config) -> WebDeps:
         intake=config.intake,
         clock=clock,
         state_dir=state_dir,
+        host=None if store.sqlite else config.host,
         wake=lambda: wake.wake(state_dir),
         keywords=keywords(state_dir),
         farm_name=config.file.policy.brand or config.host,

@@ -361,8 +361,7 @@ class Daemon:
         host, _, port = http.listen.rpartition(":")
         settings = WebSettings(
             host=host.strip("[]"), port=int(port), proxy=http.proxy, secure=http.proxy, names=tuple(http.names),
-            insecure=not (loopback(http.listen) or http.tls), kannel=http.kannel,
-            share_s=SHARED_S,
+            insecure=not (loopback(http.listen) or http.tls), kannel=http.kannel, share_s=SHARED_S,
         )  # fmt: skip
         loop = asyncio.get_running_loop()
         deps = WebDeps(
@@ -374,6 +373,7 @@ class Daemon:
             wake=self._wake_soon,
             keywords=self._inbound.keywords,
             demo=self._demo,
+            host=None if self._store.sqlite else self._config.host,
             farm_name=self._config.file.policy.brand or self._config.host,
             settings=settings,
             terms=self._config.terms,

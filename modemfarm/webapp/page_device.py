@@ -151,14 +151,21 @@ def _sim(iccid: str) -> dict[str, Any]:
     return found
 
 
+def _elsewhere(modem: dict[str, Any]) -> str | None:
+    """The other host that has a modem, and its recordings."""
+    return modem["host"] if deps().host not in {None, modem["host"]} else None
+
+
 def _kept(modem: dict[str, Any]) -> list[recordings.Kept]:
+    if _elsewhere(modem):
+        return []
     return recordings.kept(deps().state_dir, modem["imei"] or modem["id"], modem["path"])
 
 
 def _page(modem: dict[str, Any] | None, sim: dict[str, Any] | None) -> Response:
     dialogue = _dialogue(sim) if sim is not None else {"question": None}
-    kept = _kept(modem) if modem is not None else []
-    return show("device.html", mark="", kept=kept, **{**dialogue, **_told(modem, sim), **frame()})
+    kept, elsewhere = ([], None) if modem is None else (_kept(modem), _elsewhere(modem))
+    return show("device.html", mark="", kept=kept, elsewhere=elsewhere, **{**dialogue, **_told(modem, sim), **frame()})
 
 
 def _dialogue(sim: dict[str, Any]) -> dict[str, Any]:

@@ -80,6 +80,7 @@ class WebDeps:
         lately: counts that all who watch share.
         merged: the settings, key -> ``value`` and ``from``, without what is secret.
         doctor: looks for what is wrong and tells it in these words: each with check, ok, what and fix.
+        host: whose recordings lie in `state_dir`; None: there is one host.
         trouble: slug of the section `trouble` in web/sentences while the daemon cannot work, else None.
     """
 
@@ -106,3 +107,4 @@ class WebDeps:
     lately: Lately = field(default_factory=Lately)
     merged: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     doctor: Doctor | None = None
+    host: str | None = None

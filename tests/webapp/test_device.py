@@ -225,3 +225,12 @@ def test_a_recording_is_listed_and_shown(farm: Sample) -> None:
     assert "<code>AT+CMGF=0</code>" in raw
     assert "&lt;script&gt;" in raw
     assert farm.person().get(f"{PAGE}/recordings/..%2F{name}").status_code == 404
+
+
+def test_another_hosts_recordings_are_not_looked_for_here(farm: Sample) -> None:
+    farm.modem(1)
+    host = farm.api().get(f"/v1{PAGE}").json["host"]  # type: ignore[index]  # there is one
+    told = wording.say("device.recordings_elsewhere", {"host": host})
+    for here, elsewhere in ((host, False), ("attic", True)):
+        farm.app = create_app(replace(farm.deps, host=here))
+        assert (told in said(farm)) is elsewhere
