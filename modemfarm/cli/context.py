@@ -6,9 +6,10 @@ import functools
 import os
 import stat
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -17,6 +18,7 @@ from modemfarm.cli.output import note, sentence
 from modemfarm.cli.remote import Remote
 from modemfarm.config.find import NoConfigError
 from modemfarm.config.load import Config, load
+from modemfarm.errors import ConfigError
 from modemfarm.store import hosts, migrations
 from modemfarm.store.engine import Store, is_read_only
 from modemfarm.store.wake import wake
@@ -49,6 +51,14 @@ class Farm:
         if self._config is None:
             self._config = load(self.config_file, self.environ, self.cwd)
         return self._config
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """The farm's time zone; None where its configuration is elsewhere or wrong."""
+        try:
+            return ZoneInfo(self.config.zone)
+        except (ConfigError, OSError):
+            return None
 
     def store(self, *, create: bool = False) -> Store:
         """The database, of this version's schema.

@@ -10,7 +10,7 @@ from modemfarm.cli import away
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.messages import MESSAGE_ID
 from modemfarm.cli.outcome import NotThereError
-from modemfarm.cli.output import emit, json_option, local, say, sentence, tell, words
+from modemfarm.cli.output import elsewhere, emit, json_option, local, say, sentence, tell, words
 from modemfarm.intake import asked
 from modemfarm.model import MessageClass
 from modemfarm.store import actions, epoch, hosts, story, views
@@ -37,6 +37,8 @@ def explain(farm: Farm, message_id: int, as_json: bool) -> None:
         say(told.say("asked.title", rules[0]["params"]))
         for row in rules:
             say(f"- {told.asked(row)}")
+    if there := elsewhere():
+        tell("said.zone", zone=there)
 
 
 def _explained(tx: Tx, farm: Farm, message_id: int) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ import shutil
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import click
@@ -39,10 +39,28 @@ def note(text: str) -> None:
 
 
 def words(environ: Mapping[str, str] = os.environ) -> Words:
-    """What is said to people, in the language of the locale (en, zh or ru) and the machine's own time."""
-    at = datetime.now().astimezone()
-    assert at.tzinfo is not None
-    return Words(choose_locale(environ), at.tzinfo, at)
+    """What is said to people, in the language of the locale (en, zh or ru) and the farm's own time."""
+    here = zone()
+    return Words(choose_locale(environ), here, datetime.now(here))
+
+
+def zone() -> tzinfo:
+    """That of the command's farm, in which times are typed too; the machine's where the farm is not at hand."""
+    context = click.get_current_context(silent=True)
+    found: tzinfo | None = getattr(context.find_root().obj, "zone", None) if context is not None else None
+    return found or _machines()
+
+
+def _machines() -> tzinfo:
+    found = datetime.now().astimezone().tzinfo
+    assert found is not None
+    return found
+
+
+def elsewhere() -> str | None:
+    """The farm's zone, where its clocks do not show what the machine's do."""
+    here, now = zone(), datetime.now(UTC)
+    return None if now.astimezone(here).utcoffset() == now.astimezone().utcoffset() else str(here)
 
 
 def sentence(slug: str, /, **params: Any) -> str:
@@ -151,7 +169,9 @@ def _fit(text: str, room: int) -> str:
 
 
 def local(moment: str | None) -> str | None:
-    """An RFC 3339 moment in the machine's own time, to the second."""
+    """An RFC 3339 moment in the farm's own time, to the second; with its offset where the machine's is another."""
     if not moment:
         return None
-    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    at = datetime.fromisoformat(moment).astimezone(zone())
+    told = at.strftime("%Y-%m-%d %H:%M:%S")
+    return told if at.utcoffset() == at.astimezone().utcoffset() else told + at.isoformat()[-6:]

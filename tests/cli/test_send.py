@@ -386,3 +386,18 @@ def test_the_question_at_many_people_is_answered(farm: FarmAt) -> None:
     assert farm("sims", "answer", "front", "perhaps").code == 2
     assert farm("sims", "answer", "front", "pause", "--json").json["state"] == "paused"
     assert farm("sims", "answer", "front", "go-on").code == 2
+
+
+def test_times_are_the_farms_and_can_be_typed_as_they_are_shown(farm: FarmAt) -> None:
+    config = farm.folder / "farm" / "config.yaml"
+    config.write_text(config.read_text().replace("Asia/Shanghai", "Asia/Kathmandu"))
+    ran = farm(
+        "send", "13800138000", "--text", "hello", "--send-at", f"{NOW + timedelta(days=30):%Y-%m-%d}T10:00", "--json"
+    )
+    assert ran.code == 0, ran.err
+    (sent,) = ran.json
+    told = farm("explain", str(sent["id"])).out
+    assert "10:00" in told
+    assert "Asia/Kathmandu" in told
+    created = farm("messages", "list").out.splitlines()[1].split("  ")[1].strip()
+    assert created.endswith("+05:45")

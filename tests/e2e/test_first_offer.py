@@ -112,9 +112,12 @@ def test_each_refusal_shows_the_command_that_opens_it_and_in_the_end_the_offer_i
     _, done = walks[owner.name]
     assert [status for status, _ in done] == [0, *([3, 0] * len(owner.reasons)), 0]
     for (_, shown), reason in zip(done[1::2], owner.reasons, strict=False):
-        assert f"refused ({reason})" in shown
-        assert wording.say(f"reason.{reason}", {}, owner.lang) in shown
-    assert re.search(rf"^{len(owner.reasons) + 1}  \+\d+  scheduled$", done[-1][1], re.MULTILINE)
+        told = wording.say(f"reason.{reason}", {}, owner.lang)
+        state = wording.say("message.refused", {}, owner.lang).lower()
+        assert f"refused ({reason})" in shown if owner.lang == "en" else f"{state} (" in shown.lower()
+        assert told in shown
+    ends = "scheduled" if owner.lang == "en" else wording.say("message.scheduled", {}, owner.lang)
+    assert re.search(rf"^{len(owner.reasons) + 1}  \+\d+  {re.escape(ends)}$", done[-1][1], re.MULTILINE)
 
 
 @pytest.mark.parametrize("owner", OWNERS, ids=lambda owner: owner.name)
