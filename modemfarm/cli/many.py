@@ -11,6 +11,7 @@ from modemfarm.cli import away
 from modemfarm.cli.context import Farm, now
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
 from modemfarm.cli.output import emit, fault_of, sentence, state_of, tell
+from modemfarm.cli.policy import user
 from modemfarm.errors import SubmitError
 from modemfarm.intake import many
 from modemfarm.model import MessageClass
@@ -100,6 +101,7 @@ def act(
     doing = many.acting(what, which.states, farm.config.intake, word=word, changes=changes, who="cli")
     _ask_first(what, store.look(selecting.count, which), asked)
     done = many.do(store.look, store.run, doing, which, now)
+    store.run(many.note, user(), what, done.count, now())
     farm.committed(store)
     _tell(what, batch, done.count, done.not_done, as_json=as_json)
     return Exit.DONE

@@ -21,7 +21,7 @@ from modemfarm.intake.columns import column_of
 from modemfarm.intake.encodings import decode_rows
 from modemfarm.intake.sheets import harmless
 from modemfarm.policy.numbers import parse_recipient
-from modemfarm.store import reviews, suppress, views
+from modemfarm.store import audit, reviews, suppress, views
 from modemfarm.store.engine import Store, Tx
 from modemfarm.store.shapes import rfc3339
 
@@ -82,6 +82,8 @@ def import_(farm: Farm, file: Path, encoding: str | None, as_json: bool) -> None
     for start in range(0, len(wanted), _CHUNK):
         new, taken_back = store.run(_add, wanted[start : start + _CHUNK], farm.config.intake.exempt)
         added, canceled = added + new, canceled + taken_back
+    who = user()
+    store.run(lambda tx: audit.note(tx, who, "suppressions.imported", now(), count=added, canceled=canceled))
     farm.committed(store)
     done = {"added": added, "known": len(wanted) - added, "canceled": canceled, "rejected": rejected}
     _imported(done, as_json=as_json)

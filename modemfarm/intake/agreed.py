@@ -21,7 +21,7 @@ from modemfarm.model import mask
 from modemfarm.policy.answering import Answers
 from modemfarm.policy.consent import GENERAL, KNOWN_METHODS, METHODS
 from modemfarm.policy.numbers import parse_recipient
-from modemfarm.store import consents, forgotten, signups, suppress
+from modemfarm.store import audit, consents, forgotten, signups, suppress
 from modemfarm.store.engine import Tx
 from modemfarm.store.offers import opening
 from modemfarm.store.rules import in_force
@@ -142,7 +142,12 @@ def take(
             chunk = []
     if chunk:
         _count(done, run(_write, chunk, settings, answers, clock()))
+    run(_noted, vouched.actor, done, clock())
     return done
+
+
+def _noted(tx: Tx, who: str, done: Imported, now: datetime) -> None:
+    audit.note(tx, who, "consents.imported", now, granted=done.granted, pending=done.pending)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +172,7 @@ def grant(
     if forgotten.among(tx, [number]):
         raise BadRecipientError(mask(number), "forgotten", FORGOTTEN)
     brand = in_force(tx, settings.policy, now).brand
+    audit.note(tx, str(proof.get("actor") or "cli"), "consent.granted", now, count=1)
     return consents.grant(tx, number, purposes, {**proof, "brand": brand}, now)
 
 

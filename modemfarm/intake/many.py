@@ -13,7 +13,7 @@ from modemfarm.intake.bulk import WRITING_S, Run
 from modemfarm.intake.draft import IntakeSettings
 from modemfarm.intake.edit import edit
 from modemfarm.model import MessageState
-from modemfarm.store import actions
+from modemfarm.store import actions, audit
 from modemfarm.store.engine import Tx
 from modemfarm.store.messages import claim_retry, state_of
 from modemfarm.store.selecting import Which, ids
@@ -81,6 +81,11 @@ def do(
         if len(found) < PAGE:
             return done
         after = found[-1]
+
+
+def note(tx: Tx, who: str, what: str, count: int, now: datetime) -> None:
+    """Write into the audit who did what to how many."""
+    audit.note(tx, who, f"messages.{what}", now, count=count)
 
 
 def _some(

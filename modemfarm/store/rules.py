@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
@@ -102,7 +102,8 @@ def attest(
         now=to_us(now),
     )
     gates.begin(tx, "offers", "", now)
-    record(tx, "policy.attested", now, subject=profile, who=who, basis=basis, document=document, until=to_us(until))
+    last = (until - timedelta(microseconds=1)).date().isoformat()  # where a day ends, the next has begun
+    record(tx, "policy.attested", now, subject=profile, who=who, basis=basis, document=document, until=last)
 
 
 def withdraw(tx: Tx, profile: str, now: datetime, *, who: str) -> bool:

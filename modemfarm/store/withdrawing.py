@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from modemfarm.store import consents
+from modemfarm.store import audit, consents
 from modemfarm.store.actions import cancel
 from modemfarm.store.engine import Tx
 from modemfarm.store.events import record
@@ -15,6 +15,7 @@ def revoke(tx: Tx, number: str, purposes: tuple[str, ...], via: str, now: dateti
     proof = {"withdrawn_at": now.isoformat(), "withdrawn_via": via, "actor": actor}
     seq = consents.add(tx, number, {"status": "revoked", "purpose": list(purposes), **proof}, now)
     record(tx, "consent.revoked", now, subject=number, seq=seq, purpose=list(purposes))
+    audit.note(tx, actor, "consent.revoked", now, count=1)
     waiting = tx.all(
         "SELECT id, purpose FROM messages WHERE recipient = :number AND class = 'marketing' AND final_at IS NULL",
         number=number,

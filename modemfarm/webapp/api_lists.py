@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response
 
 from modemfarm.errors import BadRecipientError
-from modemfarm.store import reviews, suppress
+from modemfarm.store import audit, reviews, suppress
 from modemfarm.store.engine import Tx
 from modemfarm.store.shapes import rfc3339
 from modemfarm.webapp import asking
@@ -41,6 +41,7 @@ def import_() -> Response:
         some = wanted[start : start + _CHUNK]
         new, back = farm.offload_call(_add, some, farm.clock.now(), farm.intake.exempt, by_whom())
         added, canceled = added + new, canceled + back
+    farm.offload_call(_noted, by_whom(), added, canceled, farm.clock.now())
     farm.wake()
     found = {"added": added, "known": len(wanted) - added, "canceled": canceled, "rejected": rejected}
     return reply(200, found)
@@ -48,6 +49,10 @@ def import_() -> Response:
 
 def _add(tx: Tx, numbers: list[str], now: datetime, exempt: tuple[str, ...], actor: str) -> tuple[int, int]:
     return suppress.add_all(tx, numbers, now, exempt=exempt, actor=actor)
+
+
+def _noted(tx: Tx, who: str, added: int, canceled: int, now: datetime) -> None:
+    audit.note(tx, who, "suppressions.imported", now, count=added, canceled=canceled)
 
 
 @routes.get("/reviews")

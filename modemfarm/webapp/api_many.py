@@ -41,6 +41,7 @@ def act(
         most=most,
         after=after,
     )
+    farm.offload_call(many.note, by_whom(), what, done.count, farm.clock.now())
     farm.wake()
     return done
 

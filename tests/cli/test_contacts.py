@@ -77,7 +77,8 @@ def test_who_was_forgotten_is_not_taken_in_again(farm: FarmAt, tmp_path: Path) -
     assert farm("send", ONE, "--text", "hello").code == 0
 
 
-def test_the_audit_lists_what_people_did(farm: FarmAt) -> None:
+def test_the_audit_lists_what_people_did(farm: FarmAt, tmp_path: Path) -> None:
+    file = tmp_path / "out.txt"
     farm("policy", "set", "per_day", "1")
     farm("keys", "create", "till", "--scope", "people")
     farm("keys", "revoke", "till")
@@ -90,6 +91,24 @@ def test_the_audit_lists_what_people_did(farm: FarmAt) -> None:
     ]  # fmt: skip
     assert lines[0]["subject"] == "+8613…678"
     assert ONE not in farm("audit", "list").out
+    file.write_text(f"{ONE}\n", encoding="utf-8")
+    farm("consent", "grant", ONE, "--method", "paper", "--wording", "yes")
+    farm("consent", "revoke", ONE)
+    vouched = ("--method", "paper", "--wording", "yes", "--since", "2026-01-01", "--until", "2026-01-02")
+    listed = tmp_path / "agreed.csv"
+    listed.write_text(f"number\n{ONE}\n", encoding="utf-8")
+    farm("consent", "import", str(listed), *vouched)
+    farm("suppress", "import", str(file))
+    farm("messages", "cancel", "--state", "queued", "--yes")
+    farm("policy", "attest", "--who", "Li", "--basis", "x", "--until", "2027-12-31")
+    lines = farm("audit", "list", "--json").json["data"]
+    assert [(line["action"], line["data"].get("count")) for line in lines[:6]] == [
+        ("policy.attested", None), ("messages.cancel", 0), ("suppressions.imported", 1), ("consents.imported", None),
+        ("consent.revoked", 1), ("consent.granted", 1),
+    ]  # fmt: skip
+    assert lines[0]["data"]["until"] == "2027-12-31"
+    assert lines[3]["data"] == {"granted": 1, "pending": 0}
+    assert all("138" not in str(line["data"]) and line["who"] for line in lines[:6])
     farm.write(lambda tx: audit.note(tx, "li", "x", NOW))
     assert farm("audit", "list", "--most", "1", "--json").json["data"][0]["action"] == "x"
 

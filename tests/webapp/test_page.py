@@ -10,7 +10,7 @@ import pytest
 from modemfarm import wording
 from modemfarm.errors import StoreError
 from modemfarm.model import CAUTIOUS, PartState
-from modemfarm.store import counters, devices, sessions, sims, suppress, views
+from modemfarm.store import counters, devices, rules, sessions, sims, suppress, views
 from modemfarm.store.engine import to_us
 from modemfarm.webapp.server import serve
 from modemfarm.webapp.settings import WebSettings
@@ -218,6 +218,19 @@ def test_the_counter_counts_while_one_types(farm: Sample) -> None:
     assert "2 parts · 145 left · GSM-7" in said.get_data(as_text=True)
     said = client.post("/send/measure?lang=zh", data={"csrf": token, "to": "", "text": "您好"})
     assert "1 条 · 还可写 68 字 · UCS-2" in said.get_data(as_text=True)
+
+
+@pytest.mark.parametrize("lang", wording.LANGUAGES)
+def test_the_counter_warns_of_a_link_and_of_two_names(farm: Sample, lang: str) -> None:
+    with farm.store.write() as tx:
+        rules.change(tx, "unknown", "profile", "CN", NOW, who="li")
+        rules.change(tx, "CN", "brand", "小店", NOW, who="li")
+    client = farm.person()
+    data = {"csrf": form_token(client.get("/send").text), "to": "13800138000", "class": "marketing"}
+    text = "【小店】新品 http://shop.example/a【小店】"
+    said = unescape(client.post(f"/send/measure?lang={lang}", data=data | {"text": text}).text)
+    for slug in ("signed_twice", "link_without_https"):
+        assert wording.say(f"warning.{slug}", lang=lang) in said
 
 
 def test_the_counter_says_in_words_that_a_message_would_be_refused(farm: Sample) -> None:
