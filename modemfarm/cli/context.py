@@ -146,8 +146,9 @@ def pass_farm(command: Callable[Concatenate[Farm, P], R]) -> Callable[P, R]:
 
     @functools.wraps(command)
     def with_farm(*args: P.args, **kwargs: P.kwargs) -> R:
-        named = click.get_current_context().find_root().params.get("config_file")
-        return command(Farm(named, os.environ, Path.cwd()), *args, **kwargs)
+        root = click.get_current_context().find_root()
+        root.obj = Farm(root.params.get("config_file"), os.environ, Path.cwd())
+        return command(root.obj, *args, **kwargs)
 
     return with_farm
 

@@ -7,7 +7,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from modemfarm.store.schema import SCHEMA
+from modemfarm.store.migrations import SCHEMA
 from tests.e2e.farm import RealFarm
 
 
