@@ -146,3 +146,14 @@ def test_what_waits_is_read_in_its_order_however_it_lies_in_queues(
 
 def _these(page: int) -> str:
     return waiting._WAITING + "p.id IN (" + ", ".join(f":p{place}" for place in range(page)) + ")"
+
+
+def test_a_part_that_leaves_while_what_waits_is_read_is_left_out(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two statements of one PostgreSQL transaction may see two states of the queue."""
+    with store.write() as tx:
+        see(tx)
+        add(tx)
+        read = waiting._queues  # what stands in the queues at its first look
+        monkeypatch.setattr(waiting, "_queues", lambda tx: iter([iter([(0, 0, 4711)]), *read(tx)]))
+        (left,) = waiting.parts(tx, 10)
+        assert left.part_id != 4711
