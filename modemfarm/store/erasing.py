@@ -17,7 +17,7 @@ from sqlalchemy import Integer, Text
 from modemfarm.model import digits_key
 from modemfarm.store import audit, consents, forgotten, locks, suppress
 from modemfarm.store.engine import Tx, to_us
-from modemfarm.store.schema import meta
+from modemfarm.store.schema.whole import meta
 
 SOURCE = "forgotten"  # of the opt-out that stands while a person is being erased
 MOST = 100  # messages or replies a transaction

@@ -16,7 +16,7 @@ SCHEMA = 4  # of this version
 
 def _tables() -> MetaData:
     """Every table; a process that finds its database up to date need not wait until they are described."""
-    from modemfarm.store.schema import meta  # noqa: PLC0415 # a twentieth of a second, which every command would pay
+    from modemfarm.store.schema.whole import meta  # noqa: PLC0415 # a twentieth of a second, which every command would pay
 
     return meta
 

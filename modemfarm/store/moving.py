@@ -12,7 +12,7 @@ from modemfarm.store import hosts, migrations
 from modemfarm.store.engine import Row, Store, Tx
 from modemfarm.store.events import record
 from modemfarm.store.migrations import MOVED, MOVING
-from modemfarm.store.schema import meta
+from modemfarm.store.schema.whole import meta
 
 AT_ONCE = 2000
 _OF_DAEMONS = frozenset({"hosts", "leases"})  # who lives where is told anew

@@ -15,7 +15,7 @@ from modemfarm.model import MOVES
 from modemfarm.store import migrations
 from modemfarm.store.engine import Store
 from modemfarm.store.migrations import SCHEMA
-from modemfarm.store.schema import meta
+from modemfarm.store.schema.whole import meta
 from tests.postgres import Cluster
 from tests.store.tools import NOW
 

@@ -296,7 +296,7 @@ def _empty(store: Store) -> None:
     """Every example begins with nothing, on the connection that the last one used."""
     kept = ("farm", "audit")  # which refuses
     with store.write() as tx:
-        from modemfarm.store.schema import meta
+        from modemfarm.store.schema.whole import meta
 
         for table in meta.sorted_tables:
             if table.name not in kept and table.name != "audit":  # which refuses

@@ -31,7 +31,7 @@ from modemfarm.store import (
 )
 from modemfarm.store.contacts import Contact
 from modemfarm.store.engine import Store, checkpoint
-from modemfarm.store.schema import meta
+from modemfarm.store.schema.whole import meta
 from tests.store.tools import INTAKE, NOW, SIM, TO, add, after, see, take
 
 SECRET = "dragonfruit"

@@ -12,7 +12,7 @@ from modemfarm.errors import SchemaOutdatedError, StoreError
 from modemfarm.store import engine, hosts, migrations
 from modemfarm.store.engine import Store
 from modemfarm.store.migrations import SCHEMA
-from modemfarm.store.schema import meta
+from modemfarm.store.schema.whole import meta
 from tests.postgres import Cluster
 from tests.store.tools import NOW
 

@@ -12,7 +12,7 @@ import pytest
 from modemfarm.errors import StoreError
 from modemfarm.store import hosts, migrations, moving, queue
 from modemfarm.store.engine import Row, Store, Tx
-from modemfarm.store.schema import meta
+from modemfarm.store.schema.whole import meta
 from tests.postgres import Cluster
 from tests.store.tools import LONG, NOW, SIM, add, after, deliver_pdu, get, see, send, submit, take
 
