@@ -8,7 +8,7 @@ from pathlib import Path
 
 from modemfarm.farm.choosing import Presence
 from modemfarm.store import sims
-from tests.farm.test_journal import Bench, on_bench
+from tests.farm.benches import Bench, on_bench
 from tests.farm.virtual import farm
 from tests.store.tools import SIM
 from tests.virtualtime import VirtualLoop, run

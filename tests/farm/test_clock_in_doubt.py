@@ -8,7 +8,7 @@ from pathlib import Path
 from modemfarm.farm.clockguard import ClockGuard
 from modemfarm.farm.housekeeping import Housekeeping
 from modemfarm.store import hosts
-from tests.farm.test_journal import bench
+from tests.farm.benches import bench
 from tests.store.tools import INBOUND
 from tests.virtualtime import VirtualLoop, run
 

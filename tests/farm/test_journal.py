@@ -1,83 +1,19 @@
-"""What sessions are told: claims and their cancellation, a store that goes away, cards under two names."""
+"""What sessions are told: claims and their cancellation, limits, a store that goes away."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from modemfarm.farm.journal import FarmJournal
-from modemfarm.farm.settings import FarmSettings
-from modemfarm.intake.accept import accept
-from modemfarm.intake.draft import Draft
-from modemfarm.model import Ceiling, ModemState, Plan, Received, SimSettings
-from modemfarm.modem.journal import Go, GoOn, ModemStatus, NoPin, SimSeen, Stop
-from modemfarm.store import actions, migrations, sims
-from modemfarm.store.engine import Store, Tx
-from modemfarm.store.offload import Offload
-from tests.store.tools import INBOUND, INTAKE, OTHER, RULES, SIM, accepted, deliver_pdu, uncertain
-from tests.virtualtime import VirtualClock, VirtualLoop, run
-
-CARD = SimSeen(SIM, "460001234567890", None, None)
-PATH = "/dev/ttyV0"
-IMEI = "356938035643809"
-
-
-class Bench:
-    """A journal and its dispatcher on a database, with no modem."""
-
-    def __init__(self, store: Store, offload: Offload, journal: FarmJournal, clock: VirtualClock) -> None:
-        self.store, self.offload, self.journal, self.clock = store, offload, journal, clock
-
-    async def add(self, **draft: Any) -> int:
-        facts = {"to": "+8613800138000", "text": "hello", **draft}
-        taken = await self.offload.run(accept, Draft(**facts), INTAKE, self.clock.now())
-        assert taken is not None
-        self.journal.dispatcher.wake()
-        return taken.message_id
-
-    async def value(self, sql: str, **binds: object) -> Any:
-        return await self.offload.run(lambda tx: tx.value(sql, **binds))
-
-    async def state(self, message_id: int) -> Any:
-        return await self.value("SELECT state FROM parts WHERE message_id = :id AND part_number = 1", id=message_id)
-
-
-@asynccontextmanager
-async def bench(loop: VirtualLoop, folder: Path, **settings: Any) -> AsyncIterator[Bench]:
-    store = Store("sqlite:///farm.db", folder)
-    clock = VirtualClock(loop)
-    migrations.upgrade(store, clock.now())
-    offload = Offload(store)
-    loop.threads = [lambda: offload.pending]
-    offload.start()
-    journal = FarmJournal(
-        offload, FarmSettings("here", **{"default_plan": "unlimited", **settings}), clock.now, "run", INBOUND, RULES
-    )
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(journal.dispatcher.run())
-        try:
-            await journal.sim_seen(PATH, None, CARD)
-            yield Bench(store, offload, journal, clock)
-        finally:
-            task.cancel()
-    offload.stop()
-    store.close()
-
-
-def on_bench(folder: Path, script: Callable[[Bench], Awaitable[None]], **settings: Any) -> None:
-    async def main(loop: VirtualLoop) -> None:
-        async with bench(loop, folder, **settings) as one:
-            await script(one)
-
-    run(main)
+from modemfarm.model import Ceiling, Plan, SimSettings
+from modemfarm.modem.journal import Go, GoOn, SimSeen, Stop
+from modemfarm.store import actions, sims
+from modemfarm.store.engine import Tx
+from tests.farm.benches import PATH, Bench, on_bench
+from tests.store.tools import OTHER, SIM, accepted
 
 
 def test_a_part_goes_its_way(tmp_path: Path) -> None:
@@ -293,95 +229,6 @@ def test_dispatch_goes_on_when_the_store_is_back(tmp_path: Path) -> None:
         finally:
             outage.end()
         assert (await asyncio.wait_for(waiting, 5)).message_id == number
-
-    on_bench(tmp_path, script)
-
-
-def test_a_card_known_by_another_name_keeps_it_everywhere(tmp_path: Path) -> None:
-    alias = SimSeen("imsi:460001234567890", "460001234567890", None, None)
-
-    async def script(one: Bench) -> None:
-        await one.journal.sim_seen(PATH, None, alias)
-        old = deliver_pdu("hello", at=one.clock.now().replace(year=2004))
-        for _ in range(2):
-            got = Received(old, "", alias.iccid, None, one.clock.now(), memory="SM", index=2)
-            await one.journal.received(got)
-            await one.journal.emptied(alias.iccid, "SM", 2)
-        assert await one.value("SELECT count(*) FROM inbound WHERE iccid = :iccid", iccid=SIM) == 2
-        await one.add()
-        part = await one.journal.claim(alias.iccid, PATH)
-        assert part.iccid == SIM
-        await one.journal.submitting(part)
-        await one.journal.settle(part.attempt_id, alias.iccid, uncertain("timeout", one.clock.now()))
-        assert one.journal.dispatcher.failures == {SIM: 1}
-
-    on_bench(tmp_path, script)
-
-
-def test_an_attempt_in_doubt_is_listened_for_and_told_late(tmp_path: Path) -> None:
-    async def script(one: Bench) -> None:
-        number = await one.add()
-        part = await one.journal.claim(SIM, PATH)
-        await one.journal.submitting(part)
-        await one.journal.settle(part.attempt_id, SIM, uncertain("port_lost", one.clock.now()))
-        pending = await one.journal.pending(PATH)
-        assert pending is not None
-        assert (pending.attempt_id, pending.iccid) == (part.attempt_id, SIM)
-        assert pending.listen_until > one.clock.now()
-        await one.journal.settle(pending.attempt_id, pending.iccid, accepted(9, one.clock.now(), late=True))
-        assert await one.state(number) == "sent"
-        assert await one.journal.pending(PATH) is None
-
-    on_bench(tmp_path, script)
-
-
-def test_a_pin_is_given_out_once_until_it_worked(tmp_path: Path) -> None:
-    async def script(one: Bench) -> None:
-        assert await one.journal.pin_allowed(SIM, None, PATH, 3) == "1234"
-        assert await one.journal.pin_allowed(SIM, None, PATH, 2) == NoPin("pin_blocked")  # also after a restart
-        await one.journal.pin_worked(SIM, None, PATH, True)
-        assert await one.journal.pin_allowed(SIM, None, PATH, 3) == "1234"
-        assert await one.journal.pin_allowed(None, "490154203237518", PATH, 3) == "9999"
-        assert await one.journal.pin_allowed(OTHER, None, "/dev/x", 3) == NoPin("pin_unknown")
-
-    on_bench(tmp_path, script, sims={SIM: SimSettings(SIM, pin="1234")}, pins={"490154203237518": "9999"})
-
-
-def test_a_restarted_daemon_remembers_resets_and_cards(tmp_path: Path) -> None:
-    async def script(one: Bench) -> None:
-        assert not await one.journal.sim_seen(PATH, IMEI, CARD)
-        for _ in range(6):
-            assert await one.journal.may_reset(SIM)
-            await asyncio.sleep(60)
-        assert not await one.journal.may_reset(SIM)
-        again = FarmJournal(one.offload, FarmSettings("here"), one.clock.now, "run 2", INBOUND, RULES)
-        assert not await again.may_reset(SIM)
-        assert not await again.sim_seen(PATH, IMEI, CARD)
-        assert await again.sim_seen(PATH, IMEI, SimSeen(OTHER, None, None, None))
-
-    on_bench(tmp_path, script)
-
-
-def test_states_that_last_repairs_and_warnings_are_events_once_each(tmp_path: Path) -> None:
-    async def script(one: Bench) -> None:
-        now = one.clock.now()
-        working = ModemStatus(PATH, ModemState.WORKING, "ready", now, imei=IMEI)
-        gone = replace(working, state=ModemState.GONE, sentence="gone")
-        repair = replace(
-            working, state=ModemState.RECOVERING, sentence="repairing_radio", params={"cause": "no_answer"}
-        )
-        warned = replace(working, warning="under_voltage", warned_at=now)
-        for status in (working, repair, repair, working, warned, warned, gone, working):
-            await one.journal.status(status)
-            await one.journal.flush_statuses()
-        with one.store.read() as tx:
-            found = tx.all("SELECT kind, data FROM events WHERE subject = :path ORDER BY id", path=PATH)
-            row = tx.one("SELECT warning, voltage_mv FROM modems WHERE path = :path", path=PATH)
-        kinds = [event["kind"] for event in found]
-        assert kinds == ["modem.working", "modem.reset", "modem.warned", "modem.gone", "modem.working"]
-        assert all(json.loads(event["data"])["imei"] == IMEI for event in found)
-        assert row is not None
-        assert row["warning"] == "under_voltage"  # a later session that was not warned does not wipe it
 
     on_bench(tmp_path, script)
 

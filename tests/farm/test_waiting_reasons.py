@@ -17,7 +17,7 @@ from modemfarm.modem.journal import Go
 from modemfarm.store import actions, counters, keys, sims
 from modemfarm.webapp.app import create_app
 from modemfarm.webapp.settings import WebDeps
-from tests.farm.test_journal import PATH, Bench, on_bench
+from tests.farm.benches import PATH, Bench, on_bench
 from tests.store.tools import INBOUND, INTAKE, SIM, accepted
 
 FREE = Plan("p")
