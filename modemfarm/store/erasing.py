@@ -112,6 +112,7 @@ def _some_messages(tx: Tx, number: str, now: datetime) -> int:
     somebody has it in hand or it confirms the opt-out, is left for later, as what is on its way.
     """
     _securely(tx)
+    locks.person(tx, number)  # first: two who erase one person would each hold messages that the other wants
     suppress.take_back(tx, number, now, ())
     rows = tx.all(
         "SELECT id FROM messages WHERE recipient = :number AND NOT EXISTS (SELECT 1 FROM parts p"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,7 @@ from modemfarm.store import (
     webhooks,
 )
 from modemfarm.store.contacts import Contact
-from modemfarm.store.engine import Store, checkpoint
+from modemfarm.store.engine import Store, checkpoint, to_us
 from modemfarm.store.schema.whole import meta
 from tests.store.tools import INTAKE, NOW, SIM, TO, add, after, see, take
 
@@ -252,3 +254,31 @@ def test_a_person_may_be_forgotten_again_in_the_same_month(store: Store) -> None
     with store.read() as tx:
         assert tx.value("SELECT count(*) FROM plan_recipients") == 3
         assert TAIL not in str(tx.all("SELECT * FROM plan_recipients"))
+
+
+def test_two_hosts_that_forget_one_person_at_once_never_wait_in_a_circle(store: Store) -> None:
+    """One host holds what still waits for its report, the other what is over; each wants both."""
+    together = threading.Barrier(2)
+
+    def erase() -> erasing.Erased:
+        together.wait(60)
+        return forget(store)
+
+    with ThreadPoolExecutor(2) as hosts:
+        for _ in range(20):
+            with store.write() as tx:
+                for number in range(24):
+                    done = add(tx, text=f"{SECRET} {number}")
+                    over = NOW if number % 2 else None
+                    tx.run(
+                        "UPDATE messages SET state = 'sent', final_at = :at WHERE id = :id",
+                        at=over and to_us(over),
+                        id=done,
+                    )
+                    tx.run("DELETE FROM parts WHERE message_id = :id", id=done)
+            both = [hosts.submit(erase) for _ in range(2)]
+            for one in both:
+                one.result(120)
+            store.run(suppress.remove, TO, NOW)
+    with store.read() as tx:
+        assert tx.value("SELECT count(*) FROM messages WHERE recipient = :to", to=TO) == 0
