@@ -35,7 +35,8 @@ POOLED = 4  # connections that each of the two pools of a SQLite file keeps open
 WAL_PAGES = 8192  # 32 MB: a commit moves the log only where the daemon's own checkpoints do not keep it shorter
 _DAMAGE = ("malformed", "file is not a database")  # SQLITE_CORRUPT, SQLITE_NOTADB
 _UNUSABLE = ("unable to open database file", "readonly database", "disk I/O error")
-_BUSY = ("locked", "lock timeout", "deadlock detected", "could not serialize")
+_WAITED = "lock timeout"
+_BUSY = ("locked", _WAITED, "deadlock detected", "could not serialize")
 _MADE_WITHIN_S = 1.0  # another process between making the file and its first page
 # Of a connection to a server: a host that stops in the middle of a transaction keeps nobody waiting for long, a cut
 # cable is noticed before the lease ends, and what was committed is on the disk (of a synchronous standby, too).
@@ -49,6 +50,7 @@ SERVER: Mapping[str, Any] = {
     "options": "-c timezone=UTC -c statement_timeout=30s -c lock_timeout=10s"
     " -c idle_in_transaction_session_timeout=8s -c synchronous_commit=on",
 }
+TRIES = 3  # of work that the server rolled back for another's sake
 BUSY_WITHIN_MS = 10_000  # another process's short transaction; a longer wait is an error
 
 
@@ -355,9 +357,15 @@ class Store:
             raise _renamed(error.orig if isinstance(error.orig, Exception) else error, self.file) from error
 
     def run(self, work: Callable[..., T], *args: Any) -> T:
-        """Call one store function in a write transaction of its own."""
-        with self.write() as tx:
-            return work(tx, *args)
+        """Call one store function in a write transaction of its own; anew where a server rolled it back for another."""
+        for last in (False,) * (0 if self.sqlite else TRIES) + (True,):
+            try:
+                with self.write() as tx:
+                    return work(tx, *args)
+            except StoreBusyError as error:
+                if last or _WAITED in str(error):
+                    raise
+        raise AssertionError
 
     def look(self, work: Callable[..., T], *args: Any) -> T:
         """Call one store function in a read transaction of its own."""

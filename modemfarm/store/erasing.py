@@ -218,7 +218,8 @@ def _swept(tx: Tx, table: str, number: str, after: int) -> int | None:
     if last is None or after >= last:
         return None
     upto = after + _SCANNED
-    tx.run(f"DELETE FROM {table} WHERE id > :after AND id <= :upto AND ({held})", after=after, upto=upto, **binds)  # noqa: S608 # ours
+    found = f"SELECT id FROM {table} WHERE id > :after AND id <= :upto AND ({held}) ORDER BY id{locks.taking(tx)}"  # noqa: S608 # ours
+    tx.run(f"DELETE FROM {table} WHERE id IN ({found})", after=after, upto=upto, **binds)  # noqa: S608 # ours
     return upto
 
 

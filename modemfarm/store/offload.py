@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from modemfarm.errors import StoreBusyError, StoreError
-from modemfarm.store.engine import Store, Tx, checkpoint
+from modemfarm.store.engine import TRIES, Store, Tx, checkpoint
 from modemfarm.store.sealing import Secret
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,6 @@ BULK_SLICE_S = 0.010  # intake may hold the writer for so long while the wire wa
 CHECKPOINT_EVERY_S = 5.0
 SERVER_WRITERS = 4  # connections that a daemon writes to a server by
 SILENT_S = 12.0  # a lock is waited for no longer than 10 s: a command that takes this long has no server, or a slow one
-TRIES = 3  # of a command that the server rolled back for another's sake
 _GONE = ("terminating connection", "server closed the connection", "connection is lost", "the connection is closed")
 
 T = TypeVar("T")

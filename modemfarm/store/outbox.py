@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from modemfarm.store import shapes, views, webhooks
+from modemfarm.store import locks, shapes, views, webhooks
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.shapes import Shape, rfc3339
 
@@ -167,9 +167,10 @@ def pause(attempts: int, event_id: str) -> timedelta:
 
 def replay(tx: Tx, hook_id: int, since: datetime, now: datetime) -> int:
     """Tell again, under the same ids, what happened since; how many calls."""
+    ended = "SELECT id FROM webhook_outbox WHERE hook_id = :hook AND state <> 'waiting' AND at >= :since ORDER BY id"
     return tx.run(
-        "UPDATE webhook_outbox SET state = 'waiting', attempts = 0, due_at = :now, done_at = NULL, at = :now"
-        " WHERE hook_id = :hook AND state <> 'waiting' AND at >= :since",
+        "UPDATE webhook_outbox SET state = 'waiting', attempts = 0, due_at = :now, done_at = NULL, at = :now"  # noqa: S608 # ours
+        f" WHERE id IN ({ended}{locks.taking(tx)})",
         hook=hook_id,
         since=to_us(since),
         now=to_us(now),
@@ -178,11 +179,8 @@ def replay(tx: Tx, hook_id: int, since: datetime, now: datetime) -> int:
 
 def clean(tx: Tx, now: datetime) -> int:
     """Forget what ended long ago."""
-    return tx.run(
-        "DELETE FROM webhook_outbox WHERE id IN (SELECT id FROM webhook_outbox WHERE done_at < :old LIMIT :n)",
-        old=to_us(now - KEPT),
-        n=AT_ONCE,
-    )
+    old = f"SELECT id FROM webhook_outbox WHERE done_at < :old ORDER BY done_at LIMIT :n{locks.skipping(tx)}"  # noqa: S608 # ours
+    return tx.run(f"DELETE FROM webhook_outbox WHERE id IN ({old})", old=to_us(now - KEPT), n=AT_ONCE)  # noqa: S608 # ours
 
 
 def is_idle(tx: Tx) -> bool:

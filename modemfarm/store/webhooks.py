@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from modemfarm.store import audit
+from modemfarm.store import audit, locks
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.sealing import Secret
 from modemfarm.store.shapes import Shape, rfc3339
@@ -230,7 +230,8 @@ def place(hook_id: int) -> str:
 
 def remove(tx: Tx, hook_id: int, now: datetime, who: str = "cli") -> bool:
     """Forget an address and what it was not told yet; False: there is none."""
-    tx.run("DELETE FROM webhook_outbox WHERE hook_id = :id", id=hook_id)
+    calls = f"SELECT id FROM webhook_outbox WHERE hook_id = :id ORDER BY id{locks.taking(tx)}"  # noqa: S608 # ours
+    tx.run(f"DELETE FROM webhook_outbox WHERE id IN ({calls})", id=hook_id)  # noqa: S608 # ours
     gone = tx.run("DELETE FROM webhooks WHERE id = :id", id=hook_id)
     if gone and not tx.value("SELECT count(*) FROM webhooks"):
         watch(tx, on=False)
@@ -246,9 +247,8 @@ def disable(tx: Tx, hook_id: int, why: str) -> None:
 
 def enable(tx: Tx, hook_id: int, now: datetime, who: str = "cli") -> bool:
     """It is told again, beginning with what waits; False: there is none."""
-    tx.run(
-        "UPDATE webhook_outbox SET due_at = :now WHERE hook_id = :id AND state = 'waiting'", now=to_us(now), id=hook_id
-    )
+    calls = f"SELECT id FROM webhook_outbox WHERE hook_id = :id AND state = 'waiting' ORDER BY id{locks.taking(tx)}"  # noqa: S608 # ours
+    tx.run(f"UPDATE webhook_outbox SET due_at = :now WHERE id IN ({calls})", now=to_us(now), id=hook_id)  # noqa: S608 # ours
     done = bool(tx.run("UPDATE webhooks SET disabled = NULL WHERE id = :id", id=hook_id))
     if done:
         audit.note(tx, who, "webhook.enabled", now, subject=str(hook_id))

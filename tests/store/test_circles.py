@@ -83,7 +83,7 @@ def _turns(store: Store, seed: int, together: Barrier) -> None:
             case "files":
                 store.run(_files, f"host{seed}")
             case "calls":
-                store.run(_calls, dice, at)
+                _calls(store, dice, 1, at)
     store.close()
 
 
@@ -121,14 +121,19 @@ def _files(tx: Tx, host: str) -> None:
     spool.file_inbound(tx, [row["id"] for row in spool.unfiled(tx, 0)], host)
 
 
-def _calls(tx: Tx, dice: random.Random, at: datetime) -> None:
-    outbox.fan_out(tx, at)
-    for call in outbox.due(tx, 1, at, 20):
+def _calls(store: Store, dice: random.Random, hook: int, at: datetime) -> None:
+    """As the thread that calls does: each answer in a transaction of its own."""
+    store.run(outbox.fan_out, at)
+    for call in store.look(outbox.due, hook, at, 20):
         if dice.random() < 0.7:
-            outbox.answered(tx, call, "200", at)
+            store.run(outbox.answered, call, "200", at)
         else:
-            outbox.not_answered(tx, call, "500", at, None)
-    outbox.clean(tx, at)
+            store.run(outbox.not_answered, call, "500", at, None)
+    if dice.random() < 0.3:
+        store.run(outbox.replay, hook, NOW, at)
+    if dice.random() < 0.3:
+        store.run(webhooks.enable, hook, at)
+    store.run(outbox.clean, at + outbox.KEPT)
 
 
 @pytest.mark.slow

@@ -150,3 +150,27 @@ def test_a_checkpoint_moves_the_log_into_the_file(sqlite_store: Store, tmp_path:
     with sqlite3.connect(f"file:{tmp_path / 'farm.db'}?immutable=1", uri=True) as alone:
         assert alone.execute("SELECT value FROM farm WHERE key = 'kept'").fetchone() == ("1",)
     alone.close()
+
+
+def test_work_that_a_server_rolled_back_for_another_is_done_anew(store: Store) -> None:
+    """What waits for another's lock for too long is told at once, as a file that stays locked is."""
+    told: list[str] = []
+
+    def rolled_back(tx: Tx, error: str) -> int:
+        told.append(error)
+        tx.run("INSERT INTO farm (key, value) VALUES (:key, '')", key=f"try {len(told)}")
+        if len(told) < 3:
+            raise StoreBusyError(error)
+        return len(told)
+
+    if store.sqlite:
+        with pytest.raises(StoreBusyError):
+            store.run(rolled_back, "database is locked")
+        assert len(told) == 1
+        return
+    assert store.run(rolled_back, "deadlock detected") == 3
+    assert store.look(lambda tx: tx.value("SELECT count(*) FROM farm WHERE key LIKE 'try %'")) == 1
+    told.clear()
+    with pytest.raises(StoreBusyError):
+        store.run(rolled_back, "canceling statement due to lock timeout")
+    assert len(told) == 1

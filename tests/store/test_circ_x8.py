@@ -1,0 +1,164 @@
+"""What people do beside the wire, by several hosts at once on a server: nobody waits for another in a circle."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import random
+from datetime import datetime
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+import pytest
+
+from modemfarm.errors import RefusedError
+from modemfarm.model import Plan
+from modemfarm.store import (
+    beside,
+    complaints,
+    consents,
+    contacts,
+    counters,
+    erasing,
+    migrations,
+    outbox,
+    queue,
+    spool,
+    suppress,
+    webhooks,
+)
+from modemfarm.store.contacts import Contact
+from modemfarm.store.engine import Store, Tx
+from modemfarm.store.faults import faults
+from modemfarm.store.spool import Taken
+from tests.postgres import Cluster
+from tests.store.tools import NOW, accepted, add, after, deliver_pdu, end, get, see
+
+SIMS = [f"898600310000000000{number}" for number in range(4)]
+PEOPLE = [f"+86138001380{number:02}" for number in range(5)]
+HOSTS, TURNS = 4, 700
+PLAN = Plan("tight", per_day=500, recipients_per_month=100)
+
+
+def _host(url: str, folder: str, seed: int, together: Barrier) -> None:
+    """One host in a process of its own; where it fails the others wait for it no longer."""
+    try:
+        _turns(Store(url, Path(folder)), seed, together)
+    except BaseException:
+        together.abort()
+        raise
+
+
+def _turns(store: Store, seed: int, together: Barrier) -> None:
+    """Everything that people ask for, in any order, each in a transaction of its own."""
+    dice = random.Random(seed + 800)
+    for turn in range(TURNS):
+        if turn % 10 == 0:
+            together.wait(300)
+        at = after(seed / 10 + turn * 3)
+        person = dice.choice(PEOPLE)
+        match dice.choice(
+            ("wire", "wire", "intake", "refusal", "reply", "erase", "people", "consent", "files", "calls")
+        ):
+            case "wire":
+                store.run(_send, SIMS[seed], at, dice.random() < 0.7)
+            case "intake":
+                with contextlib.suppress(RefusedError), store.write() as tx:
+                    number = add(tx, at=at, to=person, text=dice.choice(("hello", "x" * 400)))
+                    spool.keep(tx, Taken(f"host{seed}", f"{seed}/{turn}", "name", "name", b"text"), number, at)
+            case "refusal":
+                text = dice.choice(("TD", "回复TD", "STOP"))
+                store.run(_hears, text, person, at, SIMS[seed])
+            case "reply":
+                store.run(_hears, "好的", person, at, SIMS[seed])
+            case "erase":
+                erasing.forget(store.run, person, at, "cli")
+                store.run(suppress.remove, person, at)
+            case "people":
+                some = dice.sample(PEOPLE, len(PEOPLE))
+                store.run(contacts.put, [Contact(number, f"name {turn}") for number in some], "import", at)
+            case "consent":
+                store.run(_consents, dice.sample(PEOPLE, 3), at)
+                store.run(_complains, person, at)
+            case "files":
+                store.run(_files, f"host{seed}")
+            case "calls":
+                _calls(store, dice, 1, at)
+    store.close()
+
+
+def _hears(tx: Tx, text: str, person: str, at: datetime, iccid: str) -> None:
+    get(tx, deliver_pdu(text, by=person, at=at), at=at, iccid=iccid)
+
+
+def _send(tx: Tx, iccid: str, at: datetime, ends: bool) -> None:
+    named = queue.Lane(iccid, iccid, "/dev/x", "here", "run1", counters.day_start(PLAN, at), PLAN)
+    heads = queue.heads(tx, iccid, at, 2) + queue.heads(tx, "", at, 4)
+    part = next((one for one in heads if beside.is_free(tx, one, iccid)), None)
+    attempt = part and queue.claim(tx, part, named, at)
+    if part is None or attempt is None:
+        return
+    if ends:
+        tx.run("UPDATE parts SET state = 'submitting' WHERE id = :id AND state = 'claimed'", id=part.part_id)
+        end(tx, attempt, accepted(1, at))
+    else:
+        queue.give_back(tx, part.part_id, attempt, at)
+
+
+def _consents(tx: Tx, some: list[str], at: datetime) -> None:
+    for number in some:
+        consents.grant(tx, number, ("marketing",), {"method": "paper", "exact_wording": "yes"}, at)
+
+
+def _complains(tx: Tx, person: str, at: datetime) -> None:
+    complaints.add(tx, person, "too many", "phone", at, who="cli")
+
+
+def _files(tx: Tx, host: str) -> None:
+    spool.left(tx, [row["message_id"] for row in spool.present(tx, host)])
+    for row in spool.ended(tx, host):
+        spool.move_on(tx, row["message_id"], "checked", "done")
+    spool.file_inbound(tx, [row["id"] for row in spool.unfiled(tx, 0)], host)
+
+
+def _calls(store: Store, dice: random.Random, hook: int, at: datetime) -> None:
+    """As the thread that calls does: each answer in a transaction of its own."""
+    store.run(outbox.fan_out, at)
+    for call in store.look(outbox.due, hook, at, 20):
+        if dice.random() < 0.7:
+            store.run(outbox.answered, call, "200", at)
+        else:
+            store.run(outbox.not_answered, call, "500", at, None)
+    if dice.random() < 0.3:
+        store.run(outbox.replay, hook, NOW, at)
+    if dice.random() < 0.3:
+        store.run(webhooks.enable, hook, at)
+    store.run(outbox.clean, at + outbox.KEPT)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_what_people_ask_for_beside_the_wire_never_waits_in_a_circle(cluster: Cluster, tmp_path: Path) -> None:
+    url = cluster.create("circles")
+    store = Store(url, tmp_path)
+    migrations.upgrade(store, NOW)
+    with store.write() as tx:
+        webhooks.add(tx, "https://example.org/hook", list(webhooks.TYPES), NOW)
+        tx.secret.digest(PEOPLE[0], "a key of the farm is made")
+        for iccid in SIMS:
+            see(tx, iccid)
+        for number in range(30):
+            add(tx, to=PEOPLE[number % len(PEOPLE)], text="x" * 400 if number % 5 == 0 else "hello")
+    context = multiprocessing.get_context("spawn")
+    together = context.Barrier(HOSTS)
+    workers = [context.Process(target=_host, args=(url, str(tmp_path), seed, together)) for seed in range(HOSTS)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(500)
+    assert [worker.exitcode for worker in workers] == [0] * HOSTS
+    with store.read() as tx:
+        assert tx.value("SELECT deadlocks FROM pg_stat_database WHERE datname = 'circles'") == 0
+        assert tx.value("SELECT count(*) FROM forgotten") == 0
+        assert not faults(tx)
+    store.close()
