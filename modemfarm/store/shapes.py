@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from modemfarm.model import CAUTIOUS, UNLIMITED, Plan, SimSettings
+from modemfarm.model import CAUTIOUS, UNLIMITED, PartState, Plan, SimSettings
 from modemfarm.store.engine import Row, from_us
 
 Shape = dict[str, Any]
@@ -94,6 +94,7 @@ def message(row: Row, parts: Sequence[Row]) -> Shape:
         "parts": [part(item) for item in parts],
         "parts_total": row["parts_total"],
         "parts_sent": sum(item["state"] in ACCEPTED_PARTS for item in parts),
+        "parts_delivered": sum(item["state"] == PartState.DELIVERED.value for item in parts),
         "encoding": row["encoding"],
         "iccid": row["iccid"],
         "from": row["pinned"],

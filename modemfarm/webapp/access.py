@@ -91,8 +91,11 @@ def known_key(secret: str) -> keys.Key | None:
             farm.buckets.wrong(address, secret)
         return None
     farm.buckets.known(address, secret)
-    if key.rate is not None and (wait_s := farm.buckets.take(key.owner, key.rate, now)) > 0:
-        raise _too_often(f"This API key may ask {key.rate} times a minute.", wait_s)
+    if key.rate is not None:
+        taken = farm.buckets.take(key.owner, key.rate, now)
+        g.rate_limit = taken.headers(key.rate)
+        if taken.wait_s > 0:
+            raise _too_often(f"This API key may ask {key.rate} times a minute.", taken.wait_s)
     return key
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 
 from modemfarm.resources import shipped
 from modemfarm.webapp import (
@@ -122,6 +122,7 @@ def _host() -> None:
 
 
 def _headers(response: Response) -> Response:
+    response.headers.update(g.get("rate_limit", {}))
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
     if not is_api():

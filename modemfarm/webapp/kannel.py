@@ -64,7 +64,7 @@ def sendsms() -> Response:
     except Problem as problem:
         return _answer(problem.status, problem.detail, problem.headers)
     except KeyCeilingError as error:
-        return _answer(429, f"{error}.")
+        return _answer(429, f"{error}.", {"Retry-After": str(error.wait_s)})
     except (_WrongError, SubmitError) as error:
         return _answer(400, f"{error}.")
     except StoreError:

@@ -63,6 +63,22 @@ def test_a_key_asks_only_as_often_as_it_may(farm: Sample) -> None:
     assert farm.api().get("/v1/stats").status_code == 200  # another key is not slowed by it
 
 
+def test_a_key_with_a_rate_is_told_what_is_left_of_it(farm: Sample) -> None:
+    key = farm.store.run(keys.create_key, "slow", (), NOW, None, None, "cli", 3)
+    client = farm.app.test_client()
+    answers = [client.get("/v1/stats", headers=bearer(key)) for _ in range(4)]
+    assert {answer.headers["RateLimit-Policy"] for answer in answers} == {'"key";q=3;w=60'}
+    assert [answer.headers["RateLimit"] for answer in answers] == [
+        '"key";r=2;t=20',
+        '"key";r=1;t=40',
+        '"key";r=0;t=60',
+        '"key";r=0;t=60',
+    ]
+    farm.clock.at += timedelta(seconds=30)  # one and a half
+    assert client.get("/v1/stats", headers=bearer(key)).headers["RateLimit"] == '"key";r=0;t=50'
+    assert "RateLimit" not in farm.api().get("/v1/stats").headers  # that key has none
+
+
 def test_who_guesses_keys_waits_and_keeps_nobody_else_out(farm: Sample) -> None:
     good = farm.store.run(keys.create_key, "till", (), NOW)
     client = farm.app.test_client()

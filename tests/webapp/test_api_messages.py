@@ -18,7 +18,8 @@ def test_a_message_is_taken_with_202_a_location_and_all_its_fields(farm: Sample)
     message = answer.get_json()
     assert answer.headers["Location"] == f"/v1/messages/{message['id']}"
     wanted = {
-        "id", "to", "text", "class", "purpose", "state", "reason", "next_at", "parts", "parts_sent", "encoding", "iccid",
+        "id", "to", "text", "class", "purpose", "state", "reason", "next_at", "parts", "parts_sent", "parts_delivered", "encoding",
+        "iccid",
         "attempts", "created_at", "send_at", "sent_at", "final_at", "valid_until", "reference", "batch", "retry_of",
         "resolved", "cost",
     }  # fmt: skip

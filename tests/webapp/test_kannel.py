@@ -138,8 +138,20 @@ def test_who_guesses_keys_waits_and_a_key_that_worked_there_does_not(open_: Samp
 
 def test_a_keys_own_rate_holds_here_too(open_: Sample) -> None:
     client, key = open_.app.test_client(), open_.store.run(_limited_key)
-    answers = [client.get(f"{URL}?password={key}&to=8613800138000&text=Hi").status_code for _ in range(3)]
-    assert answers == [202, 202, 429]
+    answers = [client.get(f"{URL}?password={key}&to=8613800138000&text=Hi") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [202, 202, 429]
+    assert (answers[2].headers["RateLimit"], answers[2].headers["Retry-After"]) == ('"key";r=0;t=60', "30")
+
+
+def test_beyond_a_keys_day_it_says_until_when(open_: Sample) -> None:
+    key = open_.store.run(_daily_key)
+    answers = [open_.app.test_client().get(f"{URL}?password={key}&to=8613800138000&text=Hi") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 429]
+    assert answers[1].headers["Retry-After"] == str(14 * 3600 + 30 * 60)  # midnight UTC
+
+
+def _daily_key(tx: Tx) -> str:
+    return keys.create_key(tx, "kannel", (), NOW, 1)
 
 
 def _limited_key(tx: Tx) -> str:

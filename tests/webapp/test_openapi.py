@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from modemfarm.model import PartState
 from modemfarm.webapp import api_complaints, api_consents, api_keys, bodies
 from tests.webapp.sample import Sample
 
@@ -37,7 +38,7 @@ def test_every_route_of_the_api_is_described_and_nothing_else(farm: Sample) -> N
 
 def test_what_the_api_says_is_as_described(farm: Sample) -> None:
     farm.modem(1)
-    farm.left(farm.take())
+    farm.left(farm.take(), PartState.DELIVERED)
     farm.reply()
     client, schemas = farm.api(), document(farm)["components"]["schemas"]
     for path, name in (("messages", "Message"), ("inbound", "Inbound"), ("modems", "Modem"), ("sims", "Sim")):
@@ -45,6 +46,8 @@ def test_what_the_api_says_is_as_described(farm: Sample) -> None:
         schema = schemas[name] | {"additionalProperties": False, "components": {"schemas": schemas}}
         Draft202012Validator(schema).validate(item)
         assert sorted(item) == sorted(schemas[name]["required"])
+    message = client.get("/v1/messages").get_json()["data"][0]
+    assert (message["parts_total"], message["parts_sent"], message["parts_delivered"]) == (1, 1, 1)
 
 
 @pytest.mark.parametrize(
