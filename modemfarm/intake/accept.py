@@ -161,7 +161,10 @@ def _valid_until(
     span = draft.valid_for if draft.valid_for is not None else settings.valid_for.get(message_class)
     if span is not None and span.total_seconds() <= 0:
         raise BadFieldError("valid_for", "not_positive", "a validity is longer than nothing")
-    return None if span is None else starts + span
+    try:
+        return None if span is None else starts + span
+    except OverflowError:
+        raise BadFieldError("valid_for", "out_of_range", "the validity ends after the year 9999") from None
 
 
 def judge(tx: Tx, message: NewMessage, settings: IntakeSettings, now: datetime) -> Reason | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from modemfarm.errors import SubmitError
+from modemfarm.errors import StoreError, SubmitError
 from modemfarm.intake.accept import accept
 from modemfarm.intake.draft import Draft, IntakeSettings
 from modemfarm.model import mask
@@ -93,7 +93,17 @@ class Taker:
         read = [item for item in (self._read(folders, seen) for seen in ready) if item is not None]
         if not read:
             return
-        outcomes = self.desk.call(_write, read, self.settings, self.desk.now())
+        try:
+            outcomes = self.desk.call(_write, read, self.settings, self.desk.now())
+        except (OSError, StoreError):
+            raise
+        except Exception:
+            if len(read) > 1:  # which of them it was shows by itself; nothing of the others is written yet
+                for item in read:
+                    self._take(folders, [item.seen])
+                return
+            log.exception("spool: a file cannot be taken in")
+            outcomes = [(None, "", "an unexpected error; the log of modemfarm has it")]
         self.wake()
         taken = []
         for item, (message_id, kept_as, fault) in zip(read, outcomes, strict=True):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modemfarm.intake.draft import Draft
-from modemfarm.spool.headers import REFUSED, WRITTEN, BadFileError, cut, with_headers
+from modemfarm.errors import BadFieldError
+from modemfarm.intake.accept import check
+from modemfarm.intake.draft import Draft, IntakeSettings
+from modemfarm.spool.headers import OBEYED, REFUSED, WRITTEN, BadFileError, cut, with_headers
 from modemfarm.spool.reading import draft
 
 
@@ -84,10 +87,70 @@ def test_what_cannot_be_sent_is_said_by_name(headers: list[str], body: bytes, re
         read(*headers, body=body)
 
 
+# every header that the format's manual names, one that asks for something, and what the draft then has; None: refused
+_FORMAT: dict[str, dict[str, object] | None] = {
+    "To: 491707654321": {"to": "+491707654321"},
+    "To_TOA: national": {"to": "491721234567"},
+    "Alphabet: GSM": {"text": "HellΔ"},
+    "Alphabet: binary": None,
+    "Report: yes": {"report": True},
+    "Flash: on": {"flash": True},
+    "Class: 0": {"flash": True},
+    "Class: 1": None,
+    "Autosplit: 3": {},  # what is always done
+    "Validity: 1 day": {"valid_for": timedelta(days=1)},
+    "Priority: High": {"priority": 9},
+    "Queue: shop": {"pinned": "shop"},
+    "Provider: shop": {"pinned": "shop"},
+    "Macro: l=p": {"text": "Heppo"},
+    "UDH: yes": {},  # says something of binary messages alone
+    "UDH-DATA: 06 05 04 15 8A 00 00": None,
+    "SMSC: 491722270000": None,
+    "Retries: 3": None,
+    "Replace: 1": None,
+    "Reject_duplicates: true": None,
+    "Reply_path: yes": None,
+    "Ping: yes": None,
+    "System_message: yes": None,
+    "System_message: ToSIM": None,
+    "Hex: yes": None,
+    "DCS_hex: F5": None,
+    "Message_reference: 17": None,
+    "Language: 01": None,
+    "Language_ext: 01": None,
+    "Include: /tmp/more": None,
+    "Text_is_pdu: yes": None,
+    "Voicecall: yes": None,
+}
+
+
+@pytest.mark.parametrize(("header", "wanted"), _FORMAT.items())
+def test_every_header_of_the_format_is_honoured_or_refused_by_name(
+    header: str, wanted: dict[str, object] | None
+) -> None:
+    body = b"Hell\x10" if header == "Alphabet: GSM" else b"Hello"
+    if wanted is None:
+        with pytest.raises(BadFileError, match=f"^{header.partition(':')[0]}: "):
+            read(header, body=body)
+    else:
+        assert read(header, body=body) == replace(read(), **wanted)  # type: ignore[arg-type] # the table's columns differ
+
+
+def test_the_table_names_every_header_that_is_obeyed_or_refused() -> None:
+    ours = {"Message-Class", "Confirm-Emergency"}
+    assert {header.partition(":")[0] for header in _FORMAT} == {*OBEYED, *REFUSED} - ours
+
+
 @pytest.mark.parametrize("name", sorted(REFUSED))
 def test_every_refused_header_is_named(name: str) -> None:
     with pytest.raises(BadFileError, match=f"^{name}: "):
         read(f"{name}: 1")
+
+
+def test_a_validity_beyond_the_calendar_is_said_by_name() -> None:
+    endless = read("Validity: 9999 years")
+    with pytest.raises(BadFieldError, match="valid_for"):
+        check(endless, IntakeSettings(), datetime(2026, 3, 14, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("name", ["Hex", "Ping", "Voicecall", "Reply_path", "Text_is_pdu", "UDH"])

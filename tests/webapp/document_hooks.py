@@ -20,6 +20,7 @@ _FORMATS = {
     "language": ("zh", "ru"),
     "hours": ("mon-sat 09:00-20:00", "sun 10:00-18:00"),
     "template": ("Hello", "您好"),
+    "word": ("OFFERS", "优惠"),
     "charset": ("utf-8",),
     "webhook-url": ("http://192.168.1.4:8080/sms", "https://example.com/sms"),
     "webhook-secret": ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",),
@@ -44,10 +45,8 @@ def before_call(_context: Any, case: Any, _kwargs: dict[str, Any]) -> None:
     if case.headers and "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = f"fresh-{next(_fresh)}"
     for given in (case.body, case.query):
-        if isinstance(given, dict) and given.get("valid_until"):
-            given["valid_until"] = "2026-05-01T00:00:00Z"
+        for name in ("valid_until", "until"):
+            if isinstance(given, dict) and given.get(name):
+                given[name] = "2026-05-01T00:00:00Z"
     if isinstance(case.body, dict) and "cost_per_day" in case.body:
         case.body["cost_per_day"] = None  # no plan of the sample has a price
-    for name in ("batch", "limit", "parts_per_day", "rate"):
-        if isinstance(case.body, dict) and case.body.get(name) == 0:
-            case.body[name] = 1  # the tool forgets these bounds beside allOf and if

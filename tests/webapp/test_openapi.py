@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from jsonschema_specifications import REGISTRY as SPECIFICATIONS
 
 from modemfarm.model import PartState
 from modemfarm.webapp import api_complaints, api_consents, api_keys, bodies
@@ -88,6 +89,26 @@ def test_a_body_has_the_members_that_the_description_gives_it(
     assert told["additionalProperties"] is False
     assert told.get("properties", {}).keys() == ours.get("properties", {}).keys()
     assert sorted(told.get("required", [])) == sorted(ours.get("required", []))
+
+
+def test_a_bound_is_said_in_words_that_readers_of_the_description_know(farm: Sample) -> None:
+    known: set[str] = set()
+    for vocabulary in ("applicator", "core", "format-annotation", "meta-data", "unevaluated", "validation"):
+        draft = SPECIFICATIONS.contents(f"https://json-schema.org/draft/2020-12/meta/{vocabulary}")
+        known |= draft["properties"].keys()
+    for name, schema in document(farm)["components"]["schemas"].items():
+        assert _keywords(schema) <= known, name
+
+
+def _keywords(schema: Any) -> set[str]:
+    """Of a schema and all within it."""
+    if not isinstance(schema, dict):
+        return set()
+    within = [*schema.get("properties", {}).values(), *schema.get("patternProperties", {}).values()]
+    for word in ("allOf", "anyOf", "oneOf", "prefixItems"):
+        within += schema.get(word, [])
+    within += [schema.get(word) for word in ("items", "not", "if", "then", "else", "additionalProperties")]
+    return set(schema).union(*map(_keywords, within))
 
 
 def test_every_operation_has_a_name_of_its_own_and_every_answer_a_form(farm: Sample) -> None:
