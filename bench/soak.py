@@ -236,14 +236,14 @@ def refused_elsewhere(people: int) -> str:
     return "\n".join([ELSEWHERE, *words]) + "\n"
 
 
-def all_doors(kills: int, seed: int) -> str:
+def all_doors(kills: int, seconds: float, seed: int) -> str:
     """Feed every door at once and kill the daemon at random; the report's section.
 
     Raises:
         AssertionError: something was lost, doubled or taken in twice.
     """
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        fed = feed(Path(folder) / "farm", kills, seed)
+        fed = feed(Path(folder) / "farm", kills, seed, seconds)
     print(*fed.told(), sep="\n", file=sys.stderr)
     assert not fed.wrong, fed.wrong
     return "\n".join([DOORS, "", "`tests/e2e/doors.py`.", "", *(f"- {line}" for line in fed.told())]) + "\n"
@@ -285,6 +285,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--hosts-messages", type=int, default=3600)
     parser.add_argument("--hosts-kills", type=int, default=20, help="of each of three hosts")
     parser.add_argument("--door-kills", type=int, default=40)
+    parser.add_argument("--door-seconds", type=float, default=1800, help="no kill after so long")
     sections = ["opt-outs", "plugging", "crowd", "hosts", "hosts-opt-outs", "doors"]
     parser.add_argument("--only", choices=sections, help="rewrite this section alone")
     parser.add_argument("--seed", type=int, default=1)
@@ -295,7 +296,7 @@ def main(arguments: list[str] | None = None) -> int:
         "crowd": lambda: crowded(asked.crowd_modems, asked.crowd_messages, asked.crowd_kills, asked.seed),
         "hosts": lambda: several_hosts(asked.hosts_messages, asked.hosts_kills, asked.seed),
         "hosts-opt-outs": lambda: refused_elsewhere(asked.opt_outs),
-        "doors": lambda: all_doors(asked.door_kills, asked.seed),
+        "doors": lambda: all_doors(asked.door_kills, asked.door_seconds, asked.seed),
         "plugging": lambda: plugged(asked.plug_modems, asked.plug_seconds, asked.seed),
     }
     if asked.only:
