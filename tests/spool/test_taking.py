@@ -15,9 +15,10 @@ from modemfarm.errors import StoreError
 from modemfarm.intake.accept import accept
 from modemfarm.intake.draft import Draft, IntakeSettings
 from modemfarm.spool import folders as spool_folders
-from modemfarm.spool import taking
+from modemfarm.spool import taking, telling
 from modemfarm.spool.desk import Desk, EventHandler
 from modemfarm.spool.folders import Folders, Seen, Watch
+from modemfarm.spool.headers import BadFileError
 from modemfarm.store.engine import Store, Tx
 from modemfarm.store.migrations import upgrade
 from modemfarm.store.offload import Offload
@@ -142,3 +143,32 @@ def test_a_database_that_cannot_be_written_fails_no_file(spool: Spool, monkeypat
     assert spool.names("outgoing") == {"one"}
     spool.turn()
     assert spool.messages() == ["one"]
+
+
+def test_a_file_that_became_a_link_after_the_look_is_not_followed(spool: Spool) -> None:
+    spool.put("swapped", "To: 491701234567\n\nmine", 1)
+    secret = spool.root / "secret"
+    secret.write_text("To: 491701234567\n\nstolen")
+    with Folders(spool.root) as folders:
+        (seen,) = folders.outgoing()
+        (spool.root / "outgoing" / "swapped").unlink()
+        (spool.root / "outgoing" / "swapped").symlink_to(secret)
+        with pytest.raises(BadFileError, match="cannot be read"):
+            folders.read(seen)
+        assert not folders.take_aside(seen, "out.1.swapped")  # what lies there by now stays
+    assert spool.names("outgoing") == {"swapped"}
+    assert spool.names(".pending") == set()
+    spool.turn()
+    assert spool.messages() == []
+    assert spool.names("failed") == {"swapped"}
+    assert secret.read_text().endswith("stolen")
+
+
+def test_a_sender_with_line_breaks_writes_no_header_of_his_own() -> None:
+    written = telling._file({"From": "A\nTo: 49\r\nX", "Report": "no"}, "text\nTo: 1")
+    assert written.splitlines()[:3] == [b"From: A To: 49  X", b"Report: no", b""]
+
+
+def test_a_label_of_a_sim_leaves_no_folder() -> None:
+    assert "/" not in telling._safe("../../etc/x")
+    assert not telling._safe("..").startswith(".")

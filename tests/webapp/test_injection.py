@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import re
 
 import pytest
 
-from modemfarm.webapp.settings import MOST_BODY_OCTETS
+from modemfarm.webapp.server import serve
+from modemfarm.webapp.settings import MOST_BODY_OCTETS, WebSettings
 from tests.webapp.sample import Sample
 from tests.webapp.test_attacks import LOOKS, routes
 
@@ -76,3 +79,17 @@ def test_bodies_too_large_are_refused_before_they_are_read(farm: Sample) -> None
     client = farm.person()
     assert client.post("/send", data={"text": "x" * (MOST_BODY_OCTETS + 1)}).status_code in {403, 413}
     assert client.post("/login", data={"name": "x" * (MOST_BODY_OCTETS + 1)}).status_code in {403, 413}
+
+
+def test_a_body_that_does_not_say_its_length_is_refused_too(farm: Sample) -> None:
+    pieces = (b"x" * 65_536 for _ in range(2 * MOST_BODY_OCTETS // 65_536))
+    server = serve(farm.app, WebSettings(port=0))
+    try:
+        one = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        headers = {**farm.key(), "Content-Type": "application/json", "Transfer-Encoding": "chunked"}
+        one.request("POST", "/v1/messages", pieces, headers, encode_chunked=True)
+        answer = one.getresponse()
+        assert (answer.status, json.load(answer)["code"]) == (413, "too_large")
+        one.close()
+    finally:
+        server.stop()
