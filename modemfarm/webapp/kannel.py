@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qsl
@@ -46,6 +46,7 @@ PARAMETERS = {  # all that are known; older and shorter names
 REFUSED = ("udh", "mwi", "compress", "pid", "alt-dcs", "altdcs", "rpi", "dlr-url", "dlrurl", "meta-data")
 _PRIORITIES = {"0": 5, "1": 6, "2": 8, "3": 9}
 _DLR = 1 | 2  # delivered, not delivered
+_HEADER = "x-kannel-"
 _CHARSETS = {"": "utf-8", "utf8": "utf-8", "utf-16": "utf-16-be", "ucs-2": "utf-16-be", "ucs2": "utf-16-be"}
 
 
@@ -78,17 +79,34 @@ def _answer(status: int, text: str, headers: Mapping[str, str] | None = None) ->
 def _parameters() -> dict[str, bytes]:
     """What was asked, undecoded: `charset` says what the octets mean."""
     told = request.query_string
+    if (request.content_length or 0) + len(told) > MOST_OCTETS:
+        raise _WrongError("the request is too long")
     if request.method == "POST" and request.mimetype == "application/x-www-form-urlencoded":
         told += b"&" + request.get_data()
-    if len(told) > MOST_OCTETS:
-        raise _WrongError("the request is too long")
     found: dict[str, bytes] = {}
-    for name, value in parse_qsl(told.decode("latin-1"), keep_blank_values=True, encoding="latin-1"):
+    query = parse_qsl(told.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+    for name, value in (*query, *_headers()):
         if name in REFUSED and value not in {"", "0"}:
             raise _WrongError(f"{name} is not supported")
         if name in PARAMETERS:
             found[PARAMETERS[name]] = value.encode("latin-1")
     return found
+
+
+def _headers() -> Iterator[tuple[str, str]]:
+    """What a POST says in X-Kannel-… headers; its body is the text then."""
+    own = [(name.lower().removeprefix(_HEADER), value) for name, value in request.headers if _is_ours(name)]
+    if request.method != "POST" or not own:
+        return
+    if request.mimetype not in {"", "text/plain"}:
+        raise _WrongError(f"Content-Type: {request.mimetype[:40]} is not supported; send text/plain")
+    yield "text", request.get_data().decode("latin-1")
+    yield "charset", request.mimetype_params.get("charset", "")
+    yield from own
+
+
+def _is_ours(name: str) -> bool:
+    return name.lower().startswith(_HEADER)
 
 
 def _taken(asked: Mapping[str, bytes]) -> tuple[int, str]:

@@ -91,6 +91,24 @@ def test_a_form_is_taken_too(open_: Sample) -> None:
     assert open_.app.test_client().post(URL, data=form).status_code == 202
 
 
+def post(farm: Sample, text: bytes, kind: str = "text/plain; charset=UTF-8", **more: str) -> tuple[int, str]:
+    key = farm.store.run(keys.create_key, "kannel", ("messages:send",), NOW)
+    told = {"Username": "x", "Password": key, "To": "+8613800138000 8613800138001"} | more
+    headers = {f"X-Kannel-{name.replace('_', '-')}": value for name, value in told.items()} | {"Content-Type": kind}
+    answer = farm.app.test_client().post(URL, data=text, headers=headers)
+    return answer.status_code, answer.get_data(as_text=True)
+
+
+def test_headers_with_the_text_as_the_body_are_taken_too(open_: Sample) -> None:
+    assert post(open_, "订单 + 1042".encode("gb18030"), "text/plain; charset=GB18030", DLR_Mask="3")[0] == 202
+    assert (last(open_)["to"], last(open_)["text"], last(open_)["report"]) == ("+8613800138001", "订单 + 1042", True)
+    before = last(open_)["id"]
+    assert post(open_, b"Hi", DLR_Url="http://127.0.0.1/") == (400, "dlr-url is not supported.")
+    assert post(open_, b"<message/>", "text/xml")[0] == 400
+    assert post(open_, b"x" * kannel.MOST_OCTETS + b"x") == (400, "the request is too long.")
+    assert last(open_)["id"] == before
+
+
 @pytest.mark.parametrize(
     "query",
     [
