@@ -205,6 +205,7 @@ class Dispatcher:
     async def _hand_over(self, claimed: _Claimed) -> None:
         part, waiter = claimed.part, self._waiters.get(claimed.lane.iccid)
         self._last_at[claimed.lane.iccid] = claimed.at
+        self._taken[claimed.lane.iccid] = self._taken.get(claimed.lane.iccid, 0) + (part.rank >= 0)
         try:
             pdu, length = encode(part, claimed.concat_ref, claimed.at)
         except ValueError:
@@ -289,7 +290,6 @@ class Dispatcher:
                 claimed = self._claim(tx, assignment, free[assignment.iccid], done.blocked, now)
                 if claimed is not None:
                     done.claimed.append(claimed)
-                    self._taken[assignment.iccid] = self._taken.get(assignment.iccid, 0) + (assignment.part.rank >= 0)
                     in_flight[claimed.part.recipient] = assignment.iccid
                     del free[assignment.iccid]
             if not free or not (choice.bindings or choice.assignments or len(parts) < len(seen)):

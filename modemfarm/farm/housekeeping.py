@@ -57,6 +57,7 @@ class _Tick:
     epoch: int | None = None
     erasing: list[str] = field(default_factory=list)
     errands: list[Row] = field(default_factory=list)
+    pruner: Pruner | None = None
 
 
 class Housekeeping:
@@ -119,9 +120,11 @@ class Housekeeping:
                 "clock: %s", f"{self._guard.doubt}; schedules and expiry wait" if self._guard.doubt else "trusted again"
             )
         presence = dict(self._journal.presence())
+        self._turns += 1
         tick: _Tick
         leased, tick = await asyncio.gather(self._beat(), self._offload.run(self._tick, presence, trusted, self._now()))
         tick.leased = leased
+        self._pruner = tick.pruner or self._pruner
         for inbound_id in tick.to_judge:
             tick.moved += (await self._offload.run(judge, inbound_id, self._inbound, self._now())).moved
         if tick.confirmed:
@@ -169,7 +172,6 @@ class Housekeeping:
 
     def _tick(self, tx: Tx, presence: dict[str, Presence], trusted: bool, now: datetime) -> _Tick:
         tick = _Tick()
-        self._turns += 1
         if self._turns % HOURLY == 0:
             tick.epoch = epoch.advance(tx) if self._leads else epoch.current(tx)
         if self._leads:
@@ -196,7 +198,7 @@ class Housekeeping:
             counters.forget_people(tx, now - PEOPLE_KEPT)
             offers.forget_sends(tx, now - PEOPLE_KEPT)
         if trusted:
-            self._pruner.step(tx, now)
+            tick.pruner = self._pruner.step(tx, now)
             tick.moved += labels.release_due(tx, now)
             tick.moved += actions.expire(tx, now)
             actions.close_unreported(tx, now)

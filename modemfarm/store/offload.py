@@ -31,7 +31,7 @@ _GONE = ("terminating connection", "server closed the connection", "connection i
 T = TypeVar("T")
 _Future = TypeVar("_Future", asyncio.Future[Any], Future[Any])
 _Answer = asyncio.Future[Any] | Future[Any]  # of a task, or of another thread
-_Job = tuple[Callable[..., Any], tuple[Any, ...], _Answer]
+_Job = tuple[Callable[..., Any], tuple[Any, ...], _Answer, bool]  # True: of bulk work
 _Told = list[tuple[_Answer, Any, BaseException | None]]
 
 
@@ -39,7 +39,8 @@ class Offload:
     """Runs store functions: one after the other in a thread of its own, or on a server in several.
 
     Urgent commands go before those of the wire, these before bulk ones; an urgent one is committed at once. In SQLite,
-    what is queued while a commit is on its way shares the next.
+    what is queued while a commit is on its way shares the next. A command changes nothing but its transaction: it may
+    be rolled back for another's sake and run once more.
     """
 
     def __init__(self, store: Store) -> None:
@@ -116,7 +117,7 @@ class Offload:
         with self._wake:
             if self._stopping:
                 raise StoreError("the daemon is stopping")
-            queue.append((work, args, future))
+            queue.append((work, args, future, queue is self._bulk))
             self.pending += 1
             self._wake.notify()
         return future
@@ -213,44 +214,79 @@ class _Connected:
 
 
 class _Together(_Connected):
-    """SQLite: one writer; what is queued shares a transaction, a savepoint each."""
+    """SQLite: one writer; what is queued shares a transaction.
+
+    The wire's commands hardly ever fail, and share it as they are: when one does, all that the transaction did is
+    rolled back and done anew, a savepoint each. Bulk commands may be refused any time: one has a savepoint, and so has
+    what follows it.
+    """
 
     def commit(self) -> _Told:
         """One transaction; what became of each of its commands."""
         taken: list[_Job] = []
-        answers: _Told = []
         try:
-            with self._connected().begin():
-                tx = Tx(self._connected(), self._store.secret)
-                begun, urgent, spent = time.monotonic(), self._is_urgent(), 0.0
-                within = max(COMMIT_WITHIN_S, 2 * self._took_s)
-                while len(taken) < MOST_PER_COMMIT and spent < within and (job := self._take(spent < BULK_SLICE_S)):
-                    taken.append(job)
-                    answers.append(self._one_command(tx, job))
-                    if urgent is not self._is_urgent():  # the urgent ones are through, or one came
-                        break
-                    spent = time.monotonic() - begun
-                begun = time.monotonic()
+            connection = self._connected()
+            try:
+                with connection.begin():
+                    answers = self._take_all(Tx(connection, self._store.secret), taken)
+                    begun = time.monotonic()
+            except _UndoneError:
+                with connection.begin():
+                    tx = Tx(connection, self._store.secret)
+                    answers = [_in_savepoint(tx, job) for job in taken]
+                    begun = time.monotonic()
             self._took_s = time.monotonic() - begun
         except Exception as error:  # noqa: BLE001 # whatever it is, everyone in this commit must hear of it
             failure = _failure(error)
             self.close()
-            answers = [(job[2], None, failure) for job in taken]
             if not taken and (job := self._take(True)):  # not even a transaction could be begun
-                answers = [(job[2], None, failure)]
+                taken.append(job)
+            answers = [(job[2], None, failure) for job in taken]
         return answers
 
-    @staticmethod
-    def _one_command(tx: Tx, job: _Job) -> tuple[_Answer, Any, BaseException | None]:
-        work, args, future = job
-        tx.run("SAVEPOINT command")
+    def _take_all(self, tx: Tx, taken: list[_Job]) -> _Told:
+        """Take commands, and run each.
+
+        Raises:
+            _UndoneError: one that had no savepoint failed, and none of the others had one.
+        """
+        answers: _Told = []
+        begun, urgent, spent, together = time.monotonic(), self._is_urgent(), 0.0, True
+        within = max(COMMIT_WITHIN_S, 2 * self._took_s)
+        while len(taken) < MOST_PER_COMMIT and spent < within and (job := self._take(spent < BULK_SLICE_S)):
+            taken.append(job)
+            work, args, future, bulk = job
+            together = together and not bulk
+            if together:
+                try:
+                    answers.append((future, work(tx, *args), None))
+                except Exception as error:
+                    raise _UndoneError from error
+            else:
+                answers.append(_in_savepoint(tx, job))
+            if urgent is not self._is_urgent():  # the urgent ones are through, or one came
+                break
+            spent = time.monotonic() - begun
+        return answers
+
+
+def _in_savepoint(tx: Tx, job: _Job) -> tuple[_Answer, Any, BaseException | None]:
+    work, args, future, _ = job
+    tx.run("SAVEPOINT command")
+    try:
+        value = work(tx, *args)
+    except Exception as error:  # noqa: BLE001 # the caller gets it; the other commands of this commit go on
         try:
-            value = work(tx, *args)
-        except Exception as error:  # noqa: BLE001 # the caller gets it; the other commands of this commit go on
             tx.run("ROLLBACK TO SAVEPOINT command")
-            return future, None, error
-        tx.run("RELEASE SAVEPOINT command")
-        return future, value, None
+        except StoreError:  # SQLite gave the whole transaction up, for want of room for example
+            raise error from None
+        return future, None, error
+    tx.run("RELEASE SAVEPOINT command")
+    return future, value, None
+
+
+class _UndoneError(Exception):
+    """A transaction was rolled back because one of its commands failed."""
 
 
 class _Alone(_Connected):
@@ -287,7 +323,7 @@ class _Alone(_Connected):
             self.asked_at = None
 
     def _transacted(self, job: _Job) -> Any:
-        work, args, _ = job
+        work, args, _, _ = job
         kept = self._connection is not None
         try:
             connection = self._connected()

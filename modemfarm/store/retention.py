@@ -67,28 +67,27 @@ def piece(tx: Tx, kind: str, before: datetime, after: int) -> int | None:
     return upto
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Pruner:
     """Walks through all kinds, a piece at a time, then rests.
 
     Attributes:
         keep: how long by kind; a kind that is not there is kept for ever.
+        left: the kinds that this walk has not been through.
+        after: where in the first of them it stands.
     """
 
     keep: Mapping[str, timedelta] = field(default_factory=dict)
-    _left: list[str] = field(default_factory=list)
-    _after: int = 0
-    _next_at: datetime | None = None
+    left: tuple[str, ...] = ()
+    after: int = 0
+    next_at: datetime | None = None
 
-    def step(self, tx: Tx, now: datetime) -> bool:
-        """One piece; False: nothing to do now."""
-        if not self._left:
-            if not self.keep or (self._next_at is not None and now < self._next_at):
-                return False
-            self._left, self._after, self._next_at = list(self.keep), 0, now + REST
-        kind = self._left[0]
-        following = piece(tx, kind, now - self.keep[kind], self._after)
-        if following is None:
-            self._left.pop(0)
-        self._after = following or 0
-        return True
+    def step(self, tx: Tx, now: datetime) -> Pruner | None:
+        """One piece; where the walk stands once it is committed, None: nothing to do now."""
+        left, after, next_at = self.left, self.after, self.next_at
+        if not left:
+            if not self.keep or (next_at is not None and now < next_at):
+                return None
+            left, after, next_at = tuple(self.keep), 0, now + REST
+        following = piece(tx, left[0], now - self.keep[left[0]], after)
+        return Pruner(self.keep, left[1:] if following is None else left, following or 0, next_at)

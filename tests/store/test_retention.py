@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 
 import pytest
 
+from modemfarm.errors import StoreError
 from modemfarm.store import audit, inbox, retention, reviews
 from modemfarm.store.engine import Store, to_us
+from modemfarm.store.events import record
 from modemfarm.store.retention import Pruner
 from tests.store.tools import NOW, SIM, TO, add
 
@@ -13,11 +16,11 @@ YEAR = timedelta(days=365)
 LONG_AGO = NOW - 3 * YEAR
 
 
-def walk(store: Store, pruner: Pruner) -> int:
+def walk(store: Store, pruner: Pruner) -> tuple[int, Pruner]:
     steps = 0
-    while store.run(lambda tx: pruner.step(tx, NOW)):
-        steps += 1
-    return steps
+    while (following := store.run(pruner.step, NOW)) is not None:
+        steps, pruner = steps + 1, following
+    return steps, pruner
 
 
 def test_what_is_old_goes_by_kind_and_rows_that_count_stay(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +36,7 @@ def test_what_is_old_goes_by_kind_and_rows_that_count_stay(store: Store, monkeyp
         inbox.keep(tx, inbox.Raw("01", SIM, None, LONG_AGO, "SM", 3, "deliver"))
         reviews.add(tx, TO, int(tx.value("SELECT min(id) FROM inbound")), "stop", NOW)
     kinds = ("texts", "inbound", "pdus", "events", "audit")
-    assert walk(store, Pruner(dict.fromkeys(kinds, 2 * YEAR))) > len(kinds)
+    assert walk(store, Pruner(dict.fromkeys(kinds, 2 * YEAR)))[0] > len(kinds)
     with store.read() as tx:
         texts = {row["id"]: row["text"] for row in tx.all("SELECT id, text FROM messages")}
         assert sorted(texts.values()) == ["", "", "", "hello", "hello"]
@@ -47,11 +50,25 @@ def test_what_is_old_goes_by_kind_and_rows_that_count_stay(store: Store, monkeyp
 
 def test_what_is_kept_for_ever_is_not_walked_through(store: Store) -> None:
     store.run(lambda tx: add(tx, at=LONG_AGO))
-    assert walk(store, Pruner({})) == 0
+    assert walk(store, Pruner({}))[0] == 0
 
 
 def test_it_rests_for_a_day_between_two_walks(store: Store) -> None:
+    steps, pruner = walk(store, Pruner({"events": YEAR}))
+    assert steps == 1
+    assert store.run(pruner.step, NOW + timedelta(hours=23)) is None
+    assert store.run(pruner.step, NOW + timedelta(hours=25)) is not None
+
+
+def test_a_piece_that_is_rolled_back_is_done_again(store: Store) -> None:
+    with store.write() as tx:
+        record(tx, "message.accepted", LONG_AGO)
     pruner = Pruner({"events": YEAR})
-    assert walk(store, pruner) == 1
-    assert not store.run(lambda tx: pruner.step(tx, NOW + timedelta(hours=23)))
-    assert store.run(lambda tx: pruner.step(tx, NOW + timedelta(hours=25)))
+    for error in (StoreError("rolled back"), None):
+        with contextlib.suppress(StoreError), store.write() as tx:
+            following = pruner.step(tx, NOW)
+            if error is not None:
+                raise error
+        assert following == Pruner(pruner.keep, ("events",), following.after, NOW + retention.REST)
+    with store.read() as tx:
+        assert tx.value("SELECT count(*) FROM events WHERE at < :at", at=to_us(NOW - YEAR)) == 0
