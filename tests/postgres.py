@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 
+from tests.e2e.farm import free_port
 from tests.needs import missing
 
 WHY = "the store is tested on PostgreSQL too (Debian: apt-get install postgresql)"
@@ -25,12 +25,6 @@ def _program(name: str) -> str:
         return found
     versions = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[4]))
     return str(versions[-1]) if versions else missing(name, WHY)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])
 
 
 class Cluster:
@@ -60,7 +54,7 @@ class Cluster:
         else:
             words = ("-h", str(primary.folder), "-p", str(primary.port), "-U", "postgres", "-R", "-c", "fast", "-N")
             self._do(_program("pg_basebackup"), "-D", self._data, *words)
-        self.port = _free_port() if addresses else 5432
+        self.port = free_port() if addresses else 5432
         if addresses:
             with (self.folder / "data" / "pg_hba.conf").open("a") as hba:
                 hba.writelines(f"host all postgres {address}/24 trust\n" for address in addresses)

@@ -12,6 +12,7 @@ import pytest
 from modemfarm import wording
 from modemfarm.policy.remedy import command
 from tests.cli.farm import FarmAt
+from tests.patience import PATIENT_S
 
 LATER = (date.today() + timedelta(days=90)).isoformat()  # a day far enough ahead in every zone
 OFFER = ("send", "13800138000", "--class", "marketing", "--json", "--text")
@@ -112,7 +113,7 @@ def test_init_asks_at_the_terminal_in_its_language_and_says_what_the_country_wan
     program = [sys.executable, "-m", "modemfarm", "init"]
     with subprocess.Popen(program, cwd=tmp_path, env=environ, stdin=theirs, stdout=-1, stderr=-1) as started:
         os.write(ours, "".join(f"{answer}\n" for answer in answers).encode())
-        out, err = started.communicate(timeout=120)
+        out, err = started.communicate(timeout=PATIENT_S)
     os.close(ours)
     os.close(theirs)
     lang = wording.choose_language(None, locale)

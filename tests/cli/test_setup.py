@@ -14,6 +14,7 @@ import pytest
 from modemfarm.cli.main import COMMANDS
 from modemfarm.store import keys, sessions
 from tests.cli.farm import NOW, FarmAt
+from tests.patience import PATIENT_S
 
 
 def mode(path: Path) -> int:
@@ -192,7 +193,7 @@ def test_help_lists_every_command_and_imports_no_room() -> None:
         "import sys; from modemfarm.cli.main import run; run(['--help']);"
         "print(sorted(m for m in sys.modules if m.split('.')[0] in {'sqlalchemy', 'pydantic', 'flask', 'ruamel'}))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENT_S)
     assert done.stdout.rstrip().endswith("[]")
     assert all(f"\n  {name} " in done.stdout for name in COMMANDS)
 
@@ -212,7 +213,7 @@ def test_bad_usage_exits_2(bare: FarmAt, words: tuple[str, ...]) -> None:
 def test_a_reader_that_goes_away_is_no_fault(farm: FarmAt) -> None:
     command = f"{sys.executable} -m modemfarm config show | head -1"
     done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False, timeout=60
+        ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False, timeout=PATIENT_S
     )
     assert done.returncode == 0
     assert done.stderr == ""
@@ -227,7 +228,7 @@ def test_json_survives_a_terminal_without_utf8(farm: FarmAt) -> None:
         capture_output=True,
         env=environ,
         check=False,
-        timeout=60,
+        timeout=PATIENT_S,
     )
     assert json.loads(done.stdout)["settings"]["policy.brand"]["value"] == "小店"
 

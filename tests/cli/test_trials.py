@@ -11,6 +11,7 @@ import pytest
 from modemfarm.store import sims
 from modemfarm.store.engine import Tx, to_us
 from tests.cli.farm import FarmAt
+from tests.patience import PATIENT_S
 
 CARD = "8986001234567890123"
 
@@ -41,7 +42,7 @@ def test_a_message_to_itself_that_comes_back_is_a_pass(farm: FarmAt) -> None:
     store = farm.store
 
     def operator() -> None:
-        until = time.monotonic() + 20
+        until = time.monotonic() + PATIENT_S
         while time.monotonic() < until:
             text = store.look(lambda tx: tx.value("SELECT text FROM messages WHERE recipient = '+8613800138000'"))
             if text is not None:
@@ -58,7 +59,7 @@ def test_a_message_to_itself_that_comes_back_is_a_pass(farm: FarmAt) -> None:
 
     answering = threading.Thread(target=operator)
     answering.start()
-    ran = farm("sims", "test", CARD, "--timeout", "20s", "--json")
+    ran = farm("sims", "test", CARD, "--timeout", "240s", "--json")
     answering.join()
     assert ran.code == 0, ran.err
     assert ran.json["back_s"] is not None

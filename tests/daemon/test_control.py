@@ -27,6 +27,7 @@ from modemfarm.store.offload import Offload
 from tests.cli.conftest import bare, farm
 from tests.cli.farm import FarmAt, Ran
 from tests.modem.fakes import FakeJournal, ScriptedOpener, ScriptedPort, make_part, profiles
+from tests.patience import PATIENT_S
 
 __all__ = ["bare", "farm"]
 
@@ -63,7 +64,7 @@ async def running(farm: FarmAt, *ports: ScriptedPort) -> AsyncIterator[Running]:
     await control.start()
     serving = [asyncio.ensure_future(supervisor.run()), asyncio.ensure_future(folder.run())]
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENT_S):
             while supervisor.status.state is not ModemState.WORKING:
                 await asyncio.sleep(0.01)
         await offload.run(_modem_row)
@@ -129,7 +130,7 @@ async def test_a_setting_needs_force_and_has_the_modem_set_up_again(farm: FarmAt
         assert "AT+CMGF=1" not in on.port.heard
         assert (await on.cli("modems", "console", IMEI, "AT+CMGF=1", "--force")).code == 0
         assert "AT+CMGF=1" in on.port.heard
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENT_S):
             while len(on.journal.cards) < 2 or on.supervisor.status.state is not ModemState.WORKING:
                 await asyncio.sleep(0.01)
 
@@ -204,7 +205,7 @@ async def test_a_recording_is_written_for_its_owner_and_replayable_lines_come_on
 async def test_show_names_the_recordings_of_the_last_faults(farm: FarmAt) -> None:
     async with running(farm, ScriptedPort()) as on:
         on.port.unplug()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENT_S):
             while not list((farm.folder / "farm").glob("recordings/*.jsonl")):
                 await asyncio.sleep(0.02)
         shown = (await on.cli("modems", "show", IMEI, "--json")).json

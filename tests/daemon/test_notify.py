@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from modemfarm.daemon.notify import feed_watchdog, notify, watchdog_s
+from tests.patience import PATIENT_S
 
 
 @pytest.fixture
 def manager(tmp_path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
         link.bind(str(tmp_path / "notify"))
-        link.settimeout(5)
+        link.settimeout(PATIENT_S)
         yield link
 
 
@@ -30,7 +31,7 @@ def test_an_abstract_socket_is_meant_by_the_at_sign() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
         name = f"modemfarm-test-{os.getpid()}"
         link.bind("\0" + name)
-        link.settimeout(5)
+        link.settimeout(PATIENT_S)
         assert notify("STOPPING=1", {"NOTIFY_SOCKET": "@" + name})
         assert link.recv(100) == b"STOPPING=1"
 
@@ -70,7 +71,7 @@ async def test_the_watchdog_is_fed_only_while_the_daemon_is_well(
         return well.pop(0)
 
     feeding = asyncio.ensure_future(feed_watchdog(alive))
-    await asyncio.wait_for(asked.wait(), 5)
+    await asyncio.wait_for(asked.wait(), PATIENT_S)
     feeding.cancel()
     assert manager.recv(100) == b"WATCHDOG=1"
     manager.setblocking(False)

@@ -6,9 +6,12 @@ import signal
 import subprocess
 import sys
 
+from tests.patience import PATIENT_S
+
 _BUSY = """
 import asyncio, threading
 from modemfarm.daemon.signals import Signals
+from tests.patience import PATIENT_S
 
 async def main():
     stop = asyncio.Event()
@@ -30,6 +33,6 @@ def test_the_second_signal_does_not_wait_for_the_loop() -> None:
             process.send_signal(signal.SIGTERM)
             assert process.stdout.readline() == "stopping\n"
             process.send_signal(signal.SIGTERM)
-            assert process.wait(5) == 1
+            assert process.wait(PATIENT_S) == 1
         finally:
             process.kill()

@@ -16,9 +16,9 @@ from typing import Any
 
 from modemfarm.simulator.control import ask
 from tests.e2e.farm import PROGRAM, free_port, until
+from tests.patience import PATIENT_S
 
 READY_WITHIN_S = 90.0
-ENDS_WITHIN_S = 60.0
 
 
 class Demo:
@@ -77,7 +77,7 @@ class Demo:
             None if body is None else json.dumps(body).encode(),
             {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENT_S) as answer:
             return json.loads(answer.read())
 
     def state_of(self, message: int) -> str:
@@ -104,13 +104,13 @@ class Demo:
             os.killpg(self.process.pid, number)
         else:
             self.process.send_signal(number)
-        return self.process.wait(ENDS_WITHIN_S)
+        return self.process.wait(PATIENT_S)
 
     def clear(self) -> None:
         """Leave nothing behind, whatever the test found."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(PATIENT_S)
 
 
 @contextmanager

@@ -201,7 +201,7 @@ def feed(folder: Path, kills: int, seed: int, seconds: float = math.inf) -> Fed:
         for feeder in feeders:
             feeder.end()
         for feeder in feeders:
-            feeder.join(300)
+            feeder.join(600)
             assert not feeder.is_alive(), f"{feeder.door} hangs"
             assert not feeder.fault, feeder.fault
         _judge(farm, fed)

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from typing import Any, Self
 
 from modemfarm.simulator.control import ask
 from tests.e2e.judging import Text, Verdict, judge, read_log
+from tests.patience import BUSY, PATIENT_S
 
 PROGRAM = (sys.executable, "-m", "modemfarm")
 READY_WITHIN_S = 40.0
@@ -33,25 +35,30 @@ class Answer(tuple[int, Any]):
 
 
 def free_port() -> int:
-    """A TCP port of this host that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of this host that nobody uses now, of those that no outgoing connection is given meanwhile."""
+    while True:
+        port = random.SystemRandom().randrange(12_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def until(what: Callable[[], object], within_s: float, why: Callable[[], object] | str, every_s: float = 0.05) -> Any:
     """Poll another process's public face until it says something true; that is the value.
 
+    Args:
+        within_s: on a quiet machine; a busy one has `BUSY` times as long.
+
     Raises:
         AssertionError: it did not in time.
     """
-    end = time.monotonic() + within_s
+    end = time.monotonic() + within_s * BUSY
     while True:
         value = what()
         if value:
             return value
         if time.monotonic() >= end:
-            raise AssertionError(f"not within {within_s:g} s: {why if isinstance(why, str) else why()}")
+            raise AssertionError(f"not within {within_s * BUSY:g} s: {why if isinstance(why, str) else why()}")
         time.sleep(every_s)
 
 
@@ -114,7 +121,7 @@ class RealFarm:
         for process in (self.daemon, self.simulator):
             if process is not None and process.poll() is None:
                 process.kill()
-                process.wait(10)
+                process.wait(PATIENT_S)
 
     # --- processes
 
@@ -172,7 +179,7 @@ class RealFarm:
             return self.http("GET", "/readyz")[0] == 200
         return False
 
-    def wait_killed(self, within_s: float = 20.0) -> float:
+    def wait_killed(self, within_s: float = PATIENT_S) -> float:
         """Wait until the simulator has killed the daemon; when that was seen."""
         assert self.daemon is not None
         assert self.daemon.wait(within_s) == -signal.SIGKILL, self.said()[-3000:]
@@ -183,7 +190,7 @@ class RealFarm:
         self.start_daemon()
         self.wait_ready()
 
-    def terminate(self, within_s: float = 40.0) -> tuple[int, float]:
+    def terminate(self, within_s: float = PATIENT_S) -> tuple[int, float]:
         """SIGTERM the daemon; its exit code and how long it took."""
         assert self.daemon is not None
         began = time.monotonic()
@@ -210,6 +217,18 @@ class RealFarm:
         assert self.daemon is not None
         self.ctl("kill-at", moment, pid or self.daemon.pid, count)
 
+    def on_air(self) -> int:
+        """How many parts were given to the network so far, whatever became of them."""
+        return sum(int(modem["ctrl_z"]) for modem in self.ctl("stats")["modems"])
+
+    def landed(self) -> int:
+        """The same, once nothing that was on its way there is still on it: sending has been stopped by something."""
+        before, now = -1, self.on_air()
+        while now != before or len(self.log("submit")) < now:
+            time.sleep(1.5)
+            before, now = now, self.on_air()
+        return now
+
     def log(self, event: str | None = None) -> list[Json]:
         """The lines of smsc.jsonl."""
         return [line for line in read_log(self.log_path) if event in {None, line["event"]}]
@@ -226,7 +245,7 @@ class RealFarm:
         path: str,
         body: object = None,
         headers: Mapping[str, str] | None = None,
-        timeout_s: float = 30.0,
+        timeout_s: float = PATIENT_S,
     ) -> Answer:
         """Call the HTTP API; bytes go as they are, everything else as JSON."""
         connection = http.client.HTTPConnection(self.address, self.port, timeout=timeout_s)
@@ -296,7 +315,7 @@ class RealFarm:
         iccid = self.ctl("stats")["modems"][number]["iccid"]
         return next(row for row in self.get("/v1/sims")["data"] if row["iccid"] == iccid)
 
-    def cli(self, *words: str, within_s: float = 60.0, stdin: str | None = None) -> Finished:
+    def cli(self, *words: str, within_s: float = PATIENT_S, stdin: str | None = None) -> Finished:
         """Run a command of the product with this farm's configuration."""
         return run_cli("-c", str(self.config), *words, within_s=within_s, stdin=stdin)
 
@@ -325,7 +344,7 @@ class Finished:
         return f"exit {self.code}\n{self.out}\n{self.err}"
 
 
-def run_cli(*words: str, within_s: float = 60.0, stdin: str | None = None, cwd: Path | None = None) -> Finished:
+def run_cli(*words: str, within_s: float = PATIENT_S, stdin: str | None = None, cwd: Path | None = None) -> Finished:
     """Run a command of the product."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MODEMFARM_")}
     return Finished(

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.e2e.farm import FINAL, PROGRAM, RealFarm, mixed_texts, until
 from tests.e2e.judging import Text
+from tests.patience import PATIENT_S
 
 # `intake` is the killing of a POST /v1/batches with its daemon, `batch` of a `modemfarm batch` beside it.
 WIRE_MOMENTS = ("prompt", "mid-pdu", "ctrl-z", "result")
@@ -114,17 +115,17 @@ def _kill_request(farm: RealFarm, ledger: Ledger, nth: int) -> None:
 
     def ask() -> None:
         with contextlib.suppress(OSError, http.client.HTTPException):
-            answers.append(farm.http("POST", "/v1/batches", body, headers, timeout_s=60))
+            answers.append(farm.http("POST", "/v1/batches", body, headers, timeout_s=PATIENT_S))
 
     farm.kill_at("result", nth)
     asking = threading.Thread(target=ask)
     asking.start()
     _died(farm, ledger, "intake")
-    asking.join(60)
+    asking.join(PATIENT_S)
     assert not answers, "the request was over before the kill: it takes more rows"
-    status, document = farm.http("POST", "/v1/batches", body, headers, timeout_s=60)
+    status, document = farm.http("POST", "/v1/batches", body, headers, timeout_s=PATIENT_S)
     assert (status, document["accepted"]) == (202, TEXTS_A_KILL + ROWS_LATER), (status, document)
-    assert farm.http("POST", "/v1/batches", body, headers, timeout_s=60) == (202, document)
+    assert farm.http("POST", "/v1/batches", body, headers, timeout_s=PATIENT_S) == (202, document)
 
 
 def _kill_command(farm: RealFarm, ledger: Ledger, nth: int) -> None:
@@ -134,7 +135,7 @@ def _kill_command(farm: RealFarm, ledger: Ledger, nth: int) -> None:
     words = [*PROGRAM, "-c", str(farm.config), "batch", str(file), "--json"]
     taking = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     farm.kill_at("result", nth, taking.pid)
-    out, _ = taking.communicate(timeout=60)
+    out, _ = taking.communicate(timeout=PATIENT_S)
     assert taking.returncode == -9, f"the command was over before the kill: {out!r}"
     again = farm.cli("batch", str(file), "--json")
     assert again.code == 0, again

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.docs import code
+from tests.patience import PATIENT_S
 
 WITHIN_S = 90.0
 # one start of Python serves all commands of a walk; each has its own process all the same
@@ -63,7 +64,7 @@ class Terminal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._shell.kill()
-        self._shell.wait(10)
+        self._shell.wait(PATIENT_S)
         os.close(self._master)
 
     def until(self, prompt: str) -> str:

@@ -84,7 +84,6 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_no_page_of_a_busy_demo_shuts_anybody_out(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> None:
     with demo(tmp_path_factory.mktemp("seen") / "demo") as running:
         browser.base = running.base
@@ -123,7 +122,6 @@ def _pattern(rule: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_no_empty_or_troubled_page_shuts_anybody_out(
     browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -143,7 +141,6 @@ def test_no_empty_or_troubled_page_shuts_anybody_out(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("width", [390, 1440])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_the_page_of_the_api_shuts_nobody_out(
@@ -160,7 +157,6 @@ def test_the_page_of_the_api_shuts_nobody_out(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_a_keyboard_skips_the_bar_closes_what_it_opened_and_sees_that_a_button_works(
     browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -33,7 +33,7 @@ refused = send_message.sync(client=client, body=NewMessage(to="+49", text="x"))
 assert isinstance(refused, Problem) and refused.status == 422, refused
 taken = send_message.sync(client=client, body=NewMessage(to="+4915112345678", text="from a generated client"))
 assert isinstance(taken, Message), taken
-end = time.monotonic() + 120
+end = time.monotonic() + 480
 while True:
     seen = get_message.sync(taken.id, client=client)
     assert isinstance(seen, Message), seen

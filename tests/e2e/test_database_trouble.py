@@ -45,12 +45,8 @@ def sending(folder: Path, url: str) -> Iterator[RealFarm]:
         folder, modems=MODEMS, airtime_ms=AIRTIME_MS, report_ms=50, result_within="20s", yaml=yaml
     ).start() as farm:
         farm.submit(TEXTS)
-        until(lambda: on_air(farm) >= MODEMS, 60, "parts on the air", 0.01)
+        until(lambda: farm.on_air() >= MODEMS, 60, "parts on the air", 0.01)
         yield farm
-
-
-def on_air(farm: RealFarm) -> int:
-    return sum(item["ctrl_z"] for item in farm.ctl("stats")["modems"])
 
 
 def is_away(farm: RealFarm) -> bool:
@@ -75,10 +71,9 @@ def takes_nothing(farm: RealFarm) -> None:
     assert status == 503, problem
     refused = farm.cli("send", "+491701999999", "--text", "not now", "--json")
     assert refused.code == 5, refused
-    time.sleep(AIRTIME_MS / 1000)  # what was on the air has landed
-    stopped_at = on_air(farm)
+    stopped_at = farm.landed()
     time.sleep(2 * AIRTIME_MS / 1000)
-    assert on_air(farm) == stopped_at
+    assert farm.on_air() == stopped_at
 
 
 def goes_on(farm: RealFarm, allowed: frozenset[str] = frozenset({"delivered"})) -> None:

@@ -12,6 +12,7 @@ import pytest
 from tests.e2e.demo import Demo, demo
 from tests.e2e.farm import free_port, until
 from tests.needs import require
+from tests.patience import PATIENT_S
 
 PERSON = "+8613800138000"
 
@@ -30,7 +31,9 @@ def test_what_the_demo_prints_works_verbatim_and_no_process_is_left(
     require("curl", "the demo prints a command for it (Debian: apt-get install curl)")
     with demo(tmp_path / "demo", "--modems", "2", "--serial", serial) as running:
         assert running.login_link.startswith(f"{running.base}/login?token=")
-        done = subprocess.run([bash, "-c", running.curl], capture_output=True, text=True, check=False, timeout=30)
+        done = subprocess.run(
+            [bash, "-c", running.curl], capture_output=True, text=True, check=False, timeout=PATIENT_S
+        )
         assert done.returncode == 0, done
         taken = json.loads(done.stdout)
         assert (taken["to"], taken["text"]) == (PERSON, "Hello from modemfarm 👋")
@@ -62,7 +65,7 @@ def refused(folder: Path, port: int) -> tuple[int, str]:
     """Exit code and words of a demo that cannot start."""
     other = Demo(folder, port=port)
     try:
-        code = other.process.wait(60)
+        code = other.process.wait(PATIENT_S)
         assert other.processes() == []
         return code, other.said
     finally:

@@ -53,25 +53,20 @@ def full(disk: Path) -> Iterator[None]:
         reader.close()
 
 
-def on_air(farm: RealFarm) -> int:
-    return sum(item["ctrl_z"] for item in farm.ctl("stats")["modems"])
-
-
 def test_a_full_disk_stops_sending_and_intake_and_loses_nothing(tmp_path: Path, small_disk: Path) -> None:
     texts = [(to, f"short {number}") for number, (to, _) in enumerate(mixed_texts(24))]
     with RealFarm(tmp_path, airtime_ms=700, result_within="20s", state_dir=small_disk).start() as farm:
         farm.submit(texts)
-        until(lambda: on_air(farm) >= 4, 20, "parts on the air", 0.01)
+        until(lambda: farm.on_air() >= 4, 20, "parts on the air", 0.01)
         with full(small_disk):
-            time.sleep(1.5)  # what was on the air has landed
-            stopped_at = on_air(farm)
-            assert farm.http("GET", "/healthz")[0] == 503
+            until(lambda: farm.http("GET", "/healthz")[0] == 503, 20, farm.said)
+            stopped_at = farm.landed()
             status, problem = farm.http("POST", "/v1/messages", {"to": "+491701999999", "text": "not now"})
             assert status == 503, problem
             refused = farm.cli("send", "+491701999999", "--text", "not now", "--json")
             assert refused.code == 5, refused
             time.sleep(3)
-            assert on_air(farm) == stopped_at  # no Ctrl-Z while nothing can be committed
+            assert farm.on_air() == stopped_at  # no Ctrl-Z while nothing can be committed
             assert len(farm.log("submit")) == stopped_at
         rows = farm.wait_final(60)
         assert Counter(row["state"] for row in rows) == {"delivered": len(texts)}

@@ -10,7 +10,6 @@ from tests.e2e.doors import feed
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_what_any_door_accepted_leaves_once_or_is_told(tmp_path: Path) -> None:
     fed = feed(tmp_path / "farm", kills=4, seed=11)
     assert fed.wrong == [], fed.told()

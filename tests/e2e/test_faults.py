@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.farm import RealFarm, mixed_texts, until
+from tests.patience import BUSY, PATIENT_S
 
 
 def state(farm: RealFarm, number: int) -> str:
@@ -25,14 +26,11 @@ def test_a_lost_result_is_unknown_until_the_report_says_that_it_arrived(tmp_path
     with RealFarm(tmp_path, modems=1, families=["sim800"], report_ms=4000, result_within="1s").start() as farm:
         farm.fault(0, "lost-result")
         farm.submit(texts)
-        until(lambda: state(farm, 1) == "unknown", 20, "the first message is unknown")
-        assert farm.get("/v1/messages/1")["parts"][0]["mr"] is None
-        rows = farm.wait_final()
-        until(lambda: state(farm, 1) == "delivered", 20, "its report came")
+        until(lambda: "part_unknown" in events(farm, 1), 20, "the first message was unknown")
+        until(lambda: done(farm), 60, "its report came, and the others'")
         verdict = farm.judge(texts)
         assert not verdict.lost
         assert not verdict.doubled
-        assert Counter(row["state"] for row in rows if row["id"] > 1) == {"delivered": 2}
 
 
 def test_a_late_result_after_the_time_out_is_evidence(tmp_path: Path) -> None:
@@ -41,7 +39,7 @@ def test_a_late_result_after_the_time_out_is_evidence(tmp_path: Path) -> None:
         farm.ctl("reports", "off")
         farm.fault(0, "late-result", "3")
         farm.submit(texts[:1], report=False)
-        until(lambda: state(farm, 1) == "unknown", 20, "the first message is unknown")
+        until(lambda: "part_unknown" in events(farm, 1), 20, "the first message was unknown")
         until(lambda: state(farm, 1) == "sent", 20, "the late +CMGS was taken for what it is")
         given = next(line for line in farm.log("submit") if line["to"] == texts[0][0])
         assert farm.get("/v1/messages/1")["parts"][0]["mr"] == given["mr"]
@@ -74,7 +72,7 @@ def test_a_port_pulled_after_ctrl_z_and_plugged_in_elsewhere_doubles_nothing(tmp
         farm.submit(texts)
         until(lambda: not farm.ctl("stats")["modems"][0]["plugged"], 20, "the port was pulled")
         until(
-            lambda: [row["state"] for row in farm.get("/v1/messages?state=unknown")["data"]] == ["unknown"],
+            lambda: any("part_unknown" in events(farm, row["id"]) for row in farm.messages()),
             20,
             "the part on the air is unknown",
         )
@@ -96,12 +94,12 @@ def done(farm: RealFarm) -> list[dict[str, Any]] | None:
 
 def test_sigterm_in_mid_air_waits_for_the_result(tmp_path: Path) -> None:
     texts = mixed_texts(6)
-    with RealFarm(tmp_path, modems=2, airtime_ms=1000, result_within="10s").start() as farm:
+    with RealFarm(tmp_path, modems=2, airtime_ms=1000, result_within="20s").start() as farm:
         farm.submit(texts)
         until(lambda: sum(item["ctrl_z"] for item in farm.ctl("stats")["modems"]) >= 3, 20, "parts on the air")
-        code, seconds = farm.terminate()
+        code, _ = farm.terminate()
         assert code == 0, farm.said()[-2000:]
-        assert seconds < 8
+        assert "some results did not come" not in farm.said()
         left = farm.log("submit")
         time.sleep(2)
         assert farm.log("submit") == left  # no new prompt, and nothing was still on the air
@@ -124,13 +122,14 @@ def test_sigterm_in_mid_air_waits_for_the_result(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_sigterm_ends_in_thirty_seconds_with_a_modem_that_hangs(tmp_path: Path) -> None:
     texts = mixed_texts(4)
-    with RealFarm(tmp_path, modems=2, airtime_ms=50, result_within="90s").start() as farm:
+    with RealFarm(tmp_path, modems=2, airtime_ms=50, result_within="900s").start() as farm:
         farm.fault(0, "hang", "@ctrl-z")
         farm.submit(texts)
         until(lambda: len(farm.log("submit")) >= 3, 20, "the hanging modem sent one, the other one two")
         code, seconds = farm.terminate()
         assert code == 0, farm.said()[-2000:]
-        assert seconds <= 30
+        assert "some results did not come within 25 s" in farm.said()
+        assert seconds < BUSY * 30
         listed = farm.cli("messages", "list", "--json").document["data"]
         states = Counter(row["state"] for row in listed)
         assert states["unknown"] == 1
@@ -150,8 +149,8 @@ def test_a_second_sigterm_ends_at_once(tmp_path: Path) -> None:
         until(lambda: farm.ctl("stats")["modems"][0]["ctrl_z"] == 1, 20, "a part on the air")
         assert farm.daemon is not None
         farm.daemon.terminate()
-        time.sleep(1)
+        until(lambda: "stopping: waiting" in farm.said(), 20, farm.said)
         assert farm.daemon.poll() is None
         farm.daemon.terminate()
-        farm.daemon.wait(3)
+        assert farm.daemon.wait(PATIENT_S) == 1  # who waited for the modem ends with 0
         assert farm.parts_in_doubt() == {(1, 1)}

@@ -75,7 +75,6 @@ def fill(farm: RealFarm) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_nothing_is_lost_in_stores_that_are_full_before_the_start_and_again_while_running(tmp_path: Path) -> None:
     with RealFarm(tmp_path, modems=len(FAMILIES), families=FAMILIES) as farm:
         farm.start_simulator()

@@ -16,6 +16,7 @@ import pytest
 
 from modemfarm.daemon.lan import private_addresses
 from tests.e2e.farm import PROGRAM, free_port, until
+from tests.patience import PATIENT_S
 
 
 class Running:
@@ -41,8 +42,8 @@ class Running:
     ) -> tuple[int, str, str]:
         """Status, text and the session cookie that came."""
         trusting = ssl._create_unverified_context()
-        kind = http.client.HTTPSConnection(address, self.port, timeout=60, context=trusting) if tls else None
-        there = kind or http.client.HTTPConnection(address, self.port, timeout=60)
+        kind = http.client.HTTPSConnection(address, self.port, timeout=PATIENT_S, context=trusting) if tls else None
+        there = kind or http.client.HTTPConnection(address, self.port, timeout=PATIENT_S)
         with contextlib.closing(there):
             there.request("GET", path, headers={"Cookie": cookie} if cookie else {})
             answer = there.getresponse()
@@ -67,7 +68,7 @@ def running(folder: Path, http: str, *options: str) -> Iterator[Running]:
     finally:
         farm.process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            farm.process.wait(60)
+            farm.process.wait(PATIENT_S)
         farm.process.kill()
         farm._log.close()
 
@@ -76,7 +77,7 @@ def test_lan_lets_another_address_in_over_tls(tmp_path: Path) -> None:
     addresses = private_addresses()
     with running(tmp_path, '{listen: "127.0.0.1:PORT"}', "--lan") as farm:
         if not addresses:  # a machine without a network: it says so
-            assert farm.process.wait(60) == 2
+            assert farm.process.wait(PATIENT_S) == 2
             assert "no private address" in farm.said
             return
         until(lambda: "▀" in farm.said and farm.answers(), 60, lambda: farm.said)
@@ -87,7 +88,7 @@ def test_lan_lets_another_address_in_over_tls(tmp_path: Path) -> None:
         link = re.search(r"https://\S+(/login\?token=\S+)", said)
         assert found is not None
         assert link is not None
-        pem = ssl.get_server_certificate((addresses[0], farm.port), timeout=60)
+        pem = ssl.get_server_certificate((addresses[0], farm.port), timeout=PATIENT_S)
         import hashlib
 
         assert hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest() == found[1].replace(":", "").lower()
@@ -113,7 +114,7 @@ def test_the_open_lan_works_with_a_banner_on_each_page(tmp_path: Path) -> None:
         )
         assert made.returncode == 0, made
         other = "127.0.0.3"
-        there = http.client.HTTPConnection(other, farm.port, timeout=60)
+        there = http.client.HTTPConnection(other, farm.port, timeout=PATIENT_S)
         there.request("GET", "/login")
         page = there.getresponse()
         text, form = page.read().decode(), (page.headers.get_all("Set-Cookie") or [""])[0].partition(";")[0]
@@ -147,5 +148,5 @@ def test_anything_else_refuses_to_start_and_says_why(
     tmp_path: Path, http: str, options: tuple[str, ...], said: str
 ) -> None:
     with running(tmp_path, http, *options) as farm:
-        assert farm.process.wait(60) == 2
+        assert farm.process.wait(PATIENT_S) == 2
         assert said in farm.said

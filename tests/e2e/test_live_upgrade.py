@@ -9,11 +9,12 @@ from pathlib import Path
 
 from modemfarm.store.migrations import SCHEMA
 from tests.e2e.farm import RealFarm
+from tests.patience import PATIENT_S
 
 
 def schema(file: Path, new: int | None = None) -> int:
     """What the database says of its schema; `new` marks it as another one."""
-    with contextlib.closing(sqlite3.connect(file, timeout=30)) as database, database:
+    with contextlib.closing(sqlite3.connect(file, timeout=PATIENT_S)) as database, database:
         if new is not None:
             database.execute("UPDATE farm SET value = ? WHERE key = 'schema'", (str(new),))
         return int(database.execute("SELECT value FROM farm WHERE key = 'schema'").fetchone()[0])

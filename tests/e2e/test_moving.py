@@ -40,7 +40,6 @@ def _move(farm: RealFarm, url: str) -> Finished:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_a_farm_of_a_file_goes_on_from_a_server_and_loses_and_doubles_nothing(tmp_path: Path) -> None:
     cluster = Cluster()
     try:

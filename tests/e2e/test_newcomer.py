@@ -24,7 +24,6 @@ def sheet(folder: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("width", [390])
 def test_a_newcomer_sends_to_fifty_people_and_reads_their_answers(tmp_path: Path, width: int) -> None:
     file = sheet(tmp_path)

@@ -18,7 +18,7 @@ def test_an_opt_out_stops_what_waits_and_what_would_come(tmp_path: Path) -> None
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     with RealFarm(tmp_path, modems=1).start() as farm:
         sent = farm.cli(
-            "send", PERSON, "--text", "您好,您的订单已发货", "--json", "--wait", "delivered", "--timeout", "20s"
+            "send", PERSON, "--text", "您好,您的订单已发货", "--json", "--wait", "delivered", "--timeout", "240s"
         )
         assert sent.code == 0, sent
         later = farm.cli("send", PERSON, "--text", "明天见", "--send-at", tomorrow, "--json")
@@ -42,7 +42,6 @@ def test_an_opt_out_stops_what_waits_and_what_would_come(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_opt_outs_in_the_middle_of_sending_stop_all_that_has_no_step_three(tmp_path: Path) -> None:
     seen = opt_out(tmp_path, 20)
     print(seen.told())  # noqa: T201 # a figure of the run, judged by nobody

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.farm import RealFarm, until
+from tests.patience import PATIENT_S
 
 RIGHT, WRONG, WRONG_TOO = "90417263", "73105968", "24681357"
 LOCKED, LAST, PUK, UNREADABLE = range(4)
 SAYS = {LAST: "pin_last_try", PUK: "puk_wanted", UNREADABLE: "pin_counter_unreadable"}
-WITHIN_S = 120
+WITHIN_S = 60
 
 
 def sentences(farm: RealFarm) -> dict[int, str]:
@@ -50,7 +51,7 @@ def ledger(farm: RealFarm) -> int:
 def kill(farm: RealFarm) -> None:
     assert farm.daemon is not None
     farm.daemon.kill()
-    farm.daemon.wait(20)
+    farm.daemon.wait(PATIENT_S)
 
 
 def command_lines() -> str:
@@ -62,7 +63,6 @@ def command_lines() -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_kills_cost_no_try_too_many_and_no_pin_is_readable(tmp_path: Path) -> None:
     with RealFarm(tmp_path, modems=4, families=["huawei", "ec25", "sim800", "ublox"]) as farm:
         farm.start_simulator()

@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.farm import PROGRAM, Finished, RealFarm, run_cli
 from tests.needs import missing, require
+from tests.patience import PATIENT_S
 
 _MOUNT = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"'
 _WHY = "a disk that is really read-only wants the right to mount, in a namespace of its own"
@@ -33,7 +34,12 @@ def run_beneath(words: list[str], *command: str) -> Finished:
     environment = os.environ | {"LC_ALL": "C.UTF-8"}
     return Finished(
         subprocess.run(
-            [*words, *PROGRAM, *command], capture_output=True, text=True, timeout=120, check=False, env=environment
+            [*words, *PROGRAM, *command],
+            capture_output=True,
+            text=True,
+            timeout=PATIENT_S,
+            check=False,
+            env=environment,
         )
     )
 

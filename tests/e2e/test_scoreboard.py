@@ -21,7 +21,6 @@ SHORTER = {
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.play.__name__) for row in ROWS])
 def test_modemfarm_comes_through(row: Situation) -> None:
     told = SHORTER.get(row.play, row.play)(Modemfarm)

@@ -13,7 +13,6 @@ SICK, GOOD = 0, 1
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("code", ["42", "38"])
 def test_what_one_modem_is_refused_the_other_sends(tmp_path: Path, code: str) -> None:
     texts = mixed_texts(30)

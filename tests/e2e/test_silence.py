@@ -14,6 +14,7 @@ import pytest
 
 from modemfarm.gsm.alphabet import encode7, pack
 from tests.e2e.farm import RealFarm, free_port, until
+from tests.patience import PATIENT_S
 
 PEOPLE = ("+8613912345678", "+8613700011122", "+491701234567", "+491709876543", "+79161112233", "+8613655566677")
 FIRST, SECOND, GERMAN, BROKEN, RUSSIAN, STRANGER = PEOPLE
@@ -56,7 +57,7 @@ def viewer(farm: RealFarm) -> str:
 
 
 def plain(farm: RealFarm, path: str, cookie: str = "") -> tuple[int, str, str]:
-    there = http.client.HTTPConnection("127.0.0.1", farm.port, timeout=60)
+    there = http.client.HTTPConnection("127.0.0.1", farm.port, timeout=PATIENT_S)
     try:
         there.request("GET", path, headers={"Cookie": cookie} if cookie else {})
         answer = there.getresponse()
@@ -114,7 +115,6 @@ def live(farm: RealFarm) -> None:
     time.sleep(0.5)  # what is on its way to the log, the receiver that is not there among it
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("form", ["json", pytest.param("text", marks=pytest.mark.slow)])
 def test_no_number_and_no_text_stands_outside_the_work(tmp_path: Path, form: str) -> None:
     sink = f"webhooks: [{{url: 'http://127.0.0.1:{free_port()}/hook', secret: whsec_plJ3nmyCDGBKInavdOK15jsl}}]\n"

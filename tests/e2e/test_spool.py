@@ -241,7 +241,6 @@ def test_an_eventhandler_of_debian_works_unmodified(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_two_thousand_files_at_once(tmp_path: Path) -> None:
     count = 2_000
     with RealFarm(tmp_path / "farm", modems=8, airtime_ms=0, report_ms=0, chatter_ms=0).start() as farm:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.farm import free_port, until
+from tests.patience import PATIENT_S
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -31,7 +32,7 @@ class Installed:
     def run(self, *words: str, program: Path | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [program or self.program, *words],
-            capture_output=True, text=True, check=False, timeout=60, cwd=self.folder, env=bare(),
+            capture_output=True, text=True, check=False, timeout=PATIENT_S, cwd=self.folder, env=bare(),
         )  # fmt: skip
 
 
@@ -106,11 +107,11 @@ def test_init_simulate_and_run_work_from_another_folder(installed: Installed) ->
         assert sent.returncode == 0, sent
         assert b"<html" in fetch(f"http://127.0.0.1:{port}/login").lower()
         running.send_signal(signal.SIGTERM)
-        assert running.wait(30) == 0
+        assert running.wait(PATIENT_S) == 0
     finally:
         for process in (running, simulating):
             process.kill()
-            process.wait(10)
+            process.wait(PATIENT_S)
 
 
 def fetch(url: str) -> bytes:

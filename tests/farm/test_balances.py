@@ -22,6 +22,7 @@ from modemfarm.modem.ussd import Dialogue, Told, UssdError
 from modemfarm.store import actions, balances, migrations, sims
 from modemfarm.store.engine import Store, Tx, to_us
 from modemfarm.store.offload import Offload
+from tests.patience import PATIENT_S
 
 CARD, OTHER, WRITES = "8986001234567890123", "8986001234567890131", "8986001234567890149"
 
@@ -186,7 +187,7 @@ async def test_the_schedule_asks_once_a_day_and_again_after_an_hour_when_it_fail
 
 async def test_the_schedule_goes_on_while_it_runs(office: Office) -> None:
     running = asyncio.ensure_future(office.balances.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENT_S):
         while not office.history():
             await asyncio.sleep(0.01)
     running.cancel()

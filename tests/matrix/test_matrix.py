@@ -30,7 +30,6 @@ def _report(measured: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize(("name", "phase"), possible(), ids=[f"{name}-{phase}" for name, phase in possible()])
 def test_a_modem_is_back_after(tmp_path: Path, measured: Path, name: str, phase: str) -> None:
     seen = play(name, phase, ORDER, tmp_path)

@@ -19,6 +19,7 @@ import serial.rfc2217
 
 from modemfarm.errors import LinkLostError, PortBusyError
 from modemfarm.modem.port import PortOpener, PyserialOpener, SerialxOpener
+from tests.patience import PATIENT_S
 
 PORTS = 210
 
@@ -60,7 +61,7 @@ async def settle() -> None:
 
 async def read_all(port: object, count: int) -> bytes:
     data = b""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENT_S):
         while len(data) < count:
             data += await port.read()  # type: ignore[attr-defined]  # either opener's port
     return data
@@ -121,7 +122,7 @@ async def test_unplugging_ends_reading_and_writing(opener: PortOpener) -> None:
     os.write(terminal.master, b"last words")
     await settle()
     terminal.close()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENT_S):
         assert await port.read() == b"last words"
         with pytest.raises(LinkLostError):
             await port.read()
@@ -141,7 +142,7 @@ async def test_a_stuck_port_is_aborted_not_waited_for(opener: PortOpener, termin
 
     with pytest.raises(LinkLostError):
         fill()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENT_S):
         with pytest.raises(LinkLostError):
             await waiting
         again = await opener.open(terminal.path)
@@ -244,7 +245,7 @@ async def test_a_modem_box_on_the_network_is_a_port_too(opener: PortOpener, term
     try:
         port = await opener.open(box.url)
         port.write(b"AT\r")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENT_S):
             while not select.select([terminal.master], [], [], 0)[0]:
                 await asyncio.sleep(0.01)
         assert os.read(terminal.master, 100) == b"AT\r"
@@ -252,7 +253,7 @@ async def test_a_modem_box_on_the_network_is_a_port_too(opener: PortOpener, term
         assert await read_all(port, 6) == b"\r\nOK\r\n"
     finally:
         await asyncio.to_thread(box.close)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENT_S):
         with pytest.raises(LinkLostError):
             await port.read()
     for _ in range(10):

@@ -21,8 +21,7 @@ from modemfarm.modem.usb_ids import UsbIds
 from modemfarm.resources import shipped
 from tests.modem.fakeports import FakeOpener
 from tests.modem.usbtree import Face, Plugged, box, described, stick
-
-WITHIN_S = 20.0
+from tests.patience import PATIENT_S
 
 
 class Testbed:
@@ -52,7 +51,7 @@ async def changes(discovery: Discovery, count: int) -> list[Appeared | Vanished]
     """The next `count` changes, with how long they took in all."""
     found: list[Appeared | Vanished] = []
     watching: AsyncIterator[Appeared | Vanished] = discovery.watch()
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENT_S):
         while len(found) < count:
             found.append(await anext(watching))
     return found
@@ -93,7 +92,7 @@ async def sixteen_ports(bed: Testbed, scout: Scout, opener: FakeOpener) -> dict[
     for n in range(4):
         await bed.plug(box(f"1-4.{n + 1}", 4 * n))
     await bed.plug(Plugged("1-3", "1a86:7523", [Face("00", endpoints="03", tty="ttyUSB16", driver="ch341-uart")]))
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENT_S):
         while len(scout.findings) < 5:
             await asyncio.sleep(0.1)
     offered = {path: [finding.slug, finding.params["ports"]] for path, finding in scout.findings.items()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -17,8 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.farm import free_port
+from tests.patience import PATIENT_S
+
 ROOT = Path(__file__).parents[2]
-READY_WITHIN_S = 100.0
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +82,7 @@ def test_commands_work_from_another_folder(installed: Path, tmp_path: Path) -> N
 
 def test_the_daemon_serves_its_page_and_sends(installed: Path, tmp_path: Path) -> None:
     run(installed, tmp_path, "init", "--yes", "--country", "DE", "--json")
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = free_port()
     with (tmp_path / "farm" / "config.yaml").open("a") as config:
         config.write(f'http: {{listen: "127.0.0.1:{port}"}}\n')
     daemon = subprocess.Popen(
@@ -92,17 +91,17 @@ def test_the_daemon_serves_its_page_and_sends(installed: Path, tmp_path: Path) -
     try:
         wait_for(f"http://127.0.0.1:{port}/readyz", daemon)
         for path in ("/login", "/static/app.css", "/static/vendor/htmx.min.js", "/v1/openapi.json"):
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENT_S) as answer:
                 assert answer.status == 200, path
         sent = run(installed, tmp_path, "send", "+4915112345678", "--text", "Hi", "--wait", "sent", "--json")
         assert json.loads(sent)[0]["state"] in {"sent", "delivered"}
     finally:
         daemon.send_signal(signal.SIGTERM)
-        assert daemon.wait(40) == 0
+        assert daemon.wait(PATIENT_S) == 0
 
 
 def wait_for(url: str, daemon: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + READY_WITHIN_S
+    until = time.monotonic() + PATIENT_S
     while time.monotonic() < until and daemon.poll() is None:
         try:
             with urllib.request.urlopen(url, timeout=5):

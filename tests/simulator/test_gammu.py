@@ -13,6 +13,7 @@ from typing import Any
 
 from modemfarm.simulator.control import ask
 from tests.needs import require
+from tests.patience import PATIENT_S
 from tests.simulator.host import PHONE
 
 LONG = "Длинное сообщение 你好 с продолжением; " * 4
@@ -27,11 +28,11 @@ async def simulated(family: str, folder: Path) -> AsyncIterator[None]:
         stdout=subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENT_S):
         assert (await process.stdout.readline()).startswith(b"ready")
     yield
     process.terminate()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENT_S):
         await process.wait()
 
 
@@ -40,7 +41,7 @@ async def gammu(folder: Path, *words: str) -> str:
     (folder / "gammurc").write_text(f"[gammu]\ndevice = {folder}/ttyV0\nconnection = at115200\n", encoding="utf-8")
     done = await asyncio.to_thread(
         subprocess.run, [program, "-c", str(folder / "gammurc"), *words],
-        capture_output=True, text=True, timeout=90, check=False, env={"LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"},
+        capture_output=True, text=True, timeout=PATIENT_S, check=False, env={"LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -19,6 +19,7 @@ import pytest
 
 from modemfarm.cli.main import run
 from modemfarm.simulator.simulation import Simulation
+from tests.patience import PATIENT_S
 from tests.simulator.host import PHONE, pdu_of
 
 Make = Callable[..., Simulation]
@@ -32,7 +33,7 @@ class Tty:
 
     async def until(self, end: bytes) -> bytes:
         heard = b""
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENT_S):
             while end not in heard:
                 try:
                     heard += os.read(self.fd, 4096)
@@ -92,7 +93,7 @@ async def test_nobody_reading_never_blocks_the_modem(tmp_path: Path, simulate: M
         simulation.modems[0].urc("^RSSI:18")
     tty = Tty(tmp_path / "ttyV0")
     await tty.until(b"^RSSI:18")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENT_S):
         while b"ATZ" not in await tty.until(b"\r"):
             os.write(tty.fd, b"ATZ\r")
     tty.close()
@@ -159,7 +160,7 @@ async def test_a_process_dies_at_the_moment_that_was_named(
             while simulation.holder(0) is None or not simulation.modems[0].counters.sent:
                 await asyncio.sleep(0.01)
             simulation.deliver(0, PHONE, "hello")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENT_S):
             while victim.poll() is None:
                 await asyncio.sleep(0.01)
         assert victim.returncode == -signal.SIGKILL
@@ -185,12 +186,12 @@ async def test_the_command_line_runs_and_troubles_a_simulation(
     )  # fmt: skip
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENT_S):
             assert (await process.stdout.readline()).startswith(b"ready: 3 virtual modems")
         await asyncio.to_thread(_trouble, folder, capsys)
     finally:
         process.terminate()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENT_S):
             assert await process.wait() == 0
     assert [path.name for path in folder.iterdir()] == ["smsc.jsonl"]
     assert run(["simulate", "ctl", str(folder), "stats"]) == 5

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from modemfarm.errors import StoreBusyError, StoreError
 from modemfarm.store import engine, migrations
 from modemfarm.store.engine import Store, Tx, from_us, to_us
+from tests.patience import PATIENT_S
 from tests.store.tools import NOW
 
 
@@ -132,7 +133,7 @@ def test_readers_go_on_beside_a_writer(store: Store) -> None:
         tx.run("INSERT INTO farm (key, value) VALUES ('new', '1')")
         reader = threading.Thread(target=look)
         reader.start()
-        reader.join(5)
+        reader.join(PATIENT_S)
     look()
     assert seen == [0, 1]
 

@@ -34,6 +34,7 @@ from modemfarm.store import (
 from modemfarm.store.contacts import Contact
 from modemfarm.store.engine import Store, checkpoint, to_us
 from modemfarm.store.schema.whole import meta
+from tests.patience import PATIENT_S
 from tests.store.tools import INTAKE, NOW, SIM, TO, add, after, see, take
 
 SECRET = "dragonfruit"
@@ -261,7 +262,7 @@ def test_two_hosts_that_forget_one_person_at_once_never_wait_in_a_circle(store: 
     together = threading.Barrier(2)
 
     def erase() -> erasing.Erased:
-        together.wait(60)
+        together.wait(PATIENT_S)
         return forget(store)
 
     with ThreadPoolExecutor(2) as hosts:

@@ -9,6 +9,7 @@ import pytest
 
 from modemfarm.store.engine import Store
 from modemfarm.store.listening import Listener
+from tests.patience import PATIENT_S
 from tests.store.tools import add
 
 
@@ -17,7 +18,7 @@ def heard(_server: Store) -> Iterator[threading.Semaphore]:
     told = threading.Semaphore(0)
     listener = Listener(_server, told.release)
     listener.start()
-    assert told.acquire(timeout=20)  # it listens from here on
+    assert told.acquire(timeout=PATIENT_S)  # it listens from here on
     yield told
     listener.stop()
 
@@ -30,7 +31,7 @@ def test_a_new_message_is_heard_once_it_is_committed(
         add(tx)
         tx.finish()
         assert not heard.acquire(timeout=0.05)
-    assert heard.acquire(timeout=20)
+    assert heard.acquire(timeout=PATIENT_S)
 
 
 def test_it_listens_again_after_its_connection_was_cut(
@@ -39,7 +40,7 @@ def test_it_listens_again_after_its_connection_was_cut(
     server: Store = request.getfixturevalue("_server")
     with server.read() as tx:
         tx.all("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
-    assert heard.acquire(timeout=20)
+    assert heard.acquire(timeout=PATIENT_S)
     with server.write() as tx:
         add(tx)
-    assert heard.acquire(timeout=20)
+    assert heard.acquire(timeout=PATIENT_S)

@@ -14,6 +14,7 @@ import pytest
 from modemfarm.errors import StoreError
 from modemfarm.store.engine import Store, Tx
 from modemfarm.store.offload import COMMIT_WITHIN_S, Offload
+from tests.patience import PATIENT_S
 from tests.postgres import Cluster
 
 
@@ -44,7 +45,7 @@ class Gate:
 
     def _wait(self, _tx: Tx) -> None:
         self.inside.set()
-        assert self._go.wait(10)
+        assert self._go.wait(PATIENT_S)
 
     def open(self) -> None:
         self._go.set()
@@ -242,11 +243,11 @@ def test_who_reads_is_told_at_once_while_a_server_owes_an_answer_for_long(
 
     def mute(_tx: Tx) -> bool:
         asked.set()
-        return answered.wait(60)
+        return answered.wait(PATIENT_S)
 
     with ThreadPoolExecutor(1) as waiting:
         told = waiting.submit(offload.call, mute)
-        assert asked.wait(60)
+        assert asked.wait(PATIENT_S)
         with pytest.raises(StoreError, match="not answered"), store.read():
             pass
         answered.set()

@@ -17,6 +17,7 @@ from modemfarm.errors import RefusedError, StoreBusyError
 from modemfarm.model import Ceiling, Plan, digits_key
 from modemfarm.store import actions, attempts, beside, counters, labels, locks, migrations, queue, steps, suppress
 from modemfarm.store.engine import Store, Tx, to_us
+from tests.patience import PATIENT_S
 from tests.postgres import Cluster
 from tests.store.tools import LONG, NOW, accepted, add, after, charged, counted, lane, permit, see
 
@@ -35,7 +36,7 @@ def _send(url: str, folder: str, iccid: str, tries: int, together: Barrier) -> N
     store = Store(url, Path(folder))
     for at in MOMENTS:
         for _ in range(tries):
-            together.wait(120)
+            together.wait(PATIENT_S)
             # SQLite may be busy, and the dispatcher's next round tries again; on a server nobody waits in a circle
             with contextlib.suppress(StoreBusyError) if store.sqlite else contextlib.nullcontext():
                 _turn(store, iccid, at)
@@ -63,7 +64,6 @@ def _turn(store: Store, iccid: str, at: datetime) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_processes_that_claim_for_one_account_exceed_no_limit(store: Store, tmp_path: Path) -> None:
     with store.write() as tx:
         for iccid in SIMS:
@@ -77,7 +77,7 @@ def test_processes_that_claim_for_one_account_exceed_no_limit(store: Store, tmp_
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(240)
+        worker.join(2 * PATIENT_S)
     assert [worker.exitcode for worker in workers] == [0] * len(SIMS)
     with store.read() as tx:
         sent = tx.all("SELECT recipient, iccid, sent_at FROM parts WHERE state = 'sent' ORDER BY sent_at")
@@ -145,7 +145,6 @@ def _claim_and_end(tx: Tx, iccid: str, owner: str, at: datetime, dice: random.Ra
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_hosts_that_do_all_sorts_of_things_at_once_never_wait_in_a_circle(cluster: Cluster, tmp_path: Path) -> None:
     url = cluster.create("muddle")
     store = Store(url, tmp_path)
@@ -160,7 +159,7 @@ def test_hosts_that_do_all_sorts_of_things_at_once_never_wait_in_a_circle(cluste
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(240)
+        worker.join(2 * PATIENT_S)
     assert [worker.exitcode for worker in workers] == [0] * 4
     with store.read() as tx:
         assert charged(tx) == {owner: count for owner, count in counted(tx).items() if owner != counters.FARM}

@@ -23,6 +23,7 @@ from modemfarm.store.engine import Tx, to_us
 from modemfarm.store.events import record
 from modemfarm.store.shapes import Terms
 from modemfarm.webapp.app import create_app
+from tests.patience import PATIENT_S
 from tests.webapp.sample import ICCID, IMEI, NOW, Sample
 from tests.webapp.test_page import form_token
 
@@ -131,7 +132,7 @@ def test_a_dialogue_runs_in_the_background_and_is_answered_step_by_step(farm: Sa
     def ussd(iccid: str, words: Sequence[str], who: str) -> dict[str, Any]:
         asked.append(tuple(words))
         assert (iccid, who) == (SIM, "page")
-        assert hold.wait(30)
+        assert hold.wait(PATIENT_S)
         if len(words) > 2:
             raise UssdError("no_reply")
         told = [{"status": "menu", "text": "1 Balance 2 <b>Data</b>"}, {"status": "done", "text": "12.34 yuan"}]
@@ -153,7 +154,7 @@ def test_a_dialogue_runs_in_the_background_and_is_answered_step_by_step(farm: Sa
     hold.set()
 
     def wait() -> str:
-        for _ in range(600):
+        for _ in range(20 * int(PATIENT_S)):
             text = client.get(f"/fragment/sims/{SIM}/ussd").get_data(as_text=True)
             if "every 1s" not in text:
                 return text
@@ -194,7 +195,7 @@ def test_credit_is_shown_with_its_history_and_asked_where_the_plan_says_how(farm
     page = client.get(PAGE).get_data(as_text=True)
     assert "12.50 CNY" in page
     assert client.post(f"/sims/{SIM}/balance", data={"csrf": form_token(page)}).status_code == 303
-    assert asked.wait(30)
+    assert asked.wait(PATIENT_S)
 
 
 def test_a_sim_is_tested_by_a_message_to_itself(farm: Sample) -> None:

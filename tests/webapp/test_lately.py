@@ -9,6 +9,7 @@ import pytest
 
 from modemfarm.store import figures, views
 from modemfarm.webapp.lately import CHEAP_S, MOST_SHARE, Lately
+from tests.patience import PATIENT_S
 from tests.webapp.sample import sample
 from tests.webapp.test_page import form_token
 
@@ -74,15 +75,15 @@ def test_nobody_waits_for_a_count_that_somebody_makes() -> None:
 
     def slow() -> int:
         inside.set()
-        assert go.wait(30)
+        assert go.wait(PATIENT_S)
         return work.count()
 
     other = threading.Thread(target=lately.get, args=("n", slow))
     other.start()
-    assert inside.wait(30)
+    assert inside.wait(PATIENT_S)
     assert lately.get("n", work.count) == 1
     go.set()
-    other.join(30)
+    other.join(PATIENT_S)
     assert lately.get("n", work.count) == 2
 
 

@@ -17,6 +17,7 @@ from modemfarm.store import alerts, audit, events, passwords, users, webhooks
 from modemfarm.store.shapes import Terms
 from modemfarm.webapp.words import Words
 from tests.docs import code
+from tests.patience import PATIENT_S
 from tests.webapp.sample import NOW, Sample
 
 
@@ -160,7 +161,7 @@ def test_the_doctor_looks_in_the_background_and_tells_in_the_readers_language(fa
     go_on, ended = threading.Event(), threading.Event()
 
     def look(words: Words) -> list[dict[str, Any]]:
-        go_on.wait(30)
+        go_on.wait(PATIENT_S)
         try:
             fine = {"check": "clock", "ok": True, "what": "is right", "fix": ""}
             return [fine, {"check": words.lang, "ok": False, "what": "<b>gone</b>", "fix": "plug it in"}]
@@ -177,10 +178,10 @@ def test_the_doctor_looks_in_the_background_and_tells_in_the_readers_language(fa
     assert (answer.status_code, answer.location) == (303, "/settings#doctor")
     assert wording.say("settings.looking", lang=lang) in person.get("/settings").text
     go_on.set()
-    assert ended.wait(30)
+    assert ended.wait(PATIENT_S)
     for thread in threading.enumerate():
         if thread.name.startswith("ask doctor"):
-            thread.join(30)
+            thread.join(PATIENT_S)
     found = person.get("/fragment/settings/doctor").text
     assert found.index("&lt;b&gt;gone") < found.index("is right")  # what is wrong stands first
     assert f"<b>{lang}</b>" in found

@@ -20,6 +20,7 @@ from modemfarm.errors import ConfigError
 from modemfarm.webapp import listening, server
 from modemfarm.webapp.server import Certificate, Server, serve
 from modemfarm.webapp.settings import WebSettings
+from tests.patience import PATIENT_S
 
 OTHER = "127.0.0.2"  # as good as another machine's way in: 127.0.0.1 does not listen there
 
@@ -60,11 +61,11 @@ def trusting(certificate: Certificate) -> ssl.SSLContext:
 
 
 def secure(running: Server, certificate: Certificate) -> http.client.HTTPSConnection:
-    return http.client.HTTPSConnection(OTHER, running.port, context=trusting(certificate), timeout=60)
+    return http.client.HTTPSConnection(OTHER, running.port, context=trusting(certificate), timeout=PATIENT_S)
 
 
 def test_the_lan_speaks_tls_while_this_machine_stays_as_it_is(running: Server, certificate: Certificate) -> None:
-    plain = http.client.HTTPConnection("127.0.0.1", running.port, timeout=60)
+    plain = http.client.HTTPConnection("127.0.0.1", running.port, timeout=PATIENT_S)
     plain.request("GET", "/scheme")
     assert plain.getresponse().read() == b"http 127.0.0.1"
     plain.close()
@@ -89,9 +90,12 @@ def test_old_tls_and_no_tls_are_refused(running: Server, certificate: Certificat
     old = trusting(certificate)
     with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
-    with socket.create_connection((OTHER, running.port), timeout=60) as raw, pytest.raises((ssl.SSLError, OSError)):
+    with (
+        socket.create_connection((OTHER, running.port), timeout=PATIENT_S) as raw,
+        pytest.raises((ssl.SSLError, OSError)),
+    ):
         old.wrap_socket(raw, server_hostname=OTHER)
-    with socket.create_connection((OTHER, running.port), timeout=60) as raw:
+    with socket.create_connection((OTHER, running.port), timeout=PATIENT_S) as raw:
         raw.sendall(b"GET /scheme HTTP/1.1\r\nHost: x\r\n\r\n")
         got = b""
         try:
@@ -127,7 +131,7 @@ def test_who_sends_too_slowly_is_cut_off(app: Flask, said: bytes, monkeypatch: p
     monkeypatch.setattr(server, "_TICK_S", 0.05)
     slow = serve(app, WebSettings(port=0))
     try:
-        with socket.create_connection(("127.0.0.1", slow.port), timeout=60) as raw:
+        with socket.create_connection(("127.0.0.1", slow.port), timeout=PATIENT_S) as raw:
             raw.sendall(said)
             with contextlib.suppress(ConnectionError):
                 assert raw.recv(100) == b""  # closed, not answered
@@ -150,7 +154,7 @@ def test_two_hundred_viewers_may_keep_their_connections(app: Flask) -> None:
     held = []
     try:
         for _ in range(200):
-            one = http.client.HTTPConnection("127.0.0.1", made.port, timeout=60)
+            one = http.client.HTTPConnection("127.0.0.1", made.port, timeout=PATIENT_S)
             one.request("GET", "/scheme")
             assert one.getresponse().read()
             held.append(one)

@@ -15,6 +15,7 @@ import pytest
 
 from modemfarm.webhooks import calling
 from modemfarm.webhooks.calling import ForbiddenError, may_call, post
+from tests.patience import PATIENT_S
 
 NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -141,7 +142,7 @@ def test_retry_after_is_read(served: Callable[[Answer], str], value: str, wait: 
 def test_a_receiver_that_drips_is_broken_off(served: Callable[[Answer], str]) -> None:
     def answer(handler: BaseHTTPRequestHandler) -> None:
         try:
-            for octet in b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * 500:
+            for octet in b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * 5000:
                 handler.wfile.write(bytes([octet]))
                 time.sleep(0.05)
         except OSError:
@@ -149,7 +150,7 @@ def test_a_receiver_that_drips_is_broken_off(served: Callable[[Answer], str]) ->
 
     began = time.monotonic()
     assert post(served(answer), b"{}", {}, None, within_s=0.5).what == "no answer within 0.5 s"
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < PATIENT_S
 
 
 def test_nobody_there_is_said() -> None:

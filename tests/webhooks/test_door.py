@@ -19,6 +19,7 @@ from modemfarm.store.offload import Offload
 from modemfarm.webhooks.calling import Result
 from modemfarm.webhooks.door import Given, WebhookDoor
 from tests.e2e.farm import until
+from tests.patience import PATIENT_S
 
 URL, SECRET = "https://example.org/hook", "whsec_plJ3nmyCDGBKInavdOK15jsl"
 Reply = Callable[[str, dict[str, Any]], Result]
@@ -116,7 +117,7 @@ def test_a_receiver_that_hangs_holds_up_no_other(told: Any) -> None:
 
     def answer(url: str, _event: dict[str, Any]) -> Result:
         if url == URL:
-            free.wait(60)
+            free.wait(PATIENT_S)
         return OK
 
     receiver.answer = answer
