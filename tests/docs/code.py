@@ -7,6 +7,7 @@ import re
 import tomllib
 import types
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
@@ -102,6 +103,7 @@ def problem_types() -> set[str]:
     return raised | set(re.findall(r"\"([a-z_]+)\"", table[1])) | {"internal"}
 
 
+@cache
 def reasons() -> set[str]:
     """Every slug that the code gives a message or a SIM as its `reason`."""
     found: set[str] = set()

@@ -13,9 +13,9 @@ from modemfarm.farm.settings import FarmSettings
 from modemfarm.intake.accept import accept
 from modemfarm.intake.draft import Draft
 from modemfarm.modem.journal import SimSeen
-from modemfarm.store import migrations
 from modemfarm.store.engine import Store
 from modemfarm.store.offload import Offload
+from tests.fresh import fresh
 from tests.store.tools import INBOUND, INTAKE, RULES, SIM
 from tests.virtualtime import VirtualClock, VirtualLoop, run
 
@@ -46,9 +46,8 @@ class Bench:
 
 @asynccontextmanager
 async def bench(loop: VirtualLoop, folder: Path, **settings: Any) -> AsyncIterator[Bench]:
-    store = Store("sqlite:///farm.db", folder)
+    store = fresh(folder)
     clock = VirtualClock(loop)
-    migrations.upgrade(store, clock.now())
     offload = Offload(store)
     loop.threads = [lambda: offload.pending]
     offload.start()

@@ -17,11 +17,11 @@ from modemfarm.farm.alerts import HOLDS, RAISED, RESOLVED, Decision, Fact, Known
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.intake.draft import Draft
 from modemfarm.model import BalanceAsk, Plan, SimState
-from modemfarm.store import actions, alerts, migrations, sims, suppress
-from modemfarm.store.engine import Store
+from modemfarm.store import actions, alerts, sims, suppress
 from modemfarm.store.offload import Offload
 from modemfarm.store.shapes import Terms
 from tests.farm.virtual import Farm, farm
+from tests.fresh import fresh
 from tests.store.tools import INTAKE
 from tests.virtualtime import VirtualLoop, run
 
@@ -292,8 +292,7 @@ class Desk:
     """An alarm over a database without modems."""
 
     def __init__(self, folder: Path, loop: VirtualLoop, *sms: str) -> None:
-        self.store = Store("sqlite:///farm.db", folder)
-        migrations.upgrade(self.store, STARTS)
+        self.store = fresh(folder)
         self.offload = Offload(self.store)
         loop.threads = [lambda: self.offload.pending]
         self.offload.start()

@@ -19,9 +19,10 @@ from modemfarm.model import BalanceAsk, ClaimedPart, Evidence, Outcome, Plan, Si
 from modemfarm.modem.asking import NotAskedError
 from modemfarm.modem.journal import Go, Wire
 from modemfarm.modem.ussd import Dialogue, Told, UssdError
-from modemfarm.store import actions, balances, migrations, sims
+from modemfarm.store import actions, balances, sims
 from modemfarm.store.engine import Store, Tx, to_us
 from modemfarm.store.offload import Offload
+from tests.fresh import fresh
 from tests.patience import PATIENT_S
 
 CARD, OTHER, WRITES = "8986001234567890123", "8986001234567890131", "8986001234567890149"
@@ -93,8 +94,7 @@ class Office:
 
 @pytest.fixture
 async def office(tmp_path: Path) -> AsyncIterator[Office]:
-    store = Store("sqlite:///farm.db", tmp_path)
-    migrations.upgrade(store, datetime(2026, 3, 1, tzinfo=UTC))
+    store = fresh(tmp_path)
     offload = Offload(store)
     offload.start()
     yield Office(store, offload)

@@ -22,9 +22,8 @@ from modemfarm.modem.supervisor import Supervisor
 from modemfarm.resources import shipped
 from modemfarm.simulator.personality import FAMILIES
 from modemfarm.simulator.simulation import Simulation
-from modemfarm.store import migrations
-from modemfarm.store.engine import Store
 from modemfarm.store.offload import Offload
+from tests.fresh import fresh
 from tests.store.tools import INBOUND, RULES
 from tests.virtualtime import VirtualClock, VirtualLoop, run
 
@@ -105,8 +104,7 @@ class Cards:
 
     async def life(self, turn: int) -> list[str]:
         """A daemon from its start to its sudden end; what each modem's sentence was."""
-        store = Store("sqlite:///farm.db", self.folder)
-        migrations.upgrade(store, self.clock.now())
+        store = fresh(self.folder)
         offload = Offload(store)
         self.loop.threads = [lambda: offload.pending]
         offload.start()

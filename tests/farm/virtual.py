@@ -31,6 +31,7 @@ from modemfarm.simulator.simulation import Simulation
 from modemfarm.store import hosts, migrations, sims
 from modemfarm.store.engine import Store, Tx
 from modemfarm.store.offload import Offload
+from tests.fresh import fresh
 from tests.store.tools import INBOUND, INTAKE, RULES
 from tests.virtualtime import VirtualClock, VirtualLoop
 
@@ -107,7 +108,7 @@ async def farm(
     """
     clock = VirtualClock(loop, starts - timedelta(seconds=loop.virtual_s - 1000.0))
     settings = settings or FarmSettings("here")
-    store = database or Store("sqlite:///farm.db", folder)
+    store = database or fresh(folder)
     migrations.upgrade(store, clock.now())
     offload = Offload(store)
     loop.threads = [lambda: offload.pending]

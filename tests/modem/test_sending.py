@@ -215,7 +215,9 @@ def test_noise_in_every_gap_loses_nothing() -> None:
     assert [outcome.evidence for _, outcome in journal.outcomes] == [Evidence.ACCEPTED] * 3
 
 
-@pytest.mark.parametrize("start", range(7))
+@pytest.mark.parametrize(
+    "start", [0, *(pytest.param(start, marks=pytest.mark.slow, id=f"{start}") for start in range(1, 7))]
+)
 def test_unplugged_at_every_step_a_part_is_never_sent_twice(start: int) -> None:
     """The port is pulled after the n-th octet the modem says, for every n of a whole life."""
     for count in range(start, 640, 7):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from flask import Flask
 from flask.testing import FlaskClient
 
 from modemfarm.config.keywords import keywords
@@ -17,16 +19,21 @@ from modemfarm.intake.accept import accept
 from modemfarm.intake.draft import Draft, IntakeSettings
 from modemfarm.model import Evidence, MessageState, Outcome, PartState, SimState
 from modemfarm.store import attempts, keys, sessions, sims, steps
-from modemfarm.store.engine import Store, Tx, to_us
-from modemfarm.store.migrations import upgrade
+from modemfarm.store.engine import Tx, to_us
 from modemfarm.store.offload import Offload
 from modemfarm.webapp.app import create_app
 from modemfarm.webapp.demo import PhoneText
 from modemfarm.webapp.settings import WebDeps
+from tests.fresh import fresh
 
 NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
 IMEI = "35693803564380{}"
 ICCID = "898600123456789010{}"
+
+
+# Their routes and templates take longer to compile than most tests run; an app keeps nothing between requests.
+_idle: dict[bool, list[Flask]] = {False: [], True: []}
+_keywords = cache(keywords)
 
 
 class FixedClock:
@@ -84,8 +91,7 @@ class Sample:
     def __init__(self, folder: Path, *, demo: bool = False) -> None:
         self.clock = FixedClock()
         self.network = FakeNetwork()
-        self.store = Store("sqlite:///farm.db", folder)
-        upgrade(self.store, NOW)
+        self.store = fresh(folder)
         self.offload = Offload(self.store)
         self.offload.start()
         self.woken = 0
@@ -97,13 +103,15 @@ class Sample:
             clock=self.clock,
             state_dir=folder,
             wake=self._wake,
-            keywords=keywords(None),
+            keywords=_keywords(None),
             demo=self.network if demo else None,
             farm_name="shop-1",
             trouble=lambda: self.trouble,
             outlook=Outlook(self.store, FarmSettings("cellar"), self.clock.now),
         )
-        self.app = create_app(self.deps)
+        self._mine = _idle[demo].pop() if _idle[demo] else create_app(self.deps)
+        self._mine.extensions["modemfarm"] = self.deps
+        self.app = self._mine
 
     def _wake(self) -> None:
         self.woken += 1
@@ -111,6 +119,7 @@ class Sample:
     def close(self) -> None:
         self.offload.stop()
         self.store.close()
+        _idle[self._mine.extensions["modemfarm"].demo is not None].append(self._mine)
 
     def key(self, *scopes: str) -> dict[str, str]:
         """Headers with a fresh API key."""

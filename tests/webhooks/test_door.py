@@ -13,12 +13,13 @@ import pytest
 
 from modemfarm.intake.accept import accept
 from modemfarm.intake.draft import Draft, IntakeSettings
-from modemfarm.store import actions, migrations, outbox, webhooks
+from modemfarm.store import actions, outbox, webhooks
 from modemfarm.store.engine import Store
 from modemfarm.store.offload import Offload
 from modemfarm.webhooks.calling import Result
 from modemfarm.webhooks.door import Given, WebhookDoor
 from tests.e2e.farm import until
+from tests.fresh import fresh
 from tests.patience import PATIENT_S
 
 URL, SECRET = "https://example.org/hook", "whsec_plJ3nmyCDGBKInavdOK15jsl"
@@ -47,9 +48,8 @@ class Receiver:
 
 @pytest.fixture
 def told(tmp_path: Path) -> Iterator[tuple[Store, Receiver, Callable[..., WebhookDoor]]]:
-    store = Store("sqlite:///farm.db", tmp_path)
+    store = fresh(tmp_path)
     receiver = Receiver()
-    migrations.upgrade(store, receiver.at)
     offload = Offload(store)
     offload.start()
     doors: list[WebhookDoor] = []
