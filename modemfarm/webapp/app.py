@@ -43,7 +43,7 @@ from modemfarm.webapp import (
 from modemfarm.webapp.access import check_host
 from modemfarm.webapp.access import deps as farm
 from modemfarm.webapp.language import words as in_language
-from modemfarm.webapp.numbers import NumberConverter
+from modemfarm.webapp.numbers import IdConverter, NumberConverter
 from modemfarm.webapp.settings import MOST_BATCH_OCTETS, MOST_BODY_OCTETS, WebDeps
 
 # Everything from this host, nothing inline; Pico's own icons are data: images in its style sheet.
@@ -69,6 +69,7 @@ def create_app(deps: WebDeps) -> Flask:
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False
     app.url_map.converters["modem"] = api_farm.ModemConverter
+    app.url_map.converters["int"] = IdConverter
     app.url_map.converters["number"] = NumberConverter
     for room in (
         api_messages,

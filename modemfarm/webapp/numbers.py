@@ -1,9 +1,9 @@
-"""Numbers as they arrive in queries, bodies and forms, read by intake's own rules."""
+"""Numbers of people and rows as they arrive in URLs, queries, bodies and forms; people's by intake's own rules."""
 
 from __future__ import annotations
 
 from flask import request
-from werkzeug.routing import BaseConverter
+from werkzeug.routing import BaseConverter, IntegerConverter, Map
 
 from modemfarm.errors import BadRecipientError
 from modemfarm.policy.numbers import parse_recipient
@@ -26,6 +26,13 @@ class NumberConverter(BaseConverter):
     """A number in a URL, as people write it: something with a digit, so that no word beside it is taken for one."""
 
     regex = r"[^/]*\d[^/]*"
+
+
+class IdConverter(IntegerConverter):
+    """A row's number in a URL; one that no database counts up to names nothing."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=2**63 - 1)
 
 
 def named(raw: str, country: str | None) -> str:

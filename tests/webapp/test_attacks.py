@@ -83,6 +83,18 @@ def test_a_person_does_only_what_the_role_allows(demo: Sample, role: str) -> Non
         assert refused == (users.ROLES.index(role) < users.ROLES.index(needed)), (method, path, role)
 
 
+def test_an_id_that_no_database_counts_up_to_is_nobodys(demo: Sample) -> None:
+    asked, client = 0, demo.api()
+    for rule in demo.app.url_map.iter_rules():
+        if "<int:" in rule.rule:
+            path = re.sub(r"<any\(([^,)]+)[^>]*>", r"\1", re.sub(r"<int:\w+>", str(2**63), rule.rule))
+            for method in (rule.methods or set()) - {"OPTIONS"}:
+                asked += 1
+                status = client.open(path, method=method, json={}).status_code
+                assert status in {404, 405}, (method, path)  # 405 where another route takes such a name
+    assert asked > 30
+
+
 def test_a_session_is_no_key_and_a_key_no_session(farm: Sample) -> None:
     assert farm.person().get("/v1/messages").status_code == 401
     assert farm.api().get("/messages").status_code == 303
