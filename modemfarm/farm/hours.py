@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from modemfarm.model import MessageClass
 from modemfarm.policy.frequency import Sent
 from modemfarm.policy.profiles import Rules
-from modemfarm.store.offers import MARGIN, PART_TAKES, Known, digest_of, earliest
+from modemfarm.store.offers import PART_TAKES, Known, before_closing, digest_of, earliest
 from modemfarm.store.queue import Candidate
 
 
@@ -18,10 +18,13 @@ class OfferHours:
 
     Args:
         known: of the people that offers wait for.
+        takes: how long a part takes each SIM that sends.
     """
 
-    def __init__(self, rules: Rules, known: Mapping[str, Known]) -> None:
+    def __init__(self, rules: Rules, known: Mapping[str, Known], takes: Mapping[str, timedelta]) -> None:
         self._rules = rules
+        self._takes = takes
+        self._longest = max(takes.values(), default=PART_TAKES)  # for what any SIM may take
         self._zones = {number: one.zones for number, one in known.items()}
         self._sent = defaultdict(list, {number: list(one.sent) for number, one in known.items()})
 
@@ -33,7 +36,8 @@ class OfferHours:
             return None
         zones = self._zones.get(part.recipient, (self._rules.zone,))
         who = Known(zones, self._sent[part.recipient])
-        held = earliest(self._rules, who, part.text, at, MARGIN + PART_TAKES * part.parts_total)
+        takes = self._takes.get(part.bound_iccid, self._longest)
+        held = earliest(self._rules, who, part.text, at, before_closing(takes, part))
         return at if held is None else held.next_at
 
     def went(self, part: Candidate, at: datetime) -> None:

@@ -27,6 +27,7 @@ from modemfarm.store import (
     leaving,
     offers,
     rates,
+    rules,
     sims,
 )
 from modemfarm.store.engine import Row, Tx
@@ -172,6 +173,8 @@ class Housekeeping:
 
     def _tick(self, tx: Tx, presence: dict[str, Presence], trusted: bool, now: datetime) -> _Tick:
         tick = _Tick()
+        if self._turns == 1:
+            tick.moved += rules.look_for_changes(tx, self._inbound.policy, now)
         if self._turns % HOURLY == 0:
             tick.epoch = epoch.advance(tx) if self._leads else epoch.current(tx)
         if self._leads:

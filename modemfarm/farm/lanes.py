@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,7 +9,7 @@ from datetime import datetime
 from modemfarm.farm.choosing import LaneView
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.model import Ceiling, Plan, SimSettings
-from modemfarm.store import counters
+from modemfarm.store import counters, sims
 from modemfarm.store.engine import Tx, to_us
 from modemfarm.store.queue import Candidate
 
@@ -28,15 +27,13 @@ class SimFacts:
 def sim_facts(iccid: str, settings: FarmSettings, row: Mapping[str, object] | None) -> SimFacts:
     """What config.yaml (first) and the database say about one SIM."""
     own = settings.sims.get(iccid, SimSettings(iccid))
-    row = row or {}
-    tags = own.tags or json.loads(str(row.get("tags") or "[]"))
+    row = {**(row or {}), "iccid": iccid}
     account = own.account or row.get("account")
-    names = {iccid, own.label or row.get("label"), own.number or row.get("number"), *tags}
     return SimFacts(
         iccid=iccid,
         plan=settings.plan(own.plan or (str(row["plan"]) if row.get("plan") else None)),
         owner=f"account:{account}" if account else iccid,
-        names=frozenset(str(name) for name in names if name),
+        names=sims.names(row, own),
     )
 
 

@@ -74,7 +74,7 @@ class Outlook:
         behind = max(0, views.waiting_parts(tx) - len(found)) if len(found) >= MOST else 0
         behind += sum(part.parts_total for part in more[MOST:])
         ahead = [*found, *more[:MOST]]
-        hours = self._offers(tx, ahead, now)
+        hours = self._offers(tx, ahead, lanes, now)
         played = Play(
             lanes,
             owners,
@@ -87,10 +87,11 @@ class Outlook:
         ).run()
         return replace(played, finish_at=extrapolate(played, now, behind)) if behind else played
 
-    def _offers(self, tx: Tx, parts: Sequence[Candidate], now: datetime) -> OfferHours:
+    def _offers(self, tx: Tx, parts: Sequence[Candidate], lanes: Sequence[LaneFacts], now: datetime) -> OfferHours:
         rules = in_force(tx, self._settings.policy, now)
         people = {part.recipient for part in parts if part.message_class == MessageClass.MARKETING}
-        return OfferHours(rules, offers.known(tx, rules, people, now))
+        takes = {lane.iccid: offers.part_takes(tx, lane.iccid) for lane in lanes} if people else {}
+        return OfferHours(rules, offers.known(tx, rules, people, now), takes)
 
     def _lanes(self, tx: Tx, now: datetime) -> tuple[list[LaneFacts], dict[str, Owner]]:
         working = sims.working(tx)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 
 from modemfarm.intake.draft import IntakeSettings
-from modemfarm.model import SimSettings, millionths, normal_iccid
+from modemfarm.model import millionths
 from modemfarm.store import sims
 from modemfarm.store.engine import Row, Tx
 from modemfarm.store.shapes import Terms
@@ -33,7 +32,7 @@ def priced(tx: Tx, settings: IntakeSettings) -> IntakeSettings:
 
 def price_of(settings: IntakeSettings, pinned: str | None) -> tuple[float | None, str | None]:
     """Price and currency of a part from the SIM, or those of the name, that a sender asks for; None: from any."""
-    mine = [one for one in settings.prices or () if pinned is None or {pinned, normal_iccid(pinned)} & one.names]
+    mine = [one for one in settings.prices or () if pinned is None or sims.is_called(one.names, pinned)]
     if not mine:
         return settings.price_per_part, settings.currency
     dearest = max(mine, key=lambda one: millionths(one.price))
@@ -41,8 +40,5 @@ def price_of(settings: IntakeSettings, pinned: str | None) -> tuple[float | None
 
 
 def _price(row: Row, terms: Terms) -> Price:
-    said = terms.sims.get(row["iccid"], SimSettings(row["iccid"]))
-    tags = said.tags or json.loads(row.get("tags") or "[]")
-    names = {row["iccid"], said.label or row.get("label"), said.number or row.get("number"), *tags}
     plan = terms.plan(row)
-    return Price(frozenset(str(name) for name in names if name), plan.price_per_part, plan.currency)
+    return Price(sims.names(row, terms.sims.get(row["iccid"])), plan.price_per_part, plan.currency)

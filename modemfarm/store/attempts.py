@@ -27,6 +27,7 @@ class Attempt:
     message_class: str
     part_state: str
     is_current: bool
+    part_number: int
     parts_total: int
     part_attempts: int
     submitting_at: datetime | None
@@ -52,8 +53,8 @@ def attempt(tx: Tx, attempt_id: int) -> Attempt | None:
         locks.message(tx, tx.value("SELECT message_id FROM attempts WHERE id = :id", id=attempt_id) or 0)
     row = tx.one(
         "SELECT a.id, a.part_id, a.message_id, a.iccid, a.owner, a.recipient, a.submitting_at, a.ended_at, a.outcome,"
-        " p.state, p.attempt_id, p.attempts, p.class, m.parts_total, m.resend_unknown, m.resent, m.report,"
-        " s.mr_last, s.reason AS sim_reason, EXISTS (SELECT 1 FROM received r WHERE r.kind = 'status_report'"
+        " p.part_number, p.state, p.attempt_id, p.attempts, p.class, m.parts_total, m.resend_unknown, m.resent,"
+        " m.report, s.mr_last, s.reason AS sim_reason, EXISTS (SELECT 1 FROM received r WHERE r.kind = 'status_report'"
         "  AND r.part_id IS NULL AND r.iccid = a.iccid) AS loose"
         " FROM attempts a JOIN parts p ON p.id = a.part_id JOIN messages m ON m.id = a.message_id"
         " LEFT JOIN sims s ON s.iccid = a.iccid WHERE a.id = :id",
@@ -72,6 +73,7 @@ def _attempt(row: Row) -> Attempt:
         message_class=row["class"],
         part_state=row["state"],
         is_current=row["attempt_id"] == row["id"],
+        part_number=row["part_number"],
         parts_total=row["parts_total"],
         part_attempts=row["attempts"],
         submitting_at=None if row["submitting_at"] is None else from_us(row["submitting_at"]),

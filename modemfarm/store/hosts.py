@@ -151,7 +151,7 @@ def recover(tx: Tx, host: str, now: datetime, *, submitting: bool = True) -> tup
         How many parts of each kind.
     """
     rows = tx.all(
-        "SELECT p.id, p.state, p.message_id, p.attempt_id, m.resend_unknown, m.resent, a.iccid"
+        "SELECT p.id, p.part_number, p.state, p.message_id, p.attempt_id, m.resend_unknown, m.resent, a.iccid"
         " FROM parts p JOIN attempts a ON a.id = p.attempt_id JOIN messages m ON m.id = p.message_id"
         " WHERE p.state IN ('claimed', 'submitting') AND a.host = :host ORDER BY p.message_id, p.id",
         host=host,
@@ -179,7 +179,8 @@ def recover(tx: Tx, host: str, now: datetime, *, submitting: bool = True) -> tup
             id=row["message_id"],
         )
         refresh(tx, row["message_id"], now, reason="unknown")
-        record(tx, "part.unknown", now, message_id=row["message_id"], subject=row["iccid"], detail="killed")
+        about = {"part": row["part_number"], "detail": "killed"}
+        record(tx, "part.unknown", now, message_id=row["message_id"], subject=row["iccid"], **about)
     return back, unknown
 
 

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from modemfarm.policy.frequency import MONTH, Sent, free_at
 from modemfarm.policy.profiles import Configured, Rules
@@ -23,6 +24,9 @@ from modemfarm.store.messages import refresh
 from modemfarm.store.reviews import DOUBTED
 from modemfarm.store.rules import in_force
 from modemfarm.store.suppress import OPTED_OUT, is_suppressed
+
+if TYPE_CHECKING:
+    from modemfarm.store.queue import Candidate
 
 LOOK_AGAIN = timedelta(minutes=5)  # where only a person can open it
 FAR = timedelta(days=14)  # it opens on no day that we looked at
@@ -140,42 +144,31 @@ def zones(tx: Tx, rules: Rules, recipient: str) -> tuple[str, ...]:
     return zones_of(recipient, own, rules)
 
 
-def may_leave(
-    tx: Tx,
-    configured: Configured,
-    now: datetime,
-    *,
-    message_id: int,
-    part_id: int,
-    recipient: str,
-    text: str,
-    parts_left: int,
-    started: bool,
-    iccid: str,
-) -> bool:
+def may_leave(tx: Tx, part: Candidate, iccid: str, configured: Configured, now: datetime) -> bool:
     """Judge an offer's part at its claim, charge it to its person, or hold it until it may go.
 
+    Where another part of it left, only the hours stand against the rest.
+
     Args:
-        started: another part of it left; only the hours stand against the rest.
         iccid: the SIM, whose pace tells whether all of it is with the network before closing.
     """
+    message_id, recipient = part.message_id, part.recipient
     rules = in_force(tx, configured, now)
     clocks = zones(tx, rules, recipient)
     closes = closes_at(rules.profile.hours, clocks, now)
     takes = part_takes(tx, iccid)
-    before_it = 0 if started else 1  # the part that this SIM may have on the air still
-    span = MARGIN + takes * (parts_left + before_it)
+    span = before_closing(takes, part)
     held: Label | None = None
-    if not started and not has_consent(
+    if not part.started and not has_consent(
         tx, recipient, tx.value("SELECT purpose FROM messages WHERE id = :id", id=message_id), now
     ):
         if not is_suppressed(tx, recipient):  # whoever asked for the claim says so of an opt-out
             _end(tx, message_id, now)
         return False
-    if not rules.is_open and not started:
+    if not rules.is_open and not part.started:
         held = Label("profile", now + LOOK_AGAIN)
-    elif not started:
-        held = waits(tx, rules, recipient, text, now, span=span, message_id=message_id)
+    elif not part.started:
+        held = waits(tx, rules, recipient, part.text, now, span=span, message_id=message_id)
     elif (opens := _open_for(rules, clocks, now, span)) != now:
         held = Label("quiet_hours", opens or now + FAR)
     if held is not None:
@@ -183,19 +176,24 @@ def may_leave(
         return False
     tx.run(
         "UPDATE parts SET closes_at = :closes WHERE id = :id",
-        id=part_id,
-        closes=None if closes is None else to_us(closes - MARGIN - takes * parts_left),
+        id=part.part_id,
+        closes=None if closes is None else to_us(closes - MARGIN - takes * part.parts_left),
     )
-    if not started:
+    if not part.started:
         tx.run(
             "INSERT INTO marketing_sends (message_id, recipient, digest, at) VALUES (:message, :recipient, :digest,"
             " :now) ON CONFLICT (message_id) DO UPDATE SET at = excluded.at, digest = excluded.digest",
             message=message_id,
             recipient=recipient,
-            digest=digest_of(text),
+            digest=digest_of(part.text),
             now=to_us(now),
         )
     return True
+
+
+def before_closing(takes: timedelta, part: Candidate) -> timedelta:
+    """How long before closing an offer must begin, where a part takes its SIM so long; one may be on the air still."""
+    return MARGIN + takes * (part.parts_left + (not part.started))
 
 
 def part_takes(tx: Tx, iccid: str) -> timedelta:

@@ -83,6 +83,16 @@ class Candidate:
     charged_key: str | None = None
 
     @property
+    def started(self) -> bool:
+        """Whether another part of its message left."""
+        return self.rank == STARTED_RANK
+
+    @property
+    def parts_left(self) -> int:
+        """How many parts of its message are to leave, with this one."""
+        return self.parts_total - (self.part_number - 1 if self.started else 0)
+
+    @property
     def by_clock(self) -> bool:
         """Whether a clock in doubt keeps it: its own time, or the hours of offers."""
         return self.scheduled or self.message_class == MessageClass.MARKETING
@@ -213,18 +223,7 @@ def claim(tx: Tx, part: Candidate, lane: Lane, now: datetime, why: str | None = 
     """
     if part.message_class == MessageClass.MARKETING and not locks.try_person(tx, part.recipient):
         return None  # another host may be about to use up what this person is to get
-    if part.message_class == MessageClass.MARKETING and not may_leave(
-        tx,
-        lane.policy,
-        now,
-        message_id=part.message_id,
-        part_id=part.part_id,
-        recipient=part.recipient,
-        text=part.text,
-        parts_left=part.parts_total - (part.part_number - 1 if part.rank == STARTED_RANK else 0),
-        started=part.rank == STARTED_RANK,
-        iccid=lane.iccid,
-    ):
+    if part.message_class == MessageClass.MARKETING and not may_leave(tx, part, lane.iccid, lane.policy, now):
         return None
     if stops_forgotten(tx, part.recipient, now, exempt=lane.transactional_after_opt_out):
         return None

@@ -65,7 +65,8 @@ def match(tx: Tx, report: Report, received_id: int, now: datetime) -> bool:
 def _by_mr(tx: Tx, report: Report) -> Row | None:
     """The part of this SIM with this MR and recipient; MRs wrap, so of several the one that TP-SCTS is nearest to."""
     rows = tx.all(
-        "SELECT p.id, p.message_id, p.state, p.recipient, p.ctrl_z_at, p.sent_at, m.parts_total, s.smsc_offset_us"
+        "SELECT p.id, p.message_id, p.part_number, p.state, p.recipient, p.ctrl_z_at, p.sent_at, m.parts_total,"
+        " s.smsc_offset_us"
         " FROM parts p JOIN messages m ON m.id = p.message_id LEFT JOIN sims s ON s.iccid = p.iccid"
         " WHERE p.iccid = :iccid AND p.mr = :mr AND p.sent_at > :since ORDER BY p.sent_at DESC LIMIT 20",
         iccid=report.iccid,
@@ -95,9 +96,9 @@ def _by_window(tx: Tx, report: Report) -> Row | None:
     )
     offset = int(sim["smsc_offset_us"] or 0) if sim else 0
     rows = tx.all(
-        "SELECT p.id, p.message_id, p.state, p.recipient, p.ctrl_z_at, a.submitting_at, a.ended_at, a.detail,"
-        " m.parts_total FROM parts p JOIN attempts a ON a.id = p.attempt_id JOIN messages m ON m.id = p.message_id"
-        " WHERE p.state IN ('unknown', 'submitting') AND a.iccid = :iccid",
+        "SELECT p.id, p.message_id, p.part_number, p.state, p.recipient, p.ctrl_z_at, a.submitting_at,"
+        " a.ended_at, a.detail, m.parts_total FROM parts p JOIN attempts a ON a.id = p.attempt_id"
+        " JOIN messages m ON m.id = p.message_id WHERE p.state IN ('unknown', 'submitting') AND a.iccid = :iccid",
         iccid=report.iccid,
     )
     at = to_us(report.scts) - offset
@@ -153,9 +154,8 @@ def apply(tx: Tx, part: Row, report: Report, now: datetime) -> None:
             now=to_us(now),
         )
     kind = f"part.{'reported' if report.verdict == 'pending' else report.verdict}"
-    record(
-        tx, kind, now, message_id=message_id, subject=report.iccid, status=report.status, resolved=state == "unknown"
-    )
+    about = {"part": part["part_number"], "status": report.status, "resolved": state == "unknown"}
+    record(tx, kind, now, message_id=message_id, subject=report.iccid, **about)
 
 
 def _learn_offset(tx: Tx, iccid: str, offset_us: int, known: int | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import tomllib
 from datetime import datetime, timedelta
 from importlib.resources import files
@@ -23,6 +24,8 @@ from modemfarm.policy.profiles import (
 from modemfarm.store import gates
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
+
+_SEEN = "rules"  # in the table `farm`: a mark of the rules that hold offers, as they were when a daemon started last
 
 
 @functools.cache
@@ -84,6 +87,36 @@ def change(tx: Tx, profile: str, key: str, value: str | None, now: datetime, *, 
     if key in EDITABLE or key == "profile":
         gates.begin(tx, "offers", "", now)
     record(tx, "policy.changed", now, subject=stored, before=before, after=value, who=who)
+
+
+def look_for_changes(tx: Tx, configured: Configured, now: datetime) -> bool:
+    """Have what the rules held judged anew where they are others than at the last look; whether they are.
+
+    `change` and `attest` do so themselves; this is for what config.yaml, or a newer profile of ours, says meanwhile.
+    """
+    found = in_force(tx, configured, now)
+    profile = found.profile
+    said = (
+        profile.name,
+        profile.own_sim,
+        hours_of(profile),
+        *sorted(profile.hours.fixed),
+        *sorted(profile.hours.easter),
+        profile.caps,
+        found.zone,
+        found.customers_zone,
+        found.country,
+    )
+    mark = hashlib.sha256(repr(said).encode()).hexdigest()[:32]
+    if tx.value("SELECT value FROM farm WHERE key = :key", key=_SEEN) == mark:
+        return False
+    tx.run(
+        "INSERT INTO farm (key, value) VALUES (:key, :mark) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        key=_SEEN,
+        mark=mark,
+    )
+    gates.begin(tx, "offers", "", now)
+    return True
 
 
 def attest(

@@ -6,9 +6,22 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 
-from modemfarm.model import SimState
+from modemfarm.model import SimSettings, SimState, normal_iccid
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.events import record
+
+
+def names(row: Mapping[str, object], said: SimSettings | None) -> frozenset[str]:
+    """What a sender may call a SIM: ICCID, label, number and tags, by config.yaml first and then by the database."""
+    said = said or SimSettings(str(row["iccid"]))
+    tags = said.tags or json.loads(str(row.get("tags") or "[]"))
+    known = (row["iccid"], said.label or row.get("label"), said.number or row.get("number"), *tags)
+    return frozenset(str(name) for name in known if name)
+
+
+def is_called(known: frozenset[str], name: str) -> bool:
+    """Whether a sender who writes `name` means a SIM of these names; an ICCID in any of its spellings."""
+    return name in known or normal_iccid(name) in known
 
 
 def seen(

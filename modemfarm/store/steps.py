@@ -273,7 +273,16 @@ def accepted(tx: Tx, one: Attempt, outcome: Outcome, now: datetime) -> bool:
         settle_doubt(tx, one.message_id)
         refresh(tx, one.message_id, now)
     sticky.exchanged(tx, one.recipient, one.iccid, now)
-    record(tx, "part.sent", now, message_id=one.message_id, subject=one.iccid, mr=outcome.mr, late=outcome.late)
+    record(
+        tx,
+        "part.sent",
+        now,
+        message_id=one.message_id,
+        subject=one.iccid,
+        part=one.part_number,
+        mr=outcome.mr,
+        late=outcome.late,
+    )
     return True
 
 
@@ -313,6 +322,7 @@ def uncertain(tx: Tx, one: Attempt, outcome: Outcome, now: datetime, resend_at: 
             now,
             message_id=one.message_id,
             subject=one.iccid,
+            part=one.part_number,
             detail=outcome.text,
             code=outcome.code,
         )

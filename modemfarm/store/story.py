@@ -101,7 +101,7 @@ def _events(tx: Tx, row: Row) -> list[_Line]:
             item["at"],
             2,
             item["kind"].replace(".", "_"),
-            {"iccid": item["subject"] or None} | shapes.parsed(item["data"]),
+            {"iccid": item["subject"] or None, "total": row["parts_total"]} | shapes.parsed(item["data"]),
         )
         for item in rows
         if item["kind"] != "message.accepted"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
-from modemfarm.model import SimSettings
 from modemfarm.store.engine import Tx
 from modemfarm.store.shapes import Shape, Terms
-from modemfarm.store.sims import all_sims
+from modemfarm.store.sims import all_sims, is_called, names
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +32,7 @@ class Within:
 
 def within(tx: Tx, name: str, terms: Terms) -> Within:
     """The SIMs that a sender would name so in `from`: by ICCID, label, number or tag."""
-    found = set()
-    for row in all_sims(tx):
-        said = terms.sims.get(row["iccid"], SimSettings(row["iccid"]))
-        tags = said.tags or json.loads(row["tags"] or "[]")
-        if name in {row["iccid"], said.label or row["label"], said.number or row["number"], *tags}:
-            found.add(str(row["iccid"]))
-    return Within(name, frozenset(found))
+    rows = all_sims(tx)
+    return Within(
+        name, frozenset(row["iccid"] for row in rows if is_called(names(row, terms.sims.get(row["iccid"])), name))
+    )

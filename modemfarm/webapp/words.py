@@ -71,6 +71,8 @@ class Words:
             params["number"] = params["kind"].upper() + ("" if params["number"] is None else f" {params['number']}")
         if line["code"] == "help_way":
             slug = f"way.{params['reason']}"
+        if params.get("part") and params.get("total", 1) > 1 and wording.known(f"{slug}_of"):
+            slug += "_of"
         if params.get("next_at") and wording.known(f"{slug}_until"):
             slug += "_until"
         return self.say(slug, params)

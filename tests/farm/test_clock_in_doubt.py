@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +18,28 @@ AHEAD = timedelta(days=3)
 
 def _nobody(path: str) -> None:
     """Nobody wishes anything."""
+
+
+def test_a_started_farm_looks_once_whether_the_rules_are_others(tmp_path: Path) -> None:
+    async def main(loop: VirtualLoop) -> None:
+        async with bench(loop, tmp_path) as farm:
+            now = farm.clock.now
+            await farm.offload.run(hosts.take_lease, "here", "run", 1, "test", now())
+
+            async def start(*, customers: str | None) -> str:
+                inbound = replace(INBOUND, policy=replace(INBOUND.policy, customers_zone=customers))
+                guard = ClockGuard(now(), None)
+                keeping = Housekeeping(
+                    farm.offload, farm.journal, inbound, now, "here", "run", guard, _nobody, int, _nobody
+                )
+                await keeping.turn()
+                return str(await farm.value("SELECT value FROM farm WHERE key = 'rules'"))
+
+            first = await start(customers=None)
+            assert await start(customers=None) == first
+            assert await start(customers="America/New_York") != first
+
+    run(main)
 
 
 def test_a_clock_that_jumps_ahead_starts_no_schedule_and_ends_no_validity(tmp_path: Path) -> None:

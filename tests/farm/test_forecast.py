@@ -22,7 +22,7 @@ from modemfarm.policy.profiles import Attestation, Configured, Rules
 from modemfarm.store import consents, rules
 from modemfarm.store.engine import Tx, from_us
 from modemfarm.store.offers import Known
-from modemfarm.store.queue import Candidate
+from modemfarm.store.queue import STARTED_RANK, Candidate
 from modemfarm.store.waiting import coming
 from tests.farm.virtual import Farm, farm
 from tests.store.tools import INTAKE
@@ -242,7 +242,7 @@ def test_offers_wait_for_their_hours_and_for_their_persons_number_of_them() -> N
     paris = ("Europe/Paris",)
     lately = (Sent(evening - timedelta(hours=1), "x"),)
     known = {"+33612000001": Known(paris, lately), "+33612000002": Known(paris, ())}
-    hours = OfferHours(Rules(profile, word, brand="Li", zone="UTC"), known)
+    hours = OfferHours(Rules(profile, word, brand="Li", zone="UTC"), known, {})
     sims = [LaneFacts("sim", "sim", frozenset(), timedelta(seconds=3))]
     works = [offer(1), offer(2), offer(3, to=2, text="same"), offer(4, to=2, text="SAME")]
     said = Play(sims, {"sim": Owner(UNLIMITED)}, works, evening, opens=hours.opens, went=hours.went).run()
@@ -250,9 +250,27 @@ def test_offers_wait_for_their_hours_and_for_their_persons_number_of_them() -> N
     assert said.finished[-1] < monday + timedelta(minutes=1) <= said.finished[-2] + timedelta(days=1)
     assert said.finished[-4] >= said.finished[-3] + timedelta(days=1)
     assert said.stuck == 0
-    nobody = OfferHours(Rules(profile, None, brand="Li"), known)
+    nobody = OfferHours(Rules(profile, None, brand="Li"), known, {})
     said = Play(sims, {"sim": Owner(UNLIMITED)}, works, evening, opens=nobody.opens, went=nobody.went).run()
     assert (said.finish_at, said.stuck) == (None, 4)
+
+
+def test_an_offer_shortly_before_closing_goes_by_the_pace_of_its_sim() -> None:
+    word = Attestation("FR", "Li", "consent", "a document", STARTS + timedelta(days=90), STARTS)
+    known = {"+33612000001": Known(("Europe/Paris",), ())}
+    rules_now = Rules(rules.shipped_profile("FR"), word, brand="Li", zone="UTC")
+    takes = {"quick": timedelta(seconds=4), "slow": timedelta(seconds=30)}
+    closing = STARTS.replace(hour=21, minute=0, second=0)  # 22:00 there
+    for iccid, pace, before in (("quick", takes, 11), ("slow", takes, 63), ("", takes, 63), ("", {}, 43)):
+        hours = OfferHours(rules_now, known, pace)
+        part = coming(1, "+33612000001", 1, "marketing", STARTS, text="offer")
+        part = replace(part, bound_iccid=iccid)
+        for late in (False, True):
+            at = closing - timedelta(seconds=before - (1 if late else -1))
+            assert (hours.opens(part, at) == at) is not late, (iccid, pace, late)
+    rest = replace(part, rank=STARTED_RANK, part_number=2, parts_total=3, bound_iccid="quick")
+    hours = OfferHours(rules_now, known, takes)
+    assert hours.opens(rest, closing - timedelta(seconds=12)) == closing - timedelta(seconds=12)  # two parts, no more
 
 
 def test_the_farms_ceilings_hold_until_its_own_midnight() -> None:

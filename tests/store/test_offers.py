@@ -211,6 +211,19 @@ def test_opening_the_hours_lets_go_what_they_held(store: Store, how: str) -> Non
         assert told(tx, later)[0] == "queued"
 
 
+def test_what_another_configuration_held_is_judged_anew_at_the_next_start_and_only_then(store: Store) -> None:
+    abroad = replace(CONFIGURED, customers_zone="America/New_York")
+    with store.write() as tx:
+        assert rules.look_for_changes(tx, CONFIGURED, NOON)
+        number = offer(tx, at=NIGHT)
+        assert not rules.look_for_changes(tx, CONFIGURED, NIGHT)
+        assert told(tx, number) == ("held", "quiet_hours", us(MORNING))
+        assert rules.look_for_changes(tx, abroad, NIGHT)
+        assert told(tx, number) == ("queued", None, None)
+        assert not rules.look_for_changes(tx, abroad, NIGHT)
+        assert rules.look_for_changes(tx, replace(abroad, profile="FR"), NIGHT)
+
+
 def test_a_change_that_opens_nothing_holds_it_again(store: Store) -> None:
     with store.write() as tx:
         number = offer(tx, at=NIGHT)

@@ -151,6 +151,17 @@ def test_a_story_is_told_and_a_person_decides(farm: Sample) -> None:
     assert client.get("/messages/999").status_code == 404
 
 
+def test_a_story_of_several_parts_says_which_part_each_line_is_about(farm: Sample) -> None:
+    long, short = farm.take(text="长" * 150), farm.take()
+    farm.left(long)
+    farm.left(short)
+    client = farm.person()
+    for lang, told in (("en", "took part {} of 3 from"), ("zh", "的第 {}/3 段"), ("ru", "часть {} из 3 от")):
+        page = client.get(f"/messages/{long}?lang={lang}").get_data(as_text=True)
+        assert [told.format(number) in page for number in (1, 2, 3)] == [True] * 3
+    assert "The network took a part from" in client.get(f"/messages/{short}?lang=en").get_data(as_text=True)
+
+
 def test_a_story_goes_on_while_one_looks_at_it(farm: Sample) -> None:
     message = farm.take()
     client = farm.person()
