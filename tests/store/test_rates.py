@@ -8,18 +8,24 @@ from tests.store.tools import SIM, add, after, as_offer, see, us
 
 
 def _offers(tx: Tx, count: int, refused: int, purpose: str, source: str = "reply") -> None:
-    for number in range(count):
-        to = f"+86138{len(purpose):02}{number:06}"
-        offer = as_offer(tx, add(tx, to=to, purpose=purpose))
-        tx.run("UPDATE messages SET state = 'sent', iccid = :s, final_at = 1 WHERE id = :id", s=SIM, id=offer)
-        tx.run(
-            "INSERT INTO marketing_sends (message_id, recipient, digest, at) VALUES (:id, :to, 'x', :at)",
-            id=offer,
-            to=to,
-            at=us(0),
-        )
-        if number < refused:
-            suppress.add(tx, to, to[-9:], source, after(60))
+    people = [f"+86138{len(purpose):02}{number:06}" for number in range(count)]
+    first = as_offer(tx, add(tx, to=people[0], purpose=purpose))
+    tx.run("UPDATE messages SET state = 'sent', iccid = :s, final_at = 1 WHERE id = :id", s=SIM, id=first)
+    row = tx.one("SELECT * FROM messages WHERE id = :id", id=first)
+    assert row is not None
+    names = [name for name in row if name != "id"]
+    tx.many(
+        f"INSERT INTO messages ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})",
+        [{**{name: row[name] for name in names}, "recipient": to} for to in people[1:]],
+    )
+    tx.run(
+        "INSERT INTO marketing_sends (message_id, recipient, digest, at) SELECT id, recipient, 'x', :at FROM messages"
+        " WHERE purpose = :purpose",
+        at=us(0),
+        purpose=purpose,
+    )
+    for to in people[:refused]:
+        suppress.add(tx, to, to[-9:], source, after(60))
 
 
 @pytest.mark.parametrize(
