@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -21,7 +22,7 @@ from modemfarm.webapp.bodies import AnswerBody, EmptyBody, PauseBody, SimBody, S
 from modemfarm.webapp.language import words
 from modemfarm.webapp.numbers import named, number_of, typed
 from modemfarm.webapp.problems import Problem, not_found
-from modemfarm.webapp.writing import Answer, reply, write
+from modemfarm.webapp.writing import Answer, go_on, reply, write
 
 routes = Blueprint("farm", __name__, url_prefix="/v1")
 
@@ -246,7 +247,8 @@ def sim_answer(iccid: str) -> Response:
 def release_sim(iccid: str) -> Response:
     body(EmptyBody, optional=True)
     card = str(_own_sim(iccid)["iccid"])
-    return reply(200, {"iccid": card, "released": pins.release(Card(card, card), by_whom())})
+    who = by_whom()
+    return reply(*go_on(200, lambda: {"iccid": card, "released": pins.release(Card(card, card), who)}))
 
 
 @routes.post("/sims/<iccid>/ussd")
@@ -258,7 +260,8 @@ def sim_ussd(iccid: str) -> Response:
     try:
         if farm.ussd is None:
             raise UssdError("not_here", found)
-        return reply(200, farm.ussd(found, (wanted.code, *wanted.answers), by_whom()))
+        said = partial(farm.ussd, found, (wanted.code, *wanted.answers), by_whom())
+        return reply(*go_on(200, lambda: dict(said())))
     except UssdError as error:
         if error.slug == "bad_code":
             fault = {"pointer": "/code", "code": "bad_code", "detail": worded(error)}
@@ -289,7 +292,7 @@ def sim_test(iccid: str) -> Response:
 def test_alerts() -> Response:
     body(EmptyBody, optional=True)
     told = deps().test_alerts
-    return reply(200, {"data": told() if told is not None else []})
+    return reply(*go_on(200, lambda: {"data": told() if told is not None else []}))
 
 
 @routes.post("/pause")

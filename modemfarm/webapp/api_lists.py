@@ -16,7 +16,7 @@ from modemfarm.webapp.access import by_whom, deps, needs
 from modemfarm.webapp.bodies import NumbersBody, ReviewBody, body
 from modemfarm.webapp.numbers import number_of
 from modemfarm.webapp.problems import not_found
-from modemfarm.webapp.writing import reply
+from modemfarm.webapp.writing import go_on, reply
 
 routes = Blueprint("people_lists", __name__, url_prefix="/v1")
 
@@ -27,7 +27,6 @@ _MOST_OCTETS = 8 * 1024 * 1024  # the longest list of the longest numbers fits
 @routes.post("/suppressions/import")
 @needs("people")
 def import_() -> Response:
-    """Repeated, it adds nothing twice: no Idempotency-Key is needed."""
     farm = deps()
     numbers: dict[str, None] = {}
     rejected: list[dict[str, Any]] = []
@@ -36,15 +35,18 @@ def import_() -> Response:
             numbers[number_of(raw, farm.intake.country)[0]] = None
         except BadRecipientError as error:
             rejected.append({"row": row, "code": error.code, "detail": str(error)})
-    wanted, added, canceled = list(numbers), 0, 0
-    for start in range(0, len(wanted), _CHUNK):
-        some = wanted[start : start + _CHUNK]
-        new, back = farm.offload_call(_add, some, farm.clock.now(), farm.intake.exempt, by_whom())
-        added, canceled = added + new, canceled + back
-    farm.offload_call(_noted, by_whom(), added, canceled, farm.clock.now())
-    farm.wake()
-    found = {"added": added, "known": len(wanted) - added, "canceled": canceled, "rejected": rejected}
-    return reply(200, found)
+
+    def work() -> dict[str, Any]:
+        wanted, added, canceled = list(numbers), 0, 0
+        for start in range(0, len(wanted), _CHUNK):
+            some = wanted[start : start + _CHUNK]
+            new, back = farm.offload_call(_add, some, farm.clock.now(), farm.intake.exempt, by_whom())
+            added, canceled = added + new, canceled + back
+        farm.offload_call(_noted, by_whom(), added, canceled, farm.clock.now())
+        farm.wake()
+        return {"added": added, "known": len(wanted) - added, "canceled": canceled, "rejected": rejected}
+
+    return reply(*go_on(200, work))
 
 
 def _add(tx: Tx, numbers: list[str], now: datetime, exempt: tuple[str, ...], actor: str) -> tuple[int, int]:
@@ -73,8 +75,12 @@ def decide(number: str) -> Response:
         parsed = number_of(number, farm.intake.country)[0]
     except BadRecipientError:
         parsed = None
-    exact, actor, now = farm.store.look(reviews.meant, number, parsed), by_whom(), farm.clock.now()
-    if exact is None or not farm.offload_call(reviews.settle, exact, decision, now, actor, farm.intake.exempt):
-        raise not_found(f"reply of {number} that waits for a decision")
-    farm.wake()
-    return reply(200, {"number": exact, "decision": decision})
+
+    def work() -> dict[str, Any]:
+        exact, actor, now = farm.store.look(reviews.meant, number, parsed), by_whom(), farm.clock.now()
+        if exact is None or not farm.offload_call(reviews.settle, exact, decision, now, actor, farm.intake.exempt):
+            raise not_found(f"reply of {number} that waits for a decision")
+        farm.wake()
+        return {"number": exact, "decision": decision}
+
+    return reply(*go_on(200, work))

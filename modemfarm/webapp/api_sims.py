@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Blueprint, Response
 
 from modemfarm.model import normal_iccid
@@ -14,7 +16,7 @@ from modemfarm.webapp.access import by_whom, deps, needs
 from modemfarm.webapp.bodies import EmptyBody, body
 from modemfarm.webapp.language import words
 from modemfarm.webapp.problems import Problem, not_found
-from modemfarm.webapp.writing import reply
+from modemfarm.webapp.writing import go_on, reply
 
 routes = Blueprint("sims", __name__, url_prefix="/v1")
 
@@ -57,7 +59,8 @@ def balance(iccid: str) -> Response:
     try:
         if farm.balance is None:
             raise UssdError("not_here", card)
-        return reply(200, farm.balance(card, by_whom()))
+        asked = partial(farm.balance, card, by_whom())
+        return reply(*go_on(200, lambda: dict(asked())))
     except UssdError as error:
         raise Problem(409, "conflict", f"{worded(error)}.", code=f"ussd_{error.slug}") from error
 

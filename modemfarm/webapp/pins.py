@@ -17,7 +17,7 @@ from modemfarm.webapp.bodies import EmptyBody, PinBody, body
 from modemfarm.webapp.language import words
 from modemfarm.webapp.page import person, seen_farm, show
 from modemfarm.webapp.problems import Problem, not_found
-from modemfarm.webapp.writing import reply
+from modemfarm.webapp.writing import go_on, reply
 
 routes = Blueprint("pins", __name__)
 
@@ -96,7 +96,8 @@ def change_modem(key: str) -> Response:
 def release_modem(key: str) -> Response:
     body(EmptyBody, optional=True)
     modem = _modem(key)
-    return reply(200, {"id": modem["id"], "released": release(pins.card_in(modem), by_whom())})
+    who = by_whom()
+    return reply(*go_on(200, lambda: {"id": modem["id"], "released": release(pins.card_in(modem), who)}))
 
 
 @routes.get("/modems/<modem:key>/pin")

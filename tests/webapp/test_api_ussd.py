@@ -37,6 +37,19 @@ def test_a_code_and_answers_go_to_the_sim(farm: Sample) -> None:
     assert asked == [(iccid, ("*111#", "1"))]
 
 
+def test_a_code_that_was_said_is_not_said_again_under_its_key(farm: Sample) -> None:
+    farm.modem(1)
+    iccid = farm.api().get("/v1/sims").get_json()["data"][0]["iccid"]
+    asked = _with(farm, {"iccid": iccid, "status": "done", "text": "Topped up", "dialogue": []})
+    client, path, key = farm.api(), f"/v1/sims/{iccid}/ussd", {"Idempotency-Key": "top-up-1"}
+    answers = [client.post(path, json={"code": "*124*1234#"}, headers=key) for _ in range(2)]
+    assert [(answer.status_code, answer.get_json()["text"]) for answer in answers] == [(200, "Topped up")] * 2
+    assert len(asked) == 1
+    assert client.post(path, json={"code": "*124*9#"}, headers=key).get_json()["code"] == "idempotency_mismatch"
+    client.post(path, json={"code": "*124*1234#"})
+    assert len(asked) == 2
+
+
 @pytest.mark.parametrize(("slug", "status"), [("bad_code", 422), ("no_reply", 409), ("not_here", 409), ("busy", 409)])
 def test_what_went_wrong_has_its_code(farm: Sample, slug: str, status: int) -> None:
     farm.modem(1)

@@ -91,6 +91,12 @@ def test_a_body_has_the_members_that_the_description_gives_it(
     assert sorted(told.get("required", [])) == sorted(ours.get("required", []))
 
 
+def test_every_post_but_the_one_that_shows_a_key_takes_an_idempotency_key(farm: Sample) -> None:
+    named = {"$ref": "#/components/parameters/IdempotencyKey"}
+    posts = {path: methods["post"] for path, methods in document(farm)["paths"].items() if "post" in methods}
+    assert [path for path, post in posts.items() if named not in post.get("parameters", [])] == ["/v1/keys"]
+
+
 def test_a_bound_is_said_in_words_that_readers_of_the_description_know(farm: Sample) -> None:
     known: set[str] = set()
     for vocabulary in ("applicator", "core", "format-annotation", "meta-data", "unevaluated", "validation"):
