@@ -21,6 +21,12 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) * _TICK_S
 
 
+def family(pid: int) -> list[int]:
+    """A process and those that it started: a daemon's page."""
+    started = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return [pid, *(int(child) for child in started.split())]
+
+
 def rss_mb(pid: int) -> float:
     """Resident megabytes of a process that no other process shares."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()

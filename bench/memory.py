@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.figures import Figure
-from bench.machine import rss_mb
+from bench.machine import family, rss_mb
 from bench.rig import farm, numbers, wait_for
 from bench.settings import Size
 
@@ -25,7 +25,7 @@ def further_modem(size: Size) -> list[Figure]:
                         rig.value("SELECT count(*) FROM messages WHERE state = 'delivered'") >= count
                     ),
                 )
-                weights.append(rss_mb(rig.daemon.pid))
+                weights.append(sum(map(rss_mb, family(rig.daemon.pid))))
         slopes.append((weights[-1] - weights[0]) / (size.memory[-1] - size.memory[0]))
         seen.append(
             ", ".join(f"{modems}: {weight:.0f} MB" for modems, weight in zip(size.memory, weights, strict=True))

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.machine import cpu_s
+from bench.machine import cpu_s, family
 from modemfarm.simulator.control import ask
 from modemfarm.store import keys, migrations
 from modemfarm.store.engine import Store
@@ -91,8 +91,8 @@ class Rig:
         return result
 
     def cpu(self) -> tuple[float, float]:
-        """Processor seconds so far: the daemon's, the simulator's."""
-        return cpu_s(self.daemon.pid), cpu_s(self.simulator.pid)
+        """Processor seconds so far: the daemon's with its page, the simulator's."""
+        return sum(map(cpu_s, family(self.daemon.pid))), cpu_s(self.simulator.pid)
 
     # --- asking
 

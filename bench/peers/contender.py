@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from bench.machine import cpu_s, rss_mb
+from bench.machine import cpu_s, family, rss_mb
 from bench.peers.group import give
 from modemfarm.store.engine import Store
 from tests.e2e.farm import RealFarm, until
@@ -119,8 +119,8 @@ class Modemfarm:
 
     def cpu_s(self) -> float:
         assert self._farm.daemon is not None
-        return cpu_s(self._farm.daemon.pid)
+        return sum(map(cpu_s, family(self._farm.daemon.pid)))
 
     def memory_mb(self) -> float:
         assert self._farm.daemon is not None
-        return rss_mb(self._farm.daemon.pid)
+        return sum(map(rss_mb, family(self._farm.daemon.pid)))

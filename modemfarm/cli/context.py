@@ -147,7 +147,7 @@ def pass_farm(command: Callable[Concatenate[Farm, P], R]) -> Callable[P, R]:
     @functools.wraps(command)
     def with_farm(*args: P.args, **kwargs: P.kwargs) -> R:
         root = click.get_current_context().find_root()
-        root.obj = Farm(root.params.get("config_file"), os.environ, Path.cwd())
+        root.obj = Farm(root.params.get("config_file"), dict(os.environ), Path.cwd())
         return command(root.obj, *args, **kwargs)
 
     return with_farm

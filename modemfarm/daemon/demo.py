@@ -22,9 +22,10 @@ MOST_PHONES = 200  # to choose from on the page
 class SimulatedNetwork:
     """Implements the demo page's hooks."""
 
-    def __init__(self, control: Path, store: Store) -> None:
+    def __init__(self, control: Path, store: Store, daemon: int) -> None:
         self._control = control
         self._store = store
+        self._daemon = daemon
 
     def _ask(self, verb: str, *args: object) -> Any:
         return ask(self._control, verb, *(str(arg) for arg in args))
@@ -67,5 +68,5 @@ class SimulatedNetwork:
         self._ask("fault", modem - 1, "store-full", "", 1)
 
     def kill_sender(self) -> None:
-        """kill -9 this very process; the demo starts it again."""
-        os.kill(os.getpid(), signal.SIGKILL)
+        """kill -9 the daemon, and this process with it; the demo starts it again."""
+        os.kill(self._daemon, signal.SIGKILL)

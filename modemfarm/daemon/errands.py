@@ -1,4 +1,4 @@
-"""USSD and balances as control.sock and the API ask for them."""
+"""USSD and balances as control.sock asks for them, and, by rows, the page and other hosts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import CancelledError as Canceled
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -111,50 +110,9 @@ class Errands:
             else:
                 break
 
-    def wait_balance(self, loop: asyncio.AbstractEventLoop, iccid: str, who: str) -> dict[str, Any]:
-        """The same for the page, as `wait_ussd`.
-
-        Raises:
-            UssdError, StoreError
-        """
-        return self._wait(loop, "balance", iccid, (), who)
-
     async def try_alerts(self, _asked: Mapping[str, Any], _who: str) -> object:
         """`alerts_test` of control.sock: how each way took it."""
         try:
             return {"data": await self._alarm.test()}
         except StoreError as error:
             raise LineError("store", f"the database cannot be written: {error}") from error
-
-    def wait_alerts(self, loop: asyncio.AbstractEventLoop) -> list[dict[str, str]]:
-        """The same for the page.
-
-        Args:
-            loop: where the alarm's task runs.
-
-        Raises:
-            StoreError
-        """
-        try:
-            return asyncio.run_coroutine_threadsafe(self._alarm.test(), loop).result()
-        except (Canceled, RuntimeError):
-            return []  # the daemon is stopping
-
-    def wait_ussd(self, loop: asyncio.AbstractEventLoop, iccid: str, steps: Sequence[str], who: str) -> dict[str, Any]:
-        """The same for the API, which runs in threads of its own.
-
-        Args:
-            loop: where the modems' tasks run.
-
-        Raises:
-            UssdError, StoreError
-        """
-        return self._wait(loop, "ussd", iccid, steps, who)
-
-    def _wait(
-        self, loop: asyncio.AbstractEventLoop, sort: str, iccid: str, steps: Sequence[str], who: str
-    ) -> dict[str, Any]:
-        try:
-            return asyncio.run_coroutine_threadsafe(self._anywhere(sort, iccid, steps, who), loop).result()
-        except (Canceled, RuntimeError) as error:
-            raise UssdError("stopping") from error

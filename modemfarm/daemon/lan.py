@@ -15,7 +15,7 @@ from pathlib import Path
 from modemfarm.config.kinds import loopback
 from modemfarm.config.load import Config
 from modemfarm.errors import ConfigError
-from modemfarm.webapp.server import Certificate
+from modemfarm.webapp.places import Certificate
 
 LIVES = timedelta(days=820)  # browsers refuse longer ones, also from an authority that a person has added
 _RENEW = timedelta(days=30)

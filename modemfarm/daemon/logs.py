@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, cast
 
 from modemfarm.model import mask
 
@@ -66,6 +66,11 @@ def _to_journal() -> bool:
     except (OSError, ValueError):
         return False
     return os.environ.get("JOURNAL_STREAM") == f"{at.st_dev}:{at.st_ino}"
+
+
+def level() -> Level:
+    """What modemfarm's own rooms write, for another process that shall write the same."""
+    return cast(Level, logging.getLevelName(_OURS.getEffectiveLevel()).lower())
 
 
 def start(shape: Format, level: Level) -> None:

@@ -1,4 +1,7 @@
-"""The page and the API alone, beside the daemons that have the modems: for a host without any, or one more of them."""
+"""What the page and the API need of a farm, for whoever serves them; and serving them alone, beside the daemons.
+
+A daemon's own page is a process of its own (page_child.py); `modemfarm page` is for a host without modems.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from modemfarm.config import showing
 from modemfarm.config.keywords import keywords
+from modemfarm.config.kinds import loopback
 from modemfarm.config.load import Config, load
 from modemfarm.daemon.elsewhere import Elsewhere
 from modemfarm.daemon.settings import farm_settings
@@ -26,6 +30,7 @@ from modemfarm.store import migrations, wake
 from modemfarm.store.engine import Store
 from modemfarm.webapp.app import create_app
 from modemfarm.webapp.lately import Lately
+from modemfarm.webapp.places import place
 from modemfarm.webapp.server import serve
 from modemfarm.webapp.settings import SHARED_S, WebDeps, WebSettings
 
@@ -41,28 +46,14 @@ def serve_alone(config: Config) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
-    server = serve(create_app(deps(config)), _settings(config))
+    web = alone(config)
+    server = serve(create_app(web), web.settings)
     stop.wait()
     server.stop()
 
 
-def _settings(config: Config) -> WebSettings:
-    http = config.file.http
-    host, _, port = http.listen.rpartition(":")
-    return WebSettings(
-        host=host.strip("[]"),
-        port=int(port),
-        proxy=http.proxy,
-        secure=http.proxy,
-        names=tuple(http.names),
-        share_s=SHARED_S,
-    )
-
-
 def app(config: Config | None = None) -> WSGIApplication:
     """The WSGI application: ``gunicorn 'modemfarm.daemon.page:app()'``.
-
-    What needs a modem goes through rows: the daemon that has it acts.
 
     Args:
         config: None: as commands find it (MODEMFARM_CONFIG, ./farm/config.yaml …).
@@ -70,27 +61,36 @@ def app(config: Config | None = None) -> WSGIApplication:
     Raises:
         ConfigError, StoreError: it cannot start.
     """
-    return create_app(deps(config or load(None, os.environ, Path.cwd())))
+    return create_app(alone(config or load(None, os.environ, Path.cwd())))
 
 
-def deps(config: Config) -> WebDeps:
-    """What the page needs of a farm whose modems other processes have.
+def alone(config: Config) -> WebDeps:
+    """What the page needs beside daemons that it did not come from.
 
     Raises:
-        StoreError: its database is not there, or not of this version.
+        StoreError: the database is not there, or not of this version.
     """
     store = Store(config.database, config.state_dir)
     migrations.check(store)
-    state_dir = config.state_dir
-    clock = SystemClock()
+    return deps(config, store, store.run)
+
+
+def deps(config: Config, store: Store, write: Callable[..., Any]) -> WebDeps:
+    """What the page needs of a farm whose modems another process has: it is asked, and answers, in rows.
+
+    Args:
+        write: runs ``fn(tx, *args)`` and returns after its COMMIT.
+    """
+    state_dir, clock, http = config.state_dir, SystemClock(), config.file.http
+    host, port = place(http.listen)
 
     async def command(work: Callable[..., Any], *args: Any) -> Any:
-        return await asyncio.to_thread(store.run, work, *args)
+        return await asyncio.to_thread(write, work, *args)
 
     elsewhere = Elsewhere(command, None, clock.now)
     return WebDeps(
         store=store,
-        offload_call=store.run,
+        offload_call=write,
         intake=config.intake,
         clock=clock,
         state_dir=state_dir,
@@ -98,12 +98,15 @@ def deps(config: Config) -> WebDeps:
         wake=lambda: wake.wake(state_dir),
         keywords=keywords(state_dir),
         farm_name=config.file.policy.brand or config.host,
-        settings=_settings(config),
+        settings=WebSettings(
+            host=host, port=port, proxy=http.proxy, secure=http.proxy, names=tuple(http.names),
+            insecure=not (loopback(http.listen) or http.tls), kannel=http.kannel, share_s=SHARED_S,
+        ),
         terms=config.terms,
         zone=ZoneInfo(config.zone),
         ussd=lambda iccid, steps, who: asyncio.run(elsewhere.ask("ussd", iccid, steps, who)),
         balance=lambda iccid, who: asyncio.run(elsewhere.ask("balance", iccid, (), who)),
         outlook=Outlook(store, farm_settings(config), lambda: datetime.now(UTC)),
-        lately=Lately(time.monotonic),
+        lately=Lately() if store.sqlite else Lately(time.monotonic),
         merged=showing.settings(config),
-    )
+    )  # fmt: skip

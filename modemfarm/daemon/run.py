@@ -1,4 +1,4 @@
-"""`modemfarm run`: one process that drives the modems, takes messages in and serves the page."""
+"""`modemfarm run`: one process that drives the modems, and beside it one that takes messages in and serves the page."""
 
 from __future__ import annotations
 
@@ -7,25 +7,21 @@ import logging
 import resource
 import socket
 import sys
-import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from modemfarm.at.errors_table import ErrorTable
-from modemfarm.config import showing
 from modemfarm.config.keywords import keywords
-from modemfarm.config.kinds import loopback
 from modemfarm.config.load import Config
+from modemfarm.daemon import logs
 from modemfarm.daemon.alarm import build_alarm
 from modemfarm.daemon.control import ControlServer
-from modemfarm.daemon.demo import SimulatedNetwork
 from modemfarm.daemon.devices import Devices
 from modemfarm.daemon.elsewhere import Elsewhere
 from modemfarm.daemon.errands import Errands, vitals
@@ -33,6 +29,7 @@ from modemfarm.daemon.lan import Announce, Lan, Opening, opening
 from modemfarm.daemon.lease import enter, usurped
 from modemfarm.daemon.lock import StateLock
 from modemfarm.daemon.notify import feed_watchdog, notify
+from modemfarm.daemon.page_process import SILENT, Born, Handed, PageProcess
 from modemfarm.daemon.settings import farm_settings
 from modemfarm.daemon.signals import Signals
 from modemfarm.daemon.simulated import SimulatorProcess
@@ -44,7 +41,6 @@ from modemfarm.farm.clockguard import ClockGuard
 from modemfarm.farm.housekeeping import Housekeeping
 from modemfarm.farm.journal import FarmJournal
 from modemfarm.farm.labelling import Labeller
-from modemfarm.farm.outlook import Outlook
 from modemfarm.farm.settling import SettlingRules
 from modemfarm.farm.ussd import UssdDesk
 from modemfarm.inbound.receive import InboundSettings
@@ -63,10 +59,8 @@ from modemfarm.store import epoch, errands, hosts, migrations, sims, wake
 from modemfarm.store.engine import Store, Tx, from_us
 from modemfarm.store.listening import Listener
 from modemfarm.store.offload import Offload
-from modemfarm.webapp.app import create_app
-from modemfarm.webapp.lately import Lately
-from modemfarm.webapp.server import Server, serve
-from modemfarm.webapp.settings import SHARED_S, Doctor, WebDeps, WebSettings
+from modemfarm.webapp.places import listeners, place
+from modemfarm.webapp.settings import Doctor
 
 log = logging.getLogger(__name__)
 
@@ -99,10 +93,13 @@ def run(
     sys.setswitchinterval(SWITCH_S)
     config.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     door = opening(config, _now(), lan=announce is not None)
-    lock = StateLock(config.state_dir)
+    page = Born()  # before the first thread and the first connection
+    lock = None
     try:
+        lock = StateLock(config.state_dir)
         store = Store(config.database, config.state_dir)
         migrations.upgrade(store, _now())
+        opened = listeners(*place(config.file.http.listen), door.addresses)
         instance = enter(store, config.host, config.state_dir, VERSION, _now())
         held = epoch.enter(store, config.state_dir, _now())
         if held is not None:
@@ -117,10 +114,12 @@ def run(
                 # beside virtual modems no real one is opened unasked: a try must not send from somebody's SIM
                 virtual = replace(config.modem, ports=tuple(dict.fromkeys(ports)), discover=False)
                 config = replace(config, modem=virtual)
-            daemon = Daemon(config, store, demo, instance, door=door, announce=announce, doctor=doctor)
+            daemon = Daemon(config, store, page, opened, demo, instance, door, announce, doctor)
             return asyncio.run(daemon.run())
     finally:
-        lock.release()
+        page.end()
+        if lock is not None:
+            lock.release()
 
 
 def _now() -> datetime:
@@ -136,13 +135,14 @@ def _raise_file_limit() -> None:
 
 
 class Daemon:
-    """Everything that runs in one process, built once."""
+    """Everything that the modems need in one process, built once; the page is another's work."""
 
     def __init__(
-        self, config: Config, store: Store, demo: Path | None, instance: str, now: Callable[[], datetime] = _now,
-        door: Opening | None = None, announce: Announce | None = None, doctor: Doctor | None = None,
+        self, config: Config, store: Store, page: Born, opened: Sequence[socket.socket], demo: Path | None,
+        instance: str, door: Opening, announce: Announce | None, doctor: Doctor | None,
+        now: Callable[[], datetime] = _now,
     ) -> None:  # fmt: skip
-        self._door, self._announce, self._doctor = door or Opening(), announce, doctor
+        self._door, self._opened, self._announce = door, opened, announce
         self._config = config
         self._store = store
         self._now = now
@@ -179,11 +179,21 @@ class Daemon:
         self._control = ControlServer(config.state_dir, self._fleet.supervisors, self._offload, now, asked)
         self._spool = build_spool(config, store, self._offload, errors, now, self._wake_soon)
         self._webhooks = build_webhooks(config, store, self._offload, instance, now)
-        self._demo = None if demo is None else SimulatedNetwork(demo / "control.sock", store)
+        self._page = self._make_page(page, demo, doctor)
         self._guard: ClockGuard | None = None
         self._stop = asyncio.Event()
         self._usurped = False
         self._loop: asyncio.AbstractEventLoop | None = None
+
+    def _make_page(self, born: Born, demo: Path | None, doctor: Doctor | None) -> PageProcess:
+        shape = self._config.file.log.format
+        handed = Handed(self._config, self._door, demo, doctor, self._alarm.ways, (shape, logs.level()))
+        return PageProcess(born, handed, self._opened, self._trouble)
+
+    def _tell_where(self) -> None:
+        if self._announce is not None:
+            port = self._opened[0].getsockname()[1]
+            self._announce(Lan(self._door.addresses, port, self._door.fingerprint))
 
     def _make_fleet(self) -> Fleet:
         folders = [shipped("drivers")]
@@ -235,8 +245,9 @@ class Daemon:
         listener = None if self._store.sqlite else Listener(self._store, self._wake_soon)
         if listener is not None:
             listener.start()
-        server = self._serve()
         await self._control.start()
+        await self._page.start()
+        self._tell_where()
         if self._spool is not None:
             self._spool.start()
         self._webhooks.start()
@@ -255,6 +266,7 @@ class Daemon:
                         ("devices", devices.run()),
                         ("balances", self._balances.run()),
                         ("alerts", self._alarm.run()),
+                        ("page", self._page.watch()),
                         ("watchdog", feed_watchdog(self._alive)),
                     )
                 ]
@@ -270,7 +282,7 @@ class Daemon:
                 await asyncio.to_thread(self._spool.stop)
             await asyncio.to_thread(self._webhooks.stop)
             self._recordings.flush()
-            server.stop()
+            await self._page.stop()
             if listener is not None:
                 listener.stop()
             loop.remove_reader(waker)
@@ -329,10 +341,12 @@ class Daemon:
         hosts.end_lease(tx, self._settings.host, self._instance, hosts.clock(tx, self._now()))
         hosts.leave_jobs(tx, self._instance)
 
-    def _trouble(self) -> str | None:
+    def _trouble(self) -> list[str]:
+        """What the page shall know of."""
+        silent = [SILENT] if self._store.silent() else []
         if self._journal.store_down_since is not None:
-            return "store"
-        return "clock" if self._guard is not None and self._guard.doubt is not None else None
+            return ["store", *silent]
+        return ["clock", *silent] if self._guard is not None and self._guard.doubt is not None else silent
 
     def _alive(self) -> bool:
         """What the watchdog asks; that the loop turns is told by its asking."""
@@ -355,44 +369,6 @@ class Daemon:
         supervisor = self._fleet.supervisors.get(path)
         if supervisor is not None:
             supervisor.retry()
-
-    def _serve(self) -> Server:
-        http = self._config.file.http
-        host, _, port = http.listen.rpartition(":")
-        settings = WebSettings(
-            host=host.strip("[]"), port=int(port), proxy=http.proxy, secure=http.proxy, names=tuple(http.names),
-            insecure=not (loopback(http.listen) or http.tls), kannel=http.kannel, share_s=SHARED_S,
-        )  # fmt: skip
-        loop = asyncio.get_running_loop()
-        deps = WebDeps(
-            store=self._store,
-            offload_call=self._offload.call,
-            intake=self._config.intake,
-            clock=SystemClock(),
-            state_dir=self._config.state_dir,
-            wake=self._wake_soon,
-            keywords=self._inbound.keywords,
-            demo=self._demo,
-            host=None if self._store.sqlite else self._config.host,
-            farm_name=self._config.file.policy.brand or self._config.host,
-            settings=settings,
-            terms=self._config.terms,
-            zone=ZoneInfo(self._config.zone),
-            trouble=self._trouble,
-            outlook=Outlook(self._store, self._settings, self._now),
-            ussd=partial(self._errands.wait_ussd, loop),
-            test_alerts=partial(self._errands.wait_alerts, loop),
-            alert_ways=self._alarm.ways,
-            balance=partial(self._errands.wait_balance, loop),
-            lately=Lately() if self._store.sqlite else Lately(time.monotonic),
-            merged=showing.settings(self._config),
-            doctor=self._doctor,
-        )
-        door = self._door
-        server = serve(create_app(deps), settings, door.certificate, door.addresses, door.lan_certificate)
-        if self._announce is not None:
-            self._announce(Lan(door.addresses, server.port, door.fingerprint))
-        return server
 
 
 def _toml(path: Path) -> dict[str, object]:

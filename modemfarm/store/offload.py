@@ -43,8 +43,14 @@ class Offload:
     be rolled back for another's sake and run once more.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, checkpoints: bool = True) -> None:
+        """Begin with nothing to do.
+
+        Args:
+            checkpoints: move SQLite's write-ahead log into the database; one process does it for all.
+        """
         self._store = store
+        self._checkpoints = checkpoints and store.sqlite
         self._urgent: deque[_Job] = deque()
         self._wire: deque[_Job] = deque()
         self._bulk: deque[_Job] = deque()
@@ -65,7 +71,7 @@ class Offload:
         """Start the thread; until then commands wait."""
         for thread in self._threads:
             thread.start()
-        if self._store.sqlite:
+        if self._checkpoints:
             self._checkpointer.start()
 
     @property

@@ -1,14 +1,11 @@
-"""Serves the app with waitress in threads of the daemon's process, over TLS where a listener has a certificate."""
+"""Serves the app with waitress, over TLS where a listener has a certificate."""
 
 from __future__ import annotations
 
 import logging
 import socket
-import ssl
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -18,6 +15,7 @@ from waitress.task import ThreadedTaskDispatcher
 
 from modemfarm.errors import ConfigError
 from modemfarm.webapp.listening import PlainServer, TlsServer
+from modemfarm.webapp.places import Certificate, listeners
 from modemfarm.webapp.settings import MOST_BATCH_OCTETS, WebSettings
 
 log = logging.getLogger(__name__)
@@ -26,29 +24,6 @@ _TICK_S = 1.0  # how long the loop sleeps when nothing happens; a trigger wakes 
 # Each viewer holds one or two open connections between polls; waitress' own 100 would keep the 101st out.
 _CONNECTIONS = 1000
 _LOOK_EVERY_S = 5  # for who is too slow
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """Files in PEM form."""
-
-    cert: Path
-    key: Path
-
-    def context(self) -> ssl.SSLContext:
-        """TLS 1.2 and newer with this certificate.
-
-        Raises:
-            ConfigError: the files cannot be read, or do not belong together.
-        """
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        try:
-            context.load_cert_chain(self.cert, self.key, password="")
-        except OSError as error:  # SSLError is one
-            why = error.strerror or "they do not belong together, or are no certificate and key"
-            raise ConfigError("", "http.tls", f"{self.cert} and {self.key}: {why}") from error
-        return context
 
 
 class Server:
@@ -65,21 +40,21 @@ class Server:
         certificate: Certificate | None = None,
         lan: Sequence[str] = (),
         lan_certificate: Certificate | None = None,
+        opened: Sequence[socket.socket] = (),
     ) -> None:
         self._map: dict[int, Any] = {}
         self._dispatcher = ThreadedTaskDispatcher()
         self._servers: list[PlainServer] = []
-        first = _listener(settings.host, settings.port)
-        self.port: int = first.getsockname()[1]
-        listeners: list[tuple[socket.socket, Certificate | None]] = [(first, certificate)]
+        opened = opened or listeners(settings.host, settings.port, lan)
+        self.port: int = opened[0].getsockname()[1]
+        certificates = [certificate, *[lan_certificate or certificate] * (len(opened) - 1)]
         try:
-            listeners += [(_listener(address, self.port), lan_certificate or certificate) for address in lan]
-            contexts = [None if given is None else given.context() for _, given in listeners]
+            contexts = [None if given is None else given.context() for given in certificates]
         except ConfigError:
-            for listener, _ in listeners:
+            for listener in opened:
                 listener.close()
             raise
-        for (listener, _), context in zip(listeners, contexts, strict=True):
+        for listener, context in zip(opened, contexts, strict=True):
             adjusted = Adjustments(
                 sockets=[listener],
                 threads=settings.threads,
@@ -121,30 +96,23 @@ class Server:
         wasyncore.close_all(self._map, ignore_all=True)
 
 
-def _listener(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=256)
-    except OSError as error:
-        why = str(error.strerror or error).partition(" (while")[0]  # socket repeats the address there
-        raise ConfigError("", "http.listen", f"cannot listen on {host}:{port}: {why}") from error
-
-
 def serve(
     app: Flask,
     settings: WebSettings,
     certificate: Certificate | None = None,
     lan: Sequence[str] = (),
     lan_certificate: Certificate | None = None,
+    opened: Sequence[socket.socket] = (),
 ) -> Server:
     """Start to serve.
 
     Args:
         certificate: for TLS on the address of the settings.
         lan: further addresses, same port, with `lan_certificate`, else `certificate`.
+        opened: the sockets of all these, where somebody else has made them listen.
 
     Raises:
         ConfigError: an address cannot be listened on, or a certificate cannot be used.
     """
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a full thread pool is no news on a busy day
-    return Server(app, settings, certificate, lan, lan_certificate)
+    return Server(app, settings, certificate, lan, lan_certificate, opened)

@@ -16,7 +16,7 @@ from modemfarm.daemon.alarm import build_alarm
 from modemfarm.daemon.elsewhere import Elsewhere
 from modemfarm.daemon.errands import Errands
 from modemfarm.daemon.line import LineError
-from modemfarm.daemon.page import deps
+from modemfarm.daemon.page import alone
 from modemfarm.farm.balances import Balances
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.farm.ussd import UssdDesk
@@ -89,7 +89,7 @@ async def test_a_code_and_a_balance_are_asked_on_the_host_that_has_the_modem(sto
         _Host("attic", store, tmp_path, {"ttyV0": _Modem()}),
     )
     serving = asyncio.ensure_future(attic.serve())
-    page = deps(load(tmp_path / "config.yaml", {}, tmp_path))
+    page = alone(load(tmp_path / "config.yaml", {}, tmp_path))
     assert page.ussd is not None
     assert page.balance is not None
     try:

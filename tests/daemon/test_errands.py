@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 from modemfarm.cli.context import Farm
 from modemfarm.daemon.alarm import build_alarm
@@ -44,7 +43,7 @@ def _seen(tx: Tx) -> None:
 
 
 @asynccontextmanager
-async def _running(farm: FarmAt) -> AsyncIterator[Errands]:
+async def _running(farm: FarmAt) -> AsyncIterator[None]:
     store = Store("sqlite:///modemfarm.db", farm.folder / "farm")
     offload = Offload(store)
     offload.start()
@@ -64,7 +63,7 @@ async def _running(farm: FarmAt) -> AsyncIterator[Errands]:
     control = ControlServer(farm.folder / "farm", {}, offload, lambda: datetime.now(UTC), known)
     await control.start()
     try:
-        yield errands
+        yield
     finally:
         control.stop()
         await asyncio.sleep(0.05)
@@ -99,24 +98,10 @@ async def test_a_balance_is_asked_printed_and_kept(farm: FarmAt) -> None:
         assert "12.34" in (await asyncio.to_thread(farm, "sims", "balance", CARD, "--history")).out
 
 
-async def test_threads_of_the_api_get_the_same(farm: FarmAt) -> None:
-    async with _running(farm) as errands:
-        loop = asyncio.get_running_loop()
-        document: dict[str, Any] = await asyncio.to_thread(errands.wait_ussd, loop, CARD, ("*111#",), "key 1")
-        assert document == {
-            "iccid": CARD,
-            "status": "menu",
-            "text": "1 Balance\n0 End",
-            "dialogue": [{"status": "menu", "text": "1 Balance\n0 End"}],
-            "unused": 0,
-        }
-
-
 async def test_who_is_told_of_faults_is_tested_and_named(farm: FarmAt) -> None:
-    async with _running(farm) as errands:
+    async with _running(farm):
         nobody = await asyncio.to_thread(farm, "alerts", "test")
         assert (nobody.code, nobody.out) == (1, "Nobody: set alerts in config.yaml.\n")
-        assert await asyncio.to_thread(errands.wait_alerts, asyncio.get_running_loop()) == []
     config = farm.folder / "farm" / "config.yaml"
     config.write_text(config.read_text("utf-8") + '\nalerts: {sms: ["13800138000"], exec: "false -x"}\n', "utf-8")
     async with _running(farm):

@@ -11,7 +11,7 @@ import pytest
 
 from modemfarm.config.load import load
 from modemfarm.daemon.lock import StateLock
-from modemfarm.daemon.page import app, deps
+from modemfarm.daemon.page import alone, app
 from modemfarm.errors import StoreError
 from modemfarm.store import keys, migrations
 from modemfarm.store.engine import Store
@@ -33,7 +33,7 @@ def client(tmp_path: Path) -> Iterator[tuple[FlaskClient, str]]:
     migrations.upgrade(store, NOW)
     key = store.run(keys.create_key, "test", ("messages:send",), NOW)
     lock = StateLock(config.state_dir)  # a daemon runs
-    yield create_app(deps(config)).test_client(), str(key)
+    yield create_app(alone(config)).test_client(), str(key)
     lock.release()
     store.close()
 

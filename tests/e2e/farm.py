@@ -179,6 +179,12 @@ class RealFarm:
             return self.http("GET", "/readyz")[0] == 200
         return False
 
+    def page(self) -> int:
+        """The process id of the daemon's page."""
+        assert self.daemon is not None
+        pid = self.daemon.pid
+        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()[0])
+
     def wait_killed(self, within_s: float = PATIENT_S) -> float:
         """Wait until the simulator has killed the daemon; when that was seen."""
         assert self.daemon is not None

@@ -18,7 +18,8 @@ from flask import Flask, request
 from modemfarm.daemon.lan import own_certificate, private_addresses
 from modemfarm.errors import ConfigError
 from modemfarm.webapp import listening, server
-from modemfarm.webapp.server import Certificate, Server, serve
+from modemfarm.webapp.places import Certificate
+from modemfarm.webapp.server import Server, serve
 from modemfarm.webapp.settings import WebSettings
 from tests.patience import PATIENT_S
 

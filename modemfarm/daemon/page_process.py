@@ -1,0 +1,240 @@
+"""The daemon's end of its page: a process of its own that the daemon starts, starts again when it dies, and stops.
+
+The daemon keeps the listening sockets, so that who connects while the page starts again waits instead of being refused.
+A socket pair joins the two: what the page is built of goes over it, then a line whenever the daemon's memory knows of
+trouble; its end is the end of the other side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import pickle
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modemfarm.config.load import Config
+from modemfarm.daemon.lan import Opening
+from modemfarm.daemon.logs import Format, Level
+from modemfarm.daemon.page_start import die_with
+from modemfarm.errors import ModemfarmError
+from modemfarm.webapp.settings import Doctor
+
+log = logging.getLogger(__name__)
+
+MODULE = "modemfarm.daemon.page_start"
+READY = b"ready\n"
+STOP = b"stop\n"
+TROUBLE = "trouble"  # and words: the slug, if there is any, and SILENT
+SILENT = "silent"  # the database's server has not answered the daemon for a while
+SIZE_OCTETS = 4  # before what it is built of
+MOST_LISTENERS = 64
+
+READY_WITHIN_S = 120.0
+STOP_WITHIN_S = 15.0
+LOOK_EVERY_S = 0.25
+BURY_EVERY_S = 0.02
+FIRST_REST_S = 0.5
+LONGEST_REST_S = 15.0
+STEADY_S = 60.0  # a page that lived so long begins with the first rest again
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """What the page is built of, besides the sockets that listen, that of `http.listen` first.
+
+    Attributes:
+        alert_ways: who is told, as `Alarm.ways` names them.
+        log: format and level of the daemon's own.
+        daemon: process id of who started it.
+    """
+
+    config: Config
+    door: Opening = field(default_factory=Opening)
+    demo: Path | None = None
+    doctor: Doctor | None = None
+    alert_ways: tuple[str, ...] = ()
+    log: tuple[Format, Level] = ("text", "info")
+    daemon: int = field(default_factory=os.getpid)
+
+
+class Born:
+    """A process that will be the page once it is handed what that takes."""
+
+    def __init__(self) -> None:
+        """Start it.
+
+        While this process has one thread and no connection, by a fork, which costs neither time nor memory.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+        self._buried = False
+        self.channel, theirs = socket.socketpair()
+        with theirs:
+            try:
+                self._pid = self._fork(theirs) if threading.active_count() == 1 else _execute(theirs)
+            except OSError:
+                self.channel.close()
+                raise
+
+    def _fork(self, theirs: socket.socket) -> int:
+        daemon = os.getpid()
+        pid = os.fork()
+        if pid:
+            return pid
+        try:
+            die_with(daemon)
+            os.setpgid(0, 0)
+            self.channel.close()
+            from modemfarm.daemon import page_child  # noqa: PLC0415 # Flask and all that only the page needs
+
+            page_child.main(theirs)
+        except Exception:
+            log.exception("the page's process ends")
+        finally:
+            os._exit(1)
+
+    def hand(self, what: bytes, opened: Sequence[socket.socket]) -> None:
+        """Give it what it is built of.
+
+        Raises:
+            OSError: it is gone.
+        """
+        socket.send_fds(self.channel, [len(what).to_bytes(SIZE_OCTETS)], [listener.fileno() for listener in opened])
+        self.channel.sendall(what)
+
+    async def ended(self, within_s: float = 0.0) -> str:
+        """Have it dead after so long at the latest; how it ended."""
+        self.channel.close()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + within_s
+        while (code := self._bury()) is None:
+            if loop.time() >= until:
+                os.kill(self._pid, signal.SIGKILL)
+            await asyncio.sleep(BURY_EVERY_S)
+        return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+    def _bury(self) -> int | None:
+        """How it ended, as `Popen.returncode`; None while it lives."""
+        pid, status = os.waitpid(self._pid, os.WNOHANG)
+        self._buried = pid != 0
+        return os.waitstatus_to_exitcode(status) if pid else None
+
+    def end(self) -> None:
+        """The same at once, where nothing came of the daemon."""
+        if self._buried:
+            return
+        self.channel.close()
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+
+
+def _execute(theirs: socket.socket) -> int:
+    command = [sys.executable, "-m", MODULE, str(os.getpid())]
+    actions = [(os.POSIX_SPAWN_DUP2, theirs.fileno(), 0)]
+    return os.posix_spawn(sys.executable, command, os.environ, file_actions=actions, setpgroup=0)
+
+
+class PageProcess:
+    """The page, the API and the doors beside them, in a process that this one watches.
+
+    Args:
+        opened: what it listens on; closed at the end.
+        trouble: what the page shall know while the daemon cannot work: a slug, SILENT.
+    """
+
+    def __init__(
+        self, born: Born, handed: Handed, opened: Sequence[socket.socket], trouble: Callable[[], Sequence[str]]
+    ) -> None:
+        self._born: Born | None = born
+        self._handed = pickle.dumps(handed)
+        self._opened, self._trouble = tuple(opened), trouble
+        self._reader: asyncio.StreamReader
+        self._writer: asyncio.StreamWriter
+
+    async def start(self) -> None:
+        """Have it answer.
+
+        Raises:
+            ModemfarmError: it does not.
+        """
+        try:
+            ready = await self._begin()
+        except OSError as error:
+            raise ModemfarmError(f"the page's process cannot be started: {error.strerror}") from error
+        if not ready:
+            raise ModemfarmError("the page's process did not start")
+
+    async def watch(self) -> None:
+        """Tell it of trouble, and start it again when it dies; until cancelled."""
+        loop = asyncio.get_running_loop()
+        began, rest_s = loop.time(), FIRST_REST_S
+        while True:
+            with contextlib.suppress(OSError):
+                await self._talk()
+            how = await self._end()
+            if loop.time() - began > STEADY_S:
+                rest_s = FIRST_REST_S
+            log.error("the page's process ended (%s); it is started again in %g s", how, rest_s)
+            await asyncio.sleep(rest_s)
+            began, rest_s = loop.time(), min(2 * rest_s, LONGEST_REST_S)
+            try:
+                self._born = Born()
+                if await self._begin():
+                    log.info("the page answers again")
+            except OSError as error:
+                log.error("the page's process cannot be started: %s", error.strerror)  # noqa: TRY400 # the system's word
+
+    async def stop(self) -> None:
+        """Let it answer what it has begun, end it, and listen no longer."""
+        with contextlib.suppress(OSError):
+            self._writer.write(STOP)
+            await self._writer.drain()
+        await self._end(STOP_WITHIN_S)
+        for listener in self._opened:
+            listener.close()
+
+    async def _begin(self) -> bool:
+        """Whether the process that was born answers.
+
+        Raises:
+            OSError: it is gone.
+        """
+        assert self._born is not None
+        self._born.hand(self._handed, self._opened)
+        self._reader, self._writer = await asyncio.open_connection(sock=self._born.channel.dup())
+        try:
+            async with asyncio.timeout(READY_WITHIN_S):
+                return await self._reader.readline() == READY
+        except (TimeoutError, ConnectionError):
+            return False
+
+    async def _talk(self) -> None:
+        """Until it hangs up."""
+        told: list[str] = []
+        while self._born is not None:
+            if (trouble := list(self._trouble())) != told:
+                told = trouble
+                self._writer.write(" ".join((TROUBLE, *trouble)).encode() + b"\n")
+            try:
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    if not await self._reader.read(64):
+                        return
+            except TimeoutError:
+                continue
+
+    async def _end(self, within_s: float = 0.0) -> str:
+        born, self._born = self._born, None
+        if born is None:
+            return "not started"
+        how = await born.ended(within_s)
+        self._writer.close()
+        return how
