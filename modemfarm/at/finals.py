@@ -53,7 +53,7 @@ def parse_final(line: str, *, numeric: bool = False) -> Final | None:
     if numeric and line in _NUMERIC:
         return parse_final(_NUMERIC[line])
     upper = line.upper()
-    if match := _NUMBERED.fullmatch(line):
+    if upper.startswith("+CM") and (match := _NUMBERED.fullmatch(line)):
         kind = "cms" if match[1] in "Ss" else "cme"
         return Final(kind, _code(kind, match[2]), line)
     if line in _PLAIN_ERRORS or upper.startswith(_ERROR_STARTS):

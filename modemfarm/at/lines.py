@@ -15,6 +15,7 @@ _TAIL = re.compile(r'(.*(?:[0-9A-F")]|READY))(OK|ERROR)')
 _HEX = re.compile(r"[0-9A-Fa-f]+")
 _NOT_HEX = re.compile(r"[^0-9A-Fa-f]+")
 _TAGGED = re.compile(r"[+^*$#%!][A-Z][A-Z0-9]* ?:")
+_TAG = re.compile(r"[+^*$#%!]")
 _LONG_ANSWER = 24  # no identity without a prefix (IMEISV 16, ICCID 20) is longer; no PDU with a header is shorter
 
 
@@ -57,6 +58,8 @@ def unglue(line: str, in_flight: Command | None, urcs: UrcTable) -> list[str]:
     """The lines that one printed line holds: ``OK+CMTI: "SM",3`` is two."""
     if line == "OK" or _HEX.fullmatch(line):
         return [line]  # most of what a modem prints, and in one piece
+    if not _TAG.search(line, 1) and not line.endswith(("OK", "ERROR")):
+        return [line.strip()]  # nothing else begins inside it
     starts = {0, *urcs.starts_inside(line)}
     for prefix in (*_ERRORS, "+CMGS:", *(in_flight.expected if in_flight else ())):
         if not prefix.startswith(("+", "^", "*", "$", "#", "%", "!")) or not prefix.endswith(":"):

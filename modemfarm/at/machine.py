@@ -156,7 +156,8 @@ class AtMachine:
             complete = complete[1:]
             self._skipping = False
         for raw in complete:
-            self._whole(self._after_prompt(raw))
+            if raw:
+                self._whole(self._after_prompt(raw) if b">" in raw else raw)
         if self._skipping:
             self._partial = b""
         else:
@@ -223,7 +224,7 @@ class AtMachine:
     def _without_echo(self, line: str) -> str:
         for at, echo in enumerate(self._echoes):
             command = echo.startswith("AT")
-            if line.casefold() == echo.casefold():
+            if len(line) == len(echo) and line.casefold() == echo.casefold():
                 self._echoed(at)
                 return ""
             if line.startswith(echo) and self._known(line[len(echo) :].strip()):

@@ -23,10 +23,12 @@ class UrcTable:
     words: tuple[str, ...] = ()
     with_pdu: tuple[str, ...] = ("+CMT:", "+CDS:", "+CBM:")
     _glued: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    _starts: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         tagged = sorted({p for p in (*self.prefixes, *self.with_pdu) if p[0] in _TAG}, key=len, reverse=True)
         object.__setattr__(self, "_glued", re.compile("|".join(map(re.escape, tagged)) or r"(?!)"))
+        object.__setattr__(self, "_starts", (*self.prefixes, *self.with_pdu))
 
     def adding(self, entries: Iterable[str]) -> UrcTable:
         """This table and a profile's own entries: those ending in a colon are prefixes, the others words."""
@@ -37,7 +39,7 @@ class UrcTable:
 
     def has(self, line: str) -> bool:
         """Whether this line is a URC, header or not."""
-        if line.startswith((*self.prefixes, *self.with_pdu)):
+        if line.startswith(self._starts):
             return True
         return line.startswith(self.words) and any(
             line.startswith(word) and not line[len(word) : len(word) + 1].isalnum() for word in self.words
