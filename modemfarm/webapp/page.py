@@ -298,8 +298,8 @@ def reset(key: str) -> Response:
 
 def problem(what: Problem) -> Response:
     """An error for a person."""
-    if request.headers.get("HX-Request"):
-        return Response(what.detail, what.status, content_type="text/plain; charset=utf-8")
     slug = f"problem.{what.code}"
     said = words().say(slug) if wording.known(slug) else what.detail
+    if request.headers.get("HX-Request"):  # a piece stays as it is; the page says that it is old
+        return Response(said, what.status, content_type="text/plain; charset=utf-8")
     return show("problem.html", what.status, what=what, said=said)

@@ -45,7 +45,7 @@ def _page(status: int = 200, **told: Any) -> Response:
         found = views.consents(tx, cursor=asking.cursor(), limit=_SHOWN)
         kept, head = signups.words(tx), consents.head(tx)
     looked = checked(farm.store) if "check" in request.args else None
-    told = {"fault": "", "typed": {}} | told
+    told = {"fault": "", "typed": {"number": request.args.get("number", "")[:40]}} | told
     return show("consents.html", status, mark="", found=found, kept=kept, head=head, looked=looked, proof=PROOF,
                 methods=METHODS, general=GENERAL, **told, **frame())  # fmt: skip
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, redirect, request, url_for
 
-from modemfarm.errors import RefusedError, SubmitError
+from modemfarm.errors import BadFieldError, RefusedError, SubmitError
 from modemfarm.intake import asked, many
 from modemfarm.intake.again import retry
 from modemfarm.intake.edit import edit
@@ -30,6 +30,8 @@ _SHOWN = 50
 _LONGEST_SEARCH = 100
 _NARROW = ("sim", "class", "since", "until")  # filters that stand behind "more"
 _FILTERS = ("state", "q", "batch", *_NARROW)
+_AT_ONCE = {"cancel": many.CANCELS, "edit": ("scheduled", "held", "queued"), "retry": many.RETRIES}  # offered for these
+_ANYONE = "*"  # in the form for many: any SIM may send it, where "" leaves that as it is
 AT_ONCE = 20_000  # of what a button acts on; it stands there again for the others
 
 
@@ -58,6 +60,7 @@ def messages() -> Response:
         asked={name: request.args.get(name, "") for name in _FILTERS},
         narrowed=any(request.args.get(name) for name in _NARROW),
         classes=[item.value for item in MessageClass],
+        anyone=_ANYONE,
         link=_link,
         **frame(),
     )
@@ -102,19 +105,68 @@ def _meant(sought: Sought, newest: int) -> list[tuple[str, selecting.Which]]:
     those = {"batch": sought.batch, "message_class": sought.message_class or None, "upto": newest}
     return [
         (what, many.meant(what, sought.states, **those))
-        for what in ("cancel", "retry")
-        if set(sought.states) <= set(many.STATES[what])
+        for what, states in _AT_ONCE.items()
+        if set(sought.states) <= set(states)
     ]
+
+
+def _which(what: str) -> selecting.Which | None:
+    """What the button that was pressed is about: not what came since it was drawn."""
+    newest = request.form.get("upto", "")
+    upto = int(newest) if newest.isdecimal() and len(newest) < 19 else 0
+    return next((which for able, which in _meant(_sought(), upto) if able == what), None)
 
 
 @routes.post("/messages/<any(cancel, retry):what>")
 @person
 def several(what: str) -> Response:
-    newest = request.form.get("upto", "")
-    for able, which in _meant(_sought(), int(newest) if newest.isdecimal() and len(newest) < 19 else 0):
-        if able == what:
-            act(what, which, most=AT_ONCE)
+    which = _which(what)
+    if which is not None:
+        act(what, which, most=AT_ONCE)
     return back()
+
+
+@routes.post("/messages/edit")
+@person
+def change_many() -> Response:
+    """Show what a change is about and, once that was confirmed, make it; then what stayed as it was, and why."""
+    farm, which, what = deps(), _which("edit"), typed()
+    if which is None:
+        return back()
+    fault, done = "", None
+    try:
+        many.acting("edit", which.states, farm.intake, changes=_changes(what))
+        if request.form.get("do") == "change":
+            done = act("edit", which, changes=_changes(what), most=AT_ONCE)
+    except SubmitError as error:
+        fault = words().fault(error)
+    with farm.store.read() as tx:
+        count = selecting.count(tx, which)
+        cards = views.sims(tx, terms=farm.terms, now=farm.clock.now())
+    told = [
+        {**one, "said": words().row_fault(str(one["reason"]), str(one["reason"]))}
+        for one in (done.not_done if done else ())
+    ]
+    return show("messages_change.html", 422 if fault else 200, mark="", what=what, count=count, done=done, told=told,
+                fault=fault, sims=cards, anyone=_ANYONE, upto=which.upto, link=_link, **frame())  # fmt: skip
+
+
+def _changes(what: Typed) -> dict[str, object]:
+    """What was filled in of the form for many.
+
+    Raises:
+        BadFieldError: nothing was, or a time that is none.
+    """
+    changes: dict[str, object] = {}
+    if what.text.strip():
+        changes["text"] = what.text
+    if what.pinned:
+        changes["from"] = None if what.pinned == _ANYONE else what.pinned
+    if what.send_at:
+        changes["send_at"] = moment(what.send_at)
+    if not changes:
+        raise BadFieldError("changes", "no_changes", "nothing is to be changed")
+    return changes
 
 
 @routes.get("/messages/<int:message_id>")

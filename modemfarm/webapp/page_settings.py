@@ -66,7 +66,7 @@ def _who(who: str) -> str:
     """Whoever did it: by name where there is one."""
     where, _, name = who.replace("page:", "page ").partition(" ")
     if where == "page":
-        return name or words().page("account_link")
+        return name or words().page("account_by_link")
     slug = f"about.{where}"
     return " ".join(filter(None, (words().say(slug) if wording.known(slug) else where, name)))
 

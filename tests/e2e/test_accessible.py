@@ -18,6 +18,8 @@ from werkzeug.routing import Rule
 from modemfarm import wording
 from modemfarm.store import sessions
 from modemfarm.store.users import ROLES
+from modemfarm.webapp import page
+from modemfarm.webapp.tiles import Tile
 from tests.e2e.browser import Browser, chromium
 from tests.e2e.demo import demo
 from tests.e2e.farm import until
@@ -154,6 +156,27 @@ def test_the_page_of_the_api_shuts_nobody_out(
         browser.dark(dark)
         browser.open("/docs")
         assert [*browser.barriers(), *browser.faults(targets=False), *browser.console()] == []
+
+
+@pytest.mark.slow
+def test_a_piece_that_fails_stays_as_it_was_and_the_page_says_that_it_is_old(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_args: object) -> list[Tile]:
+        raise RuntimeError("inside")
+
+    with sample(tmp_path_factory.mktemp("fails")) as farm, served(farm) as base:
+        farm.modem(1)
+        browser.base = base
+        browser.width(390)
+        browser.driver.get(f"{base}/login?token={farm.store.run(sessions.create_login, ROLES[-1], NOW)}")
+        browser.open("/?lang=ru")
+        with monkeypatch.context() as patch:
+            patch.setattr(page, "tiles", breaks)
+            browser.wait_text(".offline", "Ответа от modemfarm нет с")
+            assert len(browser.all("#farm .tile")) == 1
+            assert "inside" not in browser.text("body")
+        until(lambda: browser.text(".offline") == "", 30, lambda: browser.text("body"))
 
 
 @pytest.mark.slow

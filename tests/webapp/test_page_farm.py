@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from modemfarm.model import PartState
 from modemfarm.store import day, views
-from tests.webapp.sample import ICCID, NOW, Sample
+from tests.webapp.sample import ICCID, IMEI, NOW, Sample
 from tests.webapp.test_page import form_token
 
 
@@ -33,6 +33,21 @@ def test_the_drawing_of_the_day_is_also_told_and_a_table(farm: Sample) -> None:
     assert "In the last 24 hours 1 parts were sent and 0 messages failed." in page
     assert page.count('<th scope="row">') == 24
     assert re.search(r'data-sent="(0,){23}1"', page)
+
+
+def test_commands_in_what_to_do_next_are_set_off_on_tile_modem_and_story(farm: Sample) -> None:
+    farm.modem(1, "needs_you", "no_driver", next_action="load_driver")
+    lost = farm.take()
+    farm.left(lost, PartState.UNKNOWN)
+    client = farm.person()
+    for path, command in (
+        ("/", "modprobe option"),
+        (f"/modems/{IMEI.format(1)}", "modprobe option"),
+        (f"/messages/{lost}", f"modemfarm messages resolve {lost} sent"),
+    ):
+        page = client.get(path).get_data(as_text=True)
+        assert f"<code>{command}</code>" in page, path
+        assert "`" not in page, path
 
 
 def test_a_tile_bears_what_can_be_done_about_its_modem(farm: Sample) -> None:

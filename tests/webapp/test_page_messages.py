@@ -88,6 +88,72 @@ def test_a_batch_is_listed_by_itself_and_only_it_is_taken_back(found: Sample) ->
     assert "Take back" not in client.get("/messages?state=queued&q=sure").get_data(as_text=True)
 
 
+def test_many_are_changed_after_they_were_counted_and_confirmed(farm: Sample) -> None:
+    farm.modem(1)
+    waits, other = [farm.take(LI, "Order 1042 is redy") for _ in range(3)], farm.take(WANG, "later", pinned="desk")
+    client = farm.person("operator")
+    page = client.get("/messages?state=queued&lang=en").get_data(as_text=True)
+    assert "Change these 4 messages" in page
+    newest = re.search(r'name="upto" value="(\d+)"', page)
+    assert newest is not None
+    farm.left(waits[2])
+    since = farm.take(LI, "handed in since")
+    form = {"csrf": form_token(page), "upto": newest[1], "text": "Order 1042 is ready", "from": "*", "send_at": ""}
+    asked = client.post("/messages/edit?state=queued", data=form)
+    shown_first = asked.get_data(as_text=True)
+    assert asked.status_code == 200
+    assert "Change these 3 messages?" in shown_first
+    assert "<blockquote>Order 1042 is ready</blockquote>" in shown_first
+    assert [(farm.store.look(views.message, number) or {})["text"] for number in waits[:2]] == [
+        "Order 1042 is redy"
+    ] * 2
+    done = client.post("/messages/edit?state=queued", data=form | {"do": "change"}).get_data(as_text=True)
+    assert "3 messages are changed." in done
+    now = {number: farm.store.look(views.message, number) or {} for number in (*waits, other, since)}
+    assert [now[number]["text"] for number in now] == [
+        *["Order 1042 is ready"] * 2, "Order 1042 is redy", "Order 1042 is ready", "handed in since"
+    ]  # fmt: skip
+    assert now[other]["from"] is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        ({"text": " "}, "nothing is filled in"),
+        ({"text": "Dear {name}"}, "it has no names to fill in"),
+        ({"send_at": "soon"}, "this is no time"),
+    ],
+)
+def test_a_change_of_many_that_cannot_be_has_no_button_to_confirm(
+    farm: Sample, typed: dict[str, str], why: str
+) -> None:
+    farm.take(LI, "as it was")
+    client = farm.person("operator")
+    page = client.get("/messages?state=queued").get_data(as_text=True)
+    form = {"csrf": form_token(page), "upto": "9", "text": "", "from": "", "send_at": "", "do": "change"} | typed
+    answer = client.post("/messages/edit?state=queued&lang=en", data=form)
+    told = answer.get_data(as_text=True)
+    assert (answer.status_code, why in told, 'value="change"' in told) == (422, True, False)
+    assert (farm.store.look(views.message, 1) or {})["text"] == "as it was"
+
+
+def test_what_stays_as_it_was_is_named_and_a_viewer_changes_nothing(farm: Sample) -> None:
+    farm.modem(1)
+    number = farm.take(LI, "as it was")
+    client = farm.person("operator")
+    page = client.get("/messages?state=queued").get_data(as_text=True)
+    form = {"csrf": form_token(page), "upto": "9", "text": "x" * 9000, "from": "", "send_at": "", "do": "change"}
+    told = client.post("/messages/edit?state=queued&lang=zh", data=form).get_data(as_text=True)
+    assert "已修改 0 条。" in told
+    assert f'<a href="/messages/{number}">#{number}</a> 排队' in told
+    viewer = farm.person("viewer")
+    page = viewer.get("/messages?state=queued").get_data(as_text=True)
+    assert "/messages/edit" not in page
+    answer = viewer.post("/messages/edit?state=queued", data=form | {"text": "other"})
+    assert answer.status_code == 403
+    assert (farm.store.look(views.message, number) or {})["text"] == "as it was"
+
+
 @pytest.mark.parametrize(("lang", "word"), [("en", "Change it"), ("zh", "修改"), ("ru", "Изменить")])
 def test_an_operator_is_offered_to_change_what_has_not_left(farm: Sample, lang: str, word: str) -> None:
     farm.modem(1)

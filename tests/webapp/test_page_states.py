@@ -12,6 +12,7 @@ from modemfarm import wording
 from modemfarm.model import MessageClass, MessageState, ModemState, SimState
 from modemfarm.modem.sentences import ACTIONS, CAUSES, SENTENCES
 from modemfarm.webapp.tiles import SHAPES, SIM_ACTIONS, sim_action_slug
+from modemfarm.webapp.words import commands
 from tests.webapp.sample import Sample
 
 DOC = Path(__file__).parents[2] / "docs" / "page-states.md"
@@ -71,6 +72,11 @@ def test_the_docs_table_is_what_the_page_says(name: str) -> None:
     assert found[1] == TABLES[name]()
 
 
+def drawn(said: str) -> str:
+    """A sentence as a page without its escapes has it."""
+    return unescape(str(commands(said)))
+
+
 @pytest.mark.parametrize("lang", wording.LANGUAGES)
 def test_every_modem_sentence_action_and_cause_is_said_in(lang: str) -> None:
     for slug, sentence in SENTENCES.items():
@@ -121,10 +127,10 @@ def test_the_farm_shows_each_modem_sentence(farm: Sample, lang: str) -> None:
     for slug, sentence in SENTENCES.items():
         farm.modem(1, sentence.state.value, slug, next_action=sentence.next_action, params=params)
         page = unescape(person.get(f"/?lang={lang}").get_data(as_text=True))
-        assert wording.say(f"modem.{slug}", spoken, lang) in page, slug
+        assert drawn(wording.say(f"modem.{slug}", spoken, lang)) in page, slug
         assert SHAPES[sentence.state] in page
         if sentence.next_action:
-            assert wording.say(f"action.{sentence.next_action}", lang=lang) in page, slug
+            assert drawn(wording.say(f"action.{sentence.next_action}", lang=lang)) in page, slug
 
 
 @pytest.mark.parametrize("lang", wording.LANGUAGES)
@@ -135,8 +141,8 @@ def test_the_farm_shows_why_a_sim_is_parked(farm: Sample, lang: str) -> None:
         farm.park(1, SimState.PARKED, reason)
         page = unescape(person.get(f"/?lang={lang}").get_data(as_text=True))
         said = f"sim.{reason}"
-        assert wording.say(said, lang=lang) in page
-        assert wording.say(f"action.{SIM_ACTIONS[reason]}", lang=lang) in page
+        assert drawn(wording.say(said, lang=lang)) in page
+        assert drawn(wording.say(f"action.{SIM_ACTIONS[reason]}", lang=lang)) in page
         assert SHAPES[ModemState.NEEDS_YOU] in page
 
 

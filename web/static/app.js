@@ -20,14 +20,19 @@
       document.title = words;
     } else if (!on && document.title === words) document.title = title;
   }
-  document.addEventListener("htmx:sendError", function () { offline(true); });
-  document.addEventListener("htmx:timeout", function () { offline(true); });
+  var silent = new Set();  // pieces of the page that got no answer, or none that is any use
+  function told(event, answered) {
+    var asked = event.detail.requestConfig, piece = asked.path.split("?")[0];
+    if (answered) silent.delete(piece); else if (asked.verb === "get") silent.add(piece);
+    offline(silent.size > 0);
+  }
+  document.addEventListener("htmx:sendError", function (event) { told(event, false); });
+  document.addEventListener("htmx:timeout", function (event) { told(event, false); });
   document.addEventListener("htmx:responseError", function (event) {
-    if (event.detail.xhr.status >= 502) offline(true);
+    if (event.detail.xhr.status >= 500) told(event, false);
   });
-  document.addEventListener("htmx:afterOnLoad", function () { offline(false); });
   document.addEventListener("htmx:afterRequest", function (event) {
-    if (event.detail.successful) offline(false);
+    if (event.detail.successful) told(event, true);
     var form = event.detail.elt;
     if (event.detail.successful && form.matches && form.matches("form[data-clear]")) form.reset();
   });
