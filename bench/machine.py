@@ -27,6 +27,19 @@ def family(pid: int) -> list[int]:
     return [pid, *(int(child) for child in started.split())]
 
 
+def with_children_s(pid: int) -> float:
+    """The same of a process with all its children, those included that have ended."""
+    used = 0.0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        except OSError:  # it has just ended
+            continue
+        if pid in (int(stat.parent.name), int(fields[1])):
+            used += sum(int(field) for field in fields[11:15]) * _TICK_S
+    return used
+
+
 def rss_mb(pid: int) -> float:
     """Resident megabytes of a process that no other process shares."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()

@@ -110,6 +110,11 @@ class Cluster:
         return f"postgresql+psycopg://postgres@/{database}?host={self.folder}&port={self.port}"
 
     @property
+    def pid(self) -> int:
+        """The process of which all others of this server are children."""
+        return int((self.folder / "data" / "postmaster.pid").read_text("ascii").partition("\n")[0])
+
+    @property
     def socket(self) -> Path:
         """Where it listens on this host."""
         return self.folder / f".s.PGSQL.{self.port}"
