@@ -153,10 +153,9 @@ class Balances:
         def work(tx: Tx) -> bool:
             now = self._now()
             how = "ussd" if way.to is None else "sms"
-            fell = balances.write(tx, iccid, found, now, how=how, what=what, low=way.low)
-            if found is not None:
+            if found is not None:  # first: it may let messages go, and they come before the SIM's own row
                 balances.judge(tx, iccid, found, price, now)
-            return fell
+            return balances.write(tx, iccid, found, now, how=how, what=what, low=way.low)
 
         if await self._offload.run(work):
             log.warning("the credit of %s is low: %s", iccid, found)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -36,6 +37,8 @@ from modemfarm.store.retention import Pruner
 
 log = logging.getLogger(__name__)
 
+Work = Callable[[Tx, datetime], int]  # how much it moved
+
 EVERY_S = 1.0
 JOBS = "jobs"
 HOURLY = 3600  # turns
@@ -54,11 +57,9 @@ class _Tick:
     confirmed: bool = False
     to_judge: list[int] = field(default_factory=list)
     elsewhere: frozenset[str] = frozenset()
-    judged: list[Seen] = field(default_factory=list)
     epoch: int | None = None
     erasing: list[str] = field(default_factory=list)
     errands: list[Row] = field(default_factory=list)
-    pruner: Pruner | None = None
 
 
 class Housekeeping:
@@ -122,10 +123,14 @@ class Housekeeping:
             )
         presence = dict(self._journal.presence())
         self._turns += 1
-        tick: _Tick
-        leased, tick = await asyncio.gather(self._beat(), self._offload.run(self._tick, presence, trusted, self._now()))
-        tick.leased = leased
-        self._pruner = tick.pruner or self._pruner
+        leased, moved, judged, _ = await asyncio.gather(
+            self._beat(),
+            self._each(self._for_all(presence, trusted)),
+            self._judge_registrations(),
+            self._prune(trusted),
+        )
+        tick = await self._offload.run(self._tick, self._now())
+        tick.leased, tick.moved = leased, moved
         for inbound_id in tick.to_judge:
             tick.moved += (await self._offload.run(judge, inbound_id, self._inbound, self._now())).moved
         if tick.confirmed:
@@ -135,7 +140,7 @@ class Housekeeping:
         for number in tick.erasing:
             await asyncio.to_thread(erasing.finish, self._offload.call, number, self._now())
         self._journal.refresh_sims(tick.sims, tick.elsewhere)
-        for seen in tick.judged:
+        for seen in judged:
             seen.judged = True
         self._hand_out(tick)
         if not tick.leased:
@@ -171,15 +176,39 @@ class Housekeeping:
         leased = hosts.renew_lease(tx, self._host, self._instance, hosts.clock(tx, now))
         return leased, leased and hosts.take_job(tx, JOBS, self._host, self._instance)
 
-    def _tick(self, tx: Tx, presence: dict[str, Presence], trusted: bool, now: datetime) -> _Tick:
+    async def _judge_registrations(self) -> list[Seen]:
+        """Park and resume, each SIM in a transaction of its own; those whose turn it was."""
+        registrations, now = self._journal.registrations, self._now()
+        due = registrations.due(self._journal.here(), now)
+        return [seen for seen in due if await self._offload.run(registrations.judge, seen, now)]
+
+    async def _prune(self, trusted: bool) -> None:
+        """A piece of what is kept no longer."""
+        if trusted and self._leads:
+            stands: Pruner | None = await self._offload.run(self._pruner.step, self._now())
+            self._pruner = stands or self._pruner
+
+    async def _each(self, works: Sequence[Work]) -> int:
+        """Do one after the other; how much was moved.
+
+        On a server each in a transaction of its own, so that what one holds keeps nobody waiting while the next waits
+        for others; in SQLite nobody waits for a row, and one commit is enough.
+        """
+        now = self._now()
+        moved = 0
+        for some in [works] if self._offload.sqlite else [[work] for work in works]:
+            moved += await self._offload.run(_all, some, now) if some else 0
+        return moved
+
+    def _tick(self, tx: Tx, now: datetime) -> _Tick:
         tick = _Tick()
         if self._turns == 1:
             tick.moved += rules.look_for_changes(tx, self._inbound.policy, now)
         if self._turns % HOURLY == 0:
             tick.epoch = epoch.advance(tx) if self._leads else epoch.current(tx)
         if self._leads:
-            self._for_all(tx, tick, presence, trusted, now)
-        tick.judged = self._journal.registrations.judge(tx, self._journal.here(), now)
+            tick.to_judge = inbox.to_judge(tx, now)
+            tick.erasing = erasing.unfinished(tx) if self._turns % MINUTELY == 1 else []
         tick.elsewhere = sims.elsewhere(tx, self._host, now - self._journal.grace)
         tick.wishes = sims.take_wishes(tx, self._host)
         tick.errands = errands.take(tx, self._host, now) if self._serve is not None else []
@@ -188,29 +217,54 @@ class Housekeeping:
         tick.version = hosts.data_version(tx)
         return tick
 
-    def _for_all(self, tx: Tx, tick: _Tick, presence: dict[str, Presence], trusted: bool, now: datetime) -> None:
+    def _for_all(self, presence: Mapping[str, Presence], trusted: bool) -> list[Work]:
         """What one host does for all of them."""
+        if not self._leads:
+            return []
+        works: list[Work] = []
         if self._turns % MINUTELY == 1:
-            erasing.clear_loose(tx)
-            errands.forget(tx, now)
-            tick.erasing = erasing.unfinished(tx)
+            works += [_quietly(lambda tx, _: erasing.clear_loose(tx)), _quietly(errands.forget)]
         if trusted and self._turns % RATES_EVERY == 2:
-            tick.moved += rates.watch(tx, now)
+            works.append(rates.watch)
         if trusted and self._turns % HOURLY == 0:
-            idempotency.prune(tx, now)
-            counters.forget_people(tx, now - PEOPLE_KEPT)
-            offers.forget_sends(tx, now - PEOPLE_KEPT)
+            works += [
+                _quietly(idempotency.prune),
+                _quietly(lambda tx, now: counters.forget_people(tx, now - PEOPLE_KEPT)),
+                _quietly(lambda tx, now: offers.forget_sends(tx, now - PEOPLE_KEPT)),
+            ]
         if trusted:
-            tick.pruner = self._pruner.step(tx, now)
-            tick.moved += labels.release_due(tx, now)
-            tick.moved += actions.expire(tx, now)
-            actions.close_unreported(tx, now)
-        tick.moved += actions.resend_unknown(tx, now)
-        tick.to_judge = inbox.to_judge(tx, now)
-        for iccid, how in presence.items():
-            if how in (Presence.PARKED, Presence.AWAY):
-                tick.moved += leaving.unbind(tx, iccid)
-            if how is Presence.AWAY:
-                leaving.give_up_started(tx, iccid, now)
-                sims.stays_away(tx, iccid, now)
-        tick.moved += sum(hosts.recover_dead(tx, now))
+            works += [
+                labels.release_due,
+                actions.expire,
+                _quietly(actions.close_unreported),
+            ]
+        works.append(actions.resend_unknown)
+        works += [
+            functools.partial(_set_free, iccid=iccid, how=how)
+            for iccid, how in presence.items()
+            if how in (Presence.PARKED, Presence.AWAY)
+        ]
+        return [*works, lambda tx, now: sum(hosts.recover_dead(tx, now))]
+
+
+def _set_free(tx: Tx, now: datetime, *, iccid: str, how: Presence) -> int:
+    """What waits for a SIM that is parked or away; how much of it others may take."""
+    moved = leaving.unbind(tx, iccid)
+    if how is Presence.AWAY:
+        leaving.give_up_started(tx, iccid, now)
+        sims.stays_away(tx, iccid, now)
+    return moved
+
+
+def _quietly(work: Callable[[Tx, datetime], object]) -> Work:
+    """What moves nothing that the dispatcher should look at."""
+
+    def done(tx: Tx, now: datetime) -> int:
+        work(tx, now)
+        return 0
+
+    return done
+
+
+def _all(tx: Tx, works: Sequence[Work], now: datetime) -> int:
+    return sum(work(tx, now) for work in works)

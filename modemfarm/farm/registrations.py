@@ -61,26 +61,28 @@ class Registrations:
         seen = self._seen.get(iccid)
         return seen is not None and not seen.judged and seen.state == "roaming" and not self._roams(iccid)
 
-    def judge(self, tx: Tx, here: Collection[str], now: datetime) -> list[Seen]:
-        """Park and resume; those whose turn it was, for `heard` once it is committed."""
-        done = []
-        for iccid in here:
-            seen = self._seen.get(iccid)
-            row = balances.one(tx, iccid) if seen is not None and not seen.judged else None
-            if seen is None or row is None:
-                continue
-            roams = self._roams(iccid)
-            reason = condition(seen.state, now - seen.since, roams=roams, grace=self._settings.sim_grace)
-            if reason is not None:
-                if row["state"] in ("active", "absent"):
-                    params = {"from": rfc3339(to_us(seen.since))}
-                    sims.set_state(tx, iccid, SimState.PARKED, now, reason=reason, params=params)
-            elif seen.state not in ("home", "roaming"):
-                continue  # its time has not come
-            elif row["state"] == "parked" and row["reason"] in _OURS:
-                sim_resume(tx, iccid, now, cause="registered")
-            done.append(seen)
-        return done
+    def due(self, here: Collection[str], now: datetime) -> list[Seen]:
+        """What was said of these SIMs, is not judged yet and has lasted long enough."""
+        found = [seen for iccid in here if (seen := self._seen.get(iccid)) is not None and not seen.judged]
+        return [seen for seen in found if seen.state in ("home", "roaming") or self._reason(seen, now) is not None]
+
+    def _reason(self, seen: Seen, now: datetime) -> str | None:
+        roams = self._roams(seen.iccid)
+        return condition(seen.state, now - seen.since, roams=roams, grace=self._settings.sim_grace)
+
+    def judge(self, tx: Tx, seen: Seen, now: datetime) -> bool:
+        """Park or resume one SIM, which is `judged` once this is committed; False: it is not known yet."""
+        row = balances.one(tx, seen.iccid)
+        if row is None:
+            return False
+        reason = self._reason(seen, now)
+        if reason is not None:
+            if row["state"] in ("active", "absent"):
+                params = {"from": rfc3339(to_us(seen.since))}
+                sims.set_state(tx, seen.iccid, SimState.PARKED, now, reason=reason, params=params)
+        elif row["state"] == "parked" and row["reason"] in _OURS:
+            sim_resume(tx, seen.iccid, now, cause="registered")
+        return True
 
     def _roams(self, iccid: str) -> bool:
         said = self._settings.sims.get(iccid)

@@ -10,7 +10,7 @@ from modemfarm.model import MessageClass, digits_key
 from modemfarm.policy.answering import Kind
 from modemfarm.policy.folding import squeeze
 from modemfarm.policy.optout import Keywords, Verdict, is_yes, offered, verdict
-from modemfarm.store import answers, inbox, reviews, signups, suppress
+from modemfarm.store import answers, inbox, locks, reviews, signups, suppress
 from modemfarm.store.engine import Tx
 from modemfarm.store.events import record
 
@@ -99,6 +99,7 @@ def act(tx: Tx, row: dict[str, Any], reply_to: int | None, acting: Acting, now: 
             if not suppress.is_suppressed(tx, number) and inbox.wrote_lately(tx, reply_to, now - ASK_ABOUT):
                 _answer(tx, "ask", row, reply_to, found, acting, ASK_AGAIN, now)
         case "opt_in":
+            locks.person(tx, number)  # before the messages and the end of the ledger, which follow
             reviews.decide(tx, number, "dismissed", now, who="reply")
             signups.confirm(tx, number, row["text"], row["id"], now)
             suppress.remove(tx, number, now, own=True, exact_wording=row["text"], inbound_id=row["id"])

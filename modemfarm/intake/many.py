@@ -13,13 +13,14 @@ from modemfarm.intake.bulk import WRITING_S, Run
 from modemfarm.intake.draft import IntakeSettings
 from modemfarm.intake.edit import edit
 from modemfarm.model import MessageState
-from modemfarm.store import actions, audit
+from modemfarm.store import actions, audit, locks
 from modemfarm.store.engine import Tx
 from modemfarm.store.messages import claim_retry, state_of
 from modemfarm.store.selecting import Which, ids
 
 PAGE = 20_000  # ids read at once
 TOLD = 100  # messages that nothing was done about, by name
+TAKEN = 50  # on a server, messages of one transaction: all are taken before what the first of them is charged to
 
 Act = Callable[[Tx, int, datetime], str | None]  # None: done; else why not
 
@@ -94,6 +95,9 @@ def _some(
     """As many as fit into one transaction's time: how many were looked at, how many done, what was not and why."""
     began, looked, acted = time.monotonic(), 0, 0
     left: list[dict[str, object]] = []
+    if not tx.sqlite:
+        found = found[:TAKEN]
+        locks.messages(tx, found)
     for message_id in found:
         why = act(tx, message_id, now)
         looked += 1

@@ -22,11 +22,7 @@ def add(tx: Tx, number: str, record: dict[str, Any], now: datetime) -> int:
     Args:
         record: its ``status`` (granted revoked pending lapsed opted_in), ``purpose`` and what proves it.
     """
-    tx.run(  # of two that add at once, the second waits here and then reads what the first wrote
-        "INSERT INTO farm (key, value) VALUES ('consent_ledger', '1')"
-        " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-    )
-    locks.ledger(tx)
+    locks.ledger(tx)  # of two that add at once, the second waits here and then reads what the first wrote
     last = tx.one("SELECT seq, chain FROM consent_chain ORDER BY seq DESC LIMIT 1")
     seq, before = (0, "") if last is None else (int(last["seq"]), str(last["chain"]))
     salt = secrets.token_hex(_SALT_OCTETS)
@@ -60,11 +56,14 @@ def grant(tx: Tx, number: str, purposes: tuple[str, ...], proof: dict[str, Any],
     return seq
 
 
-def opted_out(tx: Tx, number: str, via: str, now: datetime, **proof: Any) -> int:
-    """Write down that a person wants no more; what stood until then is kept with it."""
+def opted_out(tx: Tx, number: str, via: str, now: datetime, **proof: Any) -> None:
+    """Write down, at the end of this transaction, that a person wants no more; what stood until then is kept with it.
+
+    So refusals of several people, on any hosts, wait for each other's last statements alone.
+    """
     stood = standing(records(tx, number)).at(now)
     about = {"withdrawn_at": now.isoformat(), "withdrawn_via": via, "stood": stood, **proof}
-    return add(tx, number, {"status": "revoked", "purpose": [GENERAL], **about}, now)
+    tx.at_last(lambda last: add(last, number, {"status": "revoked", "purpose": [GENERAL], **about}, now))
 
 
 def opted_in(tx: Tx, number: str, via: str, now: datetime, **proof: Any) -> int:

@@ -78,7 +78,7 @@ class Tx:
     and 50 µs as a SQLAlchemy construct (docs/decisions/sqlalchemy.md).
     """
 
-    __slots__ = ("_cursor", "_error", "_file", "_later", "_tells", "connection", "owners", "secret", "sqlite")
+    __slots__ = ("_cursor", "_error", "_file", "_last", "_later", "_tells", "connection", "owners", "secret", "sqlite")
 
     def __init__(self, connection: Connection, secret: Secret) -> None:
         """Begin to speak on a connection.
@@ -93,6 +93,7 @@ class Tx:
         self._file = connection.engine.url.database if self.sqlite else None
         self._cursor = connection.connection.cursor()
         self._later: list[tuple[frozenset[str], str, Callable[[Tx], object]]] = []
+        self._last: list[Callable[[Tx], object]] = []
         self._tells = False
         self.owners: set[str] = set()  # whose limits nobody else charges meanwhile (see locks.py)
 
@@ -108,6 +109,12 @@ class Tx:
         else:
             self._later.append((frozenset(owners), person, work))
 
+    def at_last(self, work: Callable[[Tx], object]) -> None:
+        """Write behind all that: what everybody in the farm waits for."""
+        self._last.append(work)
+        if self.sqlite:
+            self._last.pop()(self)
+
     def tell(self) -> None:
         """Wake the daemons of all hosts once this is committed; in SQLite its one daemon is woken otherwise."""
         self._tells = not self.sqlite
@@ -121,12 +128,13 @@ class Tx:
         del self._later[mark:]
 
     def finish(self) -> None:
-        """Do what was put off: first what owners used, then persons, each in ascending order."""
-        if self._later:
+        """Do what was put off: what owners used, then persons, each in ascending order, then the ledger."""
+        if self._later or self._last:
             locks.owners(self, (name for names, _, _ in self._later for name in names))
-            for _, _, work in sorted(self._later, key=lambda item: item[1]):
+            for work in [*(item[2] for item in sorted(self._later, key=lambda item: item[1])), *self._last]:
                 work(self)
             self._later.clear()
+            self._last.clear()
         if self._tells:
             self._tells = False
             self.run(f"SELECT pg_notify('{CHANNEL}', '')")

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from modemfarm.errors import StoreError
-from modemfarm.store import gates, hosts
+from modemfarm.store import gates, hosts, locks
 from modemfarm.store.engine import Store, Tx
 from modemfarm.store.events import record
 
@@ -89,10 +89,12 @@ def hold(tx: Tx, now: datetime) -> int:
     ):
         hosts.recover(tx, row["host"], now)
     tx.run("DELETE FROM farm WHERE key = :key", key=_RELEASING)  # the copy was made while an earlier one was let go
+    open_ones = "state IN ('scheduled', 'held', 'queued', 'sending')"
+    tx.all(f"SELECT id FROM messages WHERE {open_ones} OR resend_at IS NOT NULL ORDER BY id{locks.taking(tx)}")  # noqa: S608 # ours
     tx.run("UPDATE messages SET resend_at = NULL WHERE resend_at IS NOT NULL")
     held = tx.run(
-        "UPDATE messages SET state = CASE WHEN state = 'sending' THEN 'sending' ELSE 'held' END, reason = 'restored',"
-        " reason_params = NULL, next_at = NULL WHERE state IN ('scheduled', 'held', 'queued', 'sending')"
+        "UPDATE messages SET state = CASE WHEN state = 'sending' THEN 'sending' ELSE 'held' END, reason = 'restored',"  # noqa: S608 # ours
+        f" reason_params = NULL, next_at = NULL WHERE {open_ones}"
     )
     tx.run("UPDATE parts SET gate = 1 WHERE state = 'waiting' AND gate = 0")
     if held:

@@ -158,10 +158,21 @@ def _some_replies(tx: Tx, number: str) -> int:
 
 
 def _the_rest(tx: Tx, number: str) -> None:
-    """What is few: rows of the person's own; in the order of locks, the row of the last exchange comes at the end."""
+    """What is few: rows of the person's own, in the order of locks: used plans and the last exchange at the end."""
     _securely(tx)
     locks.person(tx, number)
     consents.erase(tx, number)
+    binds, among = _spelled(number)
+    for table, column in (
+        ("contacts", "number"),
+        ("reviews", "number"),
+        ("concat_refs", "recipient"),
+        ("marketing_sends", "recipient"),
+        ("consent_records", "number"),
+        ("complaints", "number"),
+    ):
+        tx.run(f"DELETE FROM {table} WHERE {column} IN ({among})", **binds)  # noqa: S608 # ours
+    tx.run(f"DELETE FROM suppressions WHERE number IN ({among}) AND number <> :own", own=number, **binds)  # noqa: S608 # ours
     for row in tx.all(
         "SELECT owner, month FROM plan_recipients WHERE recipient = :number ORDER BY owner, month", number=number
     ):
@@ -178,18 +189,7 @@ def _the_rest(tx: Tx, number: str) -> None:
             number=number,
             **row,
         )
-    binds, among = _spelled(number)
-    for table, column in (
-        ("contacts", "number"),
-        ("reviews", "number"),
-        ("concat_refs", "recipient"),
-        ("marketing_sends", "recipient"),
-        ("consent_records", "number"),
-        ("complaints", "number"),
-        ("people", "number"),
-    ):
-        tx.run(f"DELETE FROM {table} WHERE {column} IN ({among})", **binds)  # noqa: S608 # ours
-    tx.run(f"DELETE FROM suppressions WHERE number IN ({among}) AND number <> :own", own=number, **binds)  # noqa: S608 # ours
+    tx.run(f"DELETE FROM people WHERE number IN ({among})", **binds)  # noqa: S608 # ours
 
 
 def _others() -> list[str]:

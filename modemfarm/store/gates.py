@@ -32,11 +32,12 @@ def begin(tx: Tx, scope: str, value: str, now: datetime) -> None:
 
 
 def follow(tx: Tx, now: datetime) -> bool:
-    """Hide or show one chunk more of what is not through; False: all is.
+    """Hide or show one chunk more of what is not through; False: all is, or somebody else is at it.
 
-    Killed in the middle, it goes on where it was. Until a part is hidden the dispatcher and step 3 keep it back.
+    Killed in the middle, it goes on where it was. Until a part is hidden the dispatcher and step 3 keep it back. Like
+    `begin` it has the scope before the scope's messages: of two who are at one scope one would else wait for the other.
     """
-    row = tx.one(f"SELECT key, value FROM farm WHERE key LIKE '{_KEY}%' ORDER BY key LIMIT 1")  # noqa: S608 # ours
+    row = tx.one(f"SELECT key, value FROM farm WHERE key LIKE '{_KEY}%' ORDER BY key LIMIT 1{locks.skipping(tx)}")  # noqa: S608 # ours
     if row is None:
         return False
     _follow(tx, row["key"], json.loads(row["value"]), now)

@@ -1,8 +1,10 @@
 """Who waits for whom where several hosts write to one PostgreSQL; SQLite has one writer, and nothing here waits there.
 
-The order, everywhere: person, message, part, what an owner has used, the row of a person's last exchange. Who holds
-one waits only for what comes after it, and of several of one sort takes them in ascending order. What cannot follow
-that order asks without waiting and leaves what it does not get for later: so do claims and everything done in bulk.
+The order, everywhere: person, message, part, what an owner has used, the row of a person's last exchange, the end of
+the ledger of consents. Who holds one waits only for what comes after it, and of several of one sort takes them in
+ascending order. What cannot follow that order asks without waiting and leaves what it does not get for later: so do
+claims and everything done in bulk. A SIM's own row comes behind its messages; the row of a scope that is paused, or
+let go, before them (gates.py). Rows of other tables are taken by ascending id.
 """
 
 from __future__ import annotations
@@ -34,6 +36,15 @@ def person(tx: Tx, number: str, *, shared: bool = False) -> None:
         tx.run(f"SELECT pg_advisory_xact_lock{'_shared' * shared}(:key)", key=_person(number))
 
 
+def people(tx: Tx, numbers: Iterable[str]) -> None:
+    """Wait for several people alone."""
+    if tx.sqlite:
+        return
+    wanted = sorted({_person(number) for number in numbers})
+    if wanted:
+        tx.run("SELECT pg_advisory_xact_lock(key) FROM unnest(:keys) AS key", keys=wanted)
+
+
 def person_of(tx: Tx, part_id: int) -> None:
     """Wait for a refusal of a part's recipient that is being written: what is asked next sees it."""
     if not tx.sqlite:
@@ -48,7 +59,7 @@ def try_person(tx: Tx, number: str) -> bool:
 
 
 def ledger(tx: Tx) -> None:
-    """Wait for the end of the ledger of consents, behind its person: each row is chained to the one before it."""
+    """Wait for the end of the ledger of consents: each row is chained to the one before it."""
     if not tx.sqlite:
         tx.run("SELECT pg_advisory_xact_lock(:key)", key=_key("ledger"))
 

@@ -15,6 +15,7 @@ from modemfarm.policy.frequency import MONTH, Sent, free_at
 from modemfarm.policy.profiles import Configured, Rules
 from modemfarm.policy.quiet import closes_at, opens_at
 from modemfarm.policy.zones import zones_of
+from modemfarm.store import locks
 from modemfarm.store.charging import refund
 from modemfarm.store.consents import has_consent
 from modemfarm.store.engine import Row, Tx, from_us, to_us
@@ -252,4 +253,5 @@ def _hold(tx: Tx, message_id: int, held: Label, now: datetime) -> None:
 
 def forget_sends(tx: Tx, before: datetime) -> None:
     """Drop what no cap looks at any more."""
-    tx.run("DELETE FROM marketing_sends WHERE at < :before", before=to_us(before))
+    old = f"SELECT message_id FROM marketing_sends WHERE at < :before ORDER BY message_id{locks.skipping(tx)}"  # noqa: S608 # ours
+    tx.run(f"DELETE FROM marketing_sends WHERE message_id IN ({old})", before=to_us(before))  # noqa: S608 # ours

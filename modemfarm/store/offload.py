@@ -24,7 +24,7 @@ MOST_PER_COMMIT = 256
 COMMIT_WITHIN_S = 0.020  # work that one commit takes up, where an fsync is no slower: all of it waits for its end
 BULK_SLICE_S = 0.010  # intake may hold the writer for so long while the wire waits
 CHECKPOINT_EVERY_S = 5.0
-SERVER_WRITERS = 4  # connections that a daemon writes to a server by
+SERVER_WRITERS = 4  # connections that a daemon writes to a server by, and one more for what is urgent
 SILENT_S = 12.0  # a lock is waited for no longer than 10 s: a command that takes this long has no server, or a slow one
 _GONE = ("terminating connection", "server closed the connection", "connection is lost", "the connection is closed")
 
@@ -54,15 +54,22 @@ class Offload:
         self._urgent: deque[_Job] = deque()
         self._wire: deque[_Job] = deque()
         self._bulk: deque[_Job] = deque()
-        self._wake = threading.Condition()
+        self._lock = threading.Lock()
+        self._wake, self._wake_urgent = threading.Condition(self._lock), threading.Condition(self._lock)
         self._stopping = False
         one = _Together if store.sqlite else _Alone
         self._writers = [one(store, self._next, self._is_urgent) for _ in range(1 if store.sqlite else SERVER_WRITERS)]
-        store.silent = self._is_silent
         self._threads = [
-            threading.Thread(target=self._work, args=(writer,), name="store-writer", daemon=True)
+            threading.Thread(
+                target=self._work, args=(writer, self._wake, self._waits), name="store-writer", daemon=True
+            )
             for writer in self._writers
         ]
+        if not store.sqlite:  # however long the others wait, for locks or for the server
+            self._writers.append(_Alone(store, self._next_urgent, self._is_urgent))
+            its = (self._writers[-1], self._wake_urgent, self._is_urgent)
+            self._threads.append(threading.Thread(target=self._work, args=its, name="store-urgent", daemon=True))
+        store.silent = self._is_silent
         self._checkpointer = threading.Thread(target=self._checkpoint, name="store-checkpoint", daemon=True)
         self._stopped = threading.Event()
         self.pending = 0  # commands not yet answered; a virtual clock waits for zero
@@ -73,6 +80,11 @@ class Offload:
             thread.start()
         if self._checkpoints:
             self._checkpointer.start()
+
+    @property
+    def sqlite(self) -> bool:
+        """Whether what is queued shares a transaction."""
+        return self._store.sqlite
 
     @property
     def secret(self) -> Secret:
@@ -89,6 +101,7 @@ class Offload:
         with self._wake:
             self._stopping = True
             self._wake.notify_all()
+            self._wake_urgent.notify_all()
         for thread in self._threads:
             thread.join()
         self._stopped.set()
@@ -126,16 +139,15 @@ class Offload:
             queue.append((work, args, future, queue is self._bulk))
             self.pending += 1
             self._wake.notify()
+            if queue is self._urgent:
+                self._wake_urgent.notify()
         return future
 
-    def _work(self, writer: _Together | _Alone) -> None:
+    def _work(self, writer: _Together | _Alone, wake: threading.Condition, waits: Callable[[], bool]) -> None:
         while True:
-            with self._wake:
-                while not self._waiting:
-                    if self._stopping:
-                        break
-                    self._wake.wait()
-                if not self._waiting:
+            with wake:
+                wake.wait_for(lambda: waits() or self._stopping)
+                if not waits():
                     break
             self._tell(writer.commit())
         writer.close()
@@ -148,8 +160,7 @@ class Offload:
     def _is_urgent(self) -> bool:
         return bool(self._urgent)
 
-    @property
-    def _waiting(self) -> bool:
+    def _waits(self) -> bool:
         return bool(self._urgent or self._wire or self._bulk)
 
     def _tell(self, answers: _Told) -> None:
@@ -185,6 +196,10 @@ class Offload:
             if self._urgent or self._wire:
                 return (self._urgent or self._wire).popleft()
             return self._bulk.popleft() if self._bulk and bulk_too else None
+
+    def _next_urgent(self, _bulk_too: bool) -> _Job | None:
+        with self._wake:
+            return self._urgent.popleft() if self._urgent else None
 
     def _checkpoint(self) -> None:
         while not self._stopped.wait(CHECKPOINT_EVERY_S):

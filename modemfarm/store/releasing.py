@@ -79,11 +79,13 @@ def offers(tx: Tx, reached: list[object], now: datetime) -> list[object] | None:
 
 def offers_to(tx: Tx, numbers: Iterable[str], now: datetime) -> None:
     """The same of what waits for some people, where another clock is theirs."""
+    ids = []
     for number in numbers:
         rows = tx.all(
             "SELECT id, reason FROM messages WHERE recipient = :number AND state IN ('held', 'sending')", number=number
         )
-        _judge_anew(tx, [row["id"] for row in rows if row["reason"] in _BY_RULES], now)
+        ids += [row["id"] for row in rows if row["reason"] in _BY_RULES]
+    _judge_anew(tx, ids, now)
 
 
 def _judge_anew(tx: Tx, ids: list[int], now: datetime) -> None:

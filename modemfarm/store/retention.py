@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from modemfarm.store import locks
 from modemfarm.store.engine import Tx, to_us
 
 PIECE = 500  # rows that one transaction looks at
@@ -19,34 +20,35 @@ REST = timedelta(hours=24)  # between two walks
 class _Kind:
     table: str
     time: str  # the column that grows with the ids
-    old: str  # what goes of a piece
+    old: str  # which rows of a piece go
+    how: str = ""  # what is done to them; "": they are deleted
 
 
 _KINDS: Mapping[str, _Kind] = {
     "texts": _Kind(
         "messages",
         "created_at",
-        "UPDATE messages SET text = '', metadata = NULL WHERE id > :after AND id <= :upto AND final_at < :before"
-        " AND text <> ''",
+        "final_at < :before AND text <> ''",
+        "UPDATE messages SET text = '', metadata = NULL",
     ),
     "inbound": _Kind(
         "inbound",
         "received_at",
-        "DELETE FROM inbound WHERE id > :after AND id <= :upto AND received_at < :before"
+        "received_at < :before"
         " AND NOT EXISTS (SELECT 1 FROM reviews r WHERE r.inbound_id = inbound.id AND r.decided_at IS NULL)",
     ),
     "pdus": _Kind(  # one that may still lie in its slot is what tells a second reading of it
         "received",
         "at",
-        "DELETE FROM received WHERE id > :after AND id <= :upto AND at < :before AND slot IS NULL",
+        "at < :before AND slot IS NULL",
     ),
-    "events": _Kind("events", "at", "DELETE FROM events WHERE id > :after AND id <= :upto AND at < :before"),
-    "audit": _Kind("audit", "at", "DELETE FROM audit WHERE id > :after AND id <= :upto AND at < :before"),
+    "events": _Kind("events", "at", "at < :before"),
+    "audit": _Kind("audit", "at", "at < :before"),
 }
 
 
 def piece(tx: Tx, kind: str, before: datetime, after: int) -> int | None:
-    """Clear one piece of a kind.
+    """Clear one piece of a kind; what somebody else has in hand is left for the next walk.
 
     Args:
         after: the id that the last piece ended with; 0 to begin.
@@ -63,7 +65,13 @@ def piece(tx: Tx, kind: str, before: datetime, after: int) -> int | None:
     if not rows or rows[0]["at"] >= to_us(before):
         return None
     upto = int(rows[-1]["id"])
-    tx.run(one.old, after=after, upto=upto, before=to_us(before))
+    tx.run(
+        f"{one.how or f'DELETE FROM {one.table}'} WHERE id IN (SELECT id FROM {one.table} WHERE id > :after"  # noqa: S608 # ours
+        f" AND id <= :upto AND {one.old} ORDER BY id{locks.skipping(tx)})",
+        after=after,
+        upto=upto,
+        before=to_us(before),
+    )
     return upto
 
 

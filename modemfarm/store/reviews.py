@@ -81,6 +81,8 @@ def _hold(tx: Tx, message_ids: list[int]) -> None:
 def decide(tx: Tx, number: str, decision: Decision, now: datetime, *, who: str = "") -> bool:
     """Take a number off the list; when it is dismissed, its offers wait for their turn again.
 
+    Whoever asks has the person (see locks.py).
+
     Returns:
         False when nothing of this number stood there.
     """
@@ -106,6 +108,10 @@ def _release(tx: Tx, number: str, now: datetime) -> None:
         " OR (x.scope = 'batch' AND x.value = CAST(messages.batch_id AS TEXT)))"
     )
     held = "recipient = :number AND state = 'held' AND reason = :held"
+    locks.messages(
+        tx,
+        [row["id"] for row in tx.all(f"SELECT id FROM messages WHERE {held}", number=number, held=HELD)],  # noqa: S608 # our own words
+    )
     tx.run(
         "UPDATE parts SET gate = 0 WHERE state = 'waiting' AND gate = 1 AND message_id IN"  # noqa: S608 # our own words
         f" (SELECT id FROM messages WHERE {held} AND NOT {paused})",
@@ -155,6 +161,7 @@ def settle(tx: Tx, number: str, decision: Decision, now: datetime, who: str, exe
     Returns:
         False when nothing of this number stood on the list.
     """
+    locks.person(tx, number)
     row = tx.one(
         "SELECT keyword, inbound_id FROM reviews WHERE number = :number AND decided_at IS NULL LIMIT 1", number=number
     )

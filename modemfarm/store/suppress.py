@@ -76,6 +76,9 @@ def add_all(
     """Suppress those of a list that are not yet; how many they were, and how many messages were cancelled."""
     known = suppressed_among(tx, numbers)
     new = [number for number in numbers if number not in known]
+    locks.people(tx, new)
+    if not tx.sqlite:
+        _taken(tx, "m.recipient = ANY(:numbers)", {"numbers": new}, skip=False)
     canceled = sum(add(tx, number, digits_key(number), "import", now, exempt=exempt, actor=actor) for number in new)
     return len(new), canceled
 
@@ -94,7 +97,7 @@ def add(
 ) -> int:
     """Suppress a number and cancel what waits for it, parts claimed and not yet submitted included.
 
-    The ledger of consents gets its row in the same transaction.
+    The ledger of consents gets its row at the end of the same transaction.
 
     Args:
         number: E.164, as messages have it.
@@ -207,6 +210,7 @@ def remove(tx: Tx, number: str, now: datetime, *, own: bool = False, **proof: An
     Returns:
         False when none stood.
     """
+    locks.person(tx, number)
     lifted = tx.run(
         "UPDATE suppressions SET removed_at = :now WHERE number = :number AND removed_at IS NULL"
         " AND (:own = 0 OR source <> 'import')",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from modemfarm.store import shapes
+from modemfarm.store import locks, shapes
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.shapes import Shape, rfc3339
 from modemfarm.store.views import parts_of
@@ -70,7 +70,8 @@ def unread(tx: Tx) -> dict[str, int]:
 def mark_read(tx: Tx, number: str, now: datetime) -> int:
     """A person has seen everything that this sender wrote; how much of it was new."""
     return tx.run(
-        "UPDATE inbound SET read_at = :now WHERE originator = :number AND read_at IS NULL",
+        "UPDATE inbound SET read_at = :now WHERE id IN (SELECT id FROM inbound"  # noqa: S608 # our own words
+        f" WHERE originator = :number AND read_at IS NULL ORDER BY id{locks.taking(tx)})",
         now=to_us(now),
         number=number,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from modemfarm.store import locks
 from modemfarm.store.engine import Tx, to_us
 
 
@@ -20,4 +21,5 @@ def count(tx: Tx) -> int:
 
 def mark_read(tx: Tx, newest: int, now: datetime) -> None:
     """A person has seen the inbox up to this reply."""
-    tx.run("UPDATE inbound SET read_at = :now WHERE read_at IS NULL AND id <= :id", now=to_us(now), id=newest)
+    mine = f"SELECT id FROM inbound WHERE read_at IS NULL AND id <= :id ORDER BY id{locks.taking(tx)}"  # noqa: S608 # ours
+    tx.run(f"UPDATE inbound SET read_at = :now WHERE id IN ({mine})", now=to_us(now), id=newest)  # noqa: S608 # ours

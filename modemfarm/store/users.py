@@ -97,8 +97,8 @@ def remove(tx: Tx, name: str) -> bool:
     user = find(tx, name)
     if user is None:
         return False
-    tx.run("DELETE FROM logins WHERE user_id = :id", id=user.id)
     tx.run("DELETE FROM users WHERE id = :id", id=user.id)
+    tx.run("DELETE FROM logins WHERE user_id = :id", id=user.id)
     return True
 
 

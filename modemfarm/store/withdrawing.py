@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from modemfarm.store import audit, consents
+from modemfarm.store import audit, consents, locks
 from modemfarm.store.actions import cancel
 from modemfarm.store.engine import Tx
 from modemfarm.store.events import record
@@ -12,6 +12,9 @@ from modemfarm.store.events import record
 
 def revoke(tx: Tx, number: str, purposes: tuple[str, ...], via: str, now: datetime, *, actor: str) -> int:
     """Write down that a person takes it back, and cancel the offers that wait and rest on it; how many."""
+    locks.person(
+        tx, number
+    )  # before the ledger's end: who is refused in this moment holds the messages asked for below
     proof = {"withdrawn_at": now.isoformat(), "withdrawn_via": via, "actor": actor}
     seq = consents.add(tx, number, {"status": "revoked", "purpose": list(purposes), **proof}, now)
     record(tx, "consent.revoked", now, subject=number, seq=seq, purpose=list(purposes))

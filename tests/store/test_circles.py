@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import multiprocessing
 import random
 from datetime import datetime
@@ -12,19 +13,36 @@ from pathlib import Path
 import pytest
 
 from modemfarm.errors import RefusedError
-from modemfarm.model import Plan
+from modemfarm.intake import many
+from modemfarm.intake.draft import IntakeSettings, Quota
+from modemfarm.model import Ceiling, Plan
 from modemfarm.store import (
+    actions,
     beside,
     complaints,
     consents,
     contacts,
     counters,
     erasing,
+    errands,
+    gates,
+    hosts,
+    idempotency,
+    labels,
+    leaving,
     migrations,
+    offers,
     outbox,
     queue,
+    retention,
+    reviews,
+    sessions,
     spool,
     suppress,
+    threads,
+    tries,
+    unread,
+    users,
     webhooks,
 )
 from modemfarm.store.contacts import Contact
@@ -36,8 +54,9 @@ from tests.store.tools import NOW, accepted, add, after, deliver_pdu, end, get, 
 
 SIMS = [f"898600310000000000{number}" for number in range(4)]
 PEOPLE = [f"+86138001380{number:02}" for number in range(5)]
-HOSTS, TURNS = 4, 120
+HOSTS, TURNS = 4, 70
 PLAN = Plan("tight", per_day=500, recipients_per_month=100)
+KEYED = IntakeSettings(country="CN", quota=Quota("key:1", Ceiling(parts=10_000)))
 
 
 def _host(url: str, folder: str, seed: int, together: Barrier) -> None:
@@ -58,16 +77,17 @@ def _turns(store: Store, seed: int, together: Barrier) -> None:
         at = after(seed / 10 + turn * 3)
         person = dice.choice(PEOPLE)
         match dice.choice(
-            ("wire", "wire", "intake", "refusal", "reply", "erase", "people", "consent", "files", "calls")
-        ):
+            ("wire", "wire", "intake", "refusal", "reply", "erase", "people", "consent", "files", "calls",
+             "pause", "many", "clock", "import", "lists")
+        ):  # fmt: skip
             case "wire":
-                store.run(_send, SIMS[seed], at, dice.random() < 0.7)
+                store.run(_send, SIMS[seed], at, dice.choice(("ends", "ends", "back", "left")))
             case "intake":
                 with contextlib.suppress(RefusedError), store.write() as tx:
                     number = add(tx, at=at, to=person, text=dice.choice(("hello", "x" * 400)))
                     spool.keep(tx, Taken(f"host{seed}", f"{seed}/{turn}", "name", "name", b"text"), number, at)
             case "refusal":
-                text = dice.choice(("TD", "回复TD", "STOP"))
+                text = dice.choice(("TD", "回复TD", "STOP", "START", "不要再给我发了"))
                 store.run(_hears, text, person, at, SIMS[seed])
             case "reply":
                 store.run(_hears, "好的", person, at, SIMS[seed])
@@ -84,25 +104,92 @@ def _turns(store: Store, seed: int, together: Barrier) -> None:
                 store.run(_files, f"host{seed}")
             case "calls":
                 _calls(store, dice, 1, at)
+            case "pause":
+                _pauses(store, dice, at)
+            case "many":
+                what = dice.choice(list(many.STATES))
+                act = many.acting(
+                    what, many.STATES[what], KEYED, word="sent", changes={"text": f"now {turn}"}, who="cli"
+                )
+                many.do(store.look, store.run, act, many.meant(what), functools.partial(_same, at), most=5)
+            case "clock":
+                _falls_due(store, f"host{seed}", at)
+            case "import":
+                store.run(suppress.add_all, dice.sample(PEOPLE, 3), at)
+                store.run(suppress.remove, person, at)
+            case "lists":
+                _lists(store, dice, person, at)
     store.close()
+
+
+def _same(at: datetime) -> datetime:
+    return at
+
+
+def _pauses(store: Store, dice: random.Random, at: datetime) -> None:
+    """A class, and a SIM, each paused and resumed; what waits follows."""
+    store.run(dice.choice((actions.pause, actions.resume)), "class", "transactional", at)
+    store.run(dice.choice((actions.sim_pause, actions.sim_resume)), dice.choice(SIMS), at)
+    while store.run(gates.follow, at):
+        pass
+
+
+def _falls_due(store: Store, host: str, at: datetime) -> None:
+    """What one host does by the clock; another one may have begun the same just before its lease ended."""
+    for work in (labels.release_due, actions.expire, actions.close_unreported, actions.resend_unknown, errands.forget,
+                 idempotency.prune, counters.forget_people, offers.forget_sends):  # fmt: skip
+        store.run(work, at)
+    for iccid in SIMS:
+        store.run(leaving.unbind, iccid)
+    store.run(hosts.recover, "here", at)
+    store.run(labels.label, 0, lambda _: labels.Label("absent"), at)
+    for kind in ("texts", "inbound", "pdus", "events"):  # the audit is kept for a year
+        store.run(retention.piece, kind, at, 0)
+
+
+def _lists(store: Store, dice: random.Random, person: str, at: datetime) -> None:
+    """What people click on a page that others have open too."""
+    work = dice.choice((_reads, _logs_in, _decides))
+    store.run(work, person, at)
+
+
+def _reads(tx: Tx, person: str, at: datetime) -> None:
+    threads.mark_read(tx, person, at)
+    unread.mark_read(tx, 10**9, at)
+
+
+def _logs_in(tx: Tx, person: str, at: datetime) -> None:
+    tries.failed(tx, {person: 3}, at)
+    users.add(tx, f"u{person[-1]}", "viewer", at)
+    user = users.find(tx, f"u{person[-1]}")
+    assert user is not None
+    sessions.open_session(tx, "viewer", at, user.id)
+    users.set_password(tx, user.id, "a long enough one")
+    if person == PEOPLE[0]:
+        users.remove(tx, f"u{person[-1]}")
+
+
+def _decides(tx: Tx, person: str, at: datetime) -> None:
+    reviews.settle(tx, person, "dismissed", at, "cli")
 
 
 def _hears(tx: Tx, text: str, person: str, at: datetime, iccid: str) -> None:
     get(tx, deliver_pdu(text, by=person, at=at), at=at, iccid=iccid)
 
 
-def _send(tx: Tx, iccid: str, at: datetime, ends: bool) -> None:
+def _send(tx: Tx, iccid: str, at: datetime, then: str) -> None:
     named = queue.Lane(iccid, iccid, "/dev/x", "here", "run1", counters.day_start(PLAN, at), PLAN)
     heads = queue.heads(tx, iccid, at, 2) + queue.heads(tx, "", at, 4)
     part = next((one for one in heads if beside.is_free(tx, one, iccid)), None)
     attempt = part and queue.claim(tx, part, named, at)
     if part is None or attempt is None:
         return
-    if ends:
+    if then == "ends":
         tx.run("UPDATE parts SET state = 'submitting' WHERE id = :id AND state = 'claimed'", id=part.part_id)
         end(tx, attempt, accepted(1, at))
-    else:
+    elif then == "back":
         queue.give_back(tx, part.part_id, attempt, at)
+    # else it is left to whoever looks what a dead host had
 
 
 def _consents(tx: Tx, some: list[str], at: datetime) -> None:

@@ -28,6 +28,7 @@ def test_a_complaint_keeps_its_proof_and_stops_everything(store: Store) -> None:
         standing = suppress.of(tx, TO)
         assert standing is not None
         assert standing["source"] == "complaint"
+        tx.finish()
         assert consents.records(tx, TO)[-1]["withdrawn_via"] == "complaint"
         assert tx.value("SELECT count(*) FROM events WHERE kind = 'contact.complained' AND subject = :n", n=TO) == 1
         (line,) = [row for row in audit.listed(tx) if row["action"] == "complaint.recorded"]
@@ -43,6 +44,7 @@ def test_a_second_complaint_shows_what_the_first_took_back(store: Store) -> None
     with store.write() as tx:
         consents.grant(tx, TO, ("news",), {"method": "paper", "exact_wording": "yes"}, NOW)
         complaints.add(tx, TO, "one", "phone", after(1), who="li")
+        tx.finish()
         second = complaints.add(tx, TO, "two", "web", after(2), who="li")
         assert second["proof"]["granted"] == []
         assert len(second["proof"]["rows"]) == 2

@@ -13,7 +13,7 @@ import pytest
 
 from modemfarm.errors import StoreError
 from modemfarm.store.engine import Store, Tx
-from modemfarm.store.offload import COMMIT_WITHIN_S, Offload
+from modemfarm.store.offload import COMMIT_WITHIN_S, SERVER_WRITERS, Offload
 from tests.patience import PATIENT_S
 from tests.postgres import Cluster
 
@@ -256,3 +256,27 @@ def test_who_reads_is_told_at_once_while_a_server_owes_an_answer_for_long(
         assert tx.value("SELECT 1") == 1
     offload.stop()
     store.close()
+
+
+def test_what_is_urgent_waits_for_no_other_work_on_a_server(cluster: Cluster, tmp_path: Path) -> None:
+    offload = Offload(Store(cluster.create("urgent"), tmp_path))
+    offload.start()
+    go, inside = threading.Event(), threading.Semaphore(0)
+
+    def busy(_tx: Tx) -> None:
+        inside.release()
+        assert go.wait(PATIENT_S)
+
+    async def main() -> str:
+        waiting = [asyncio.ensure_future(offload.run(busy)) for _ in range(SERVER_WRITERS)]
+        for _ in waiting:
+            await asyncio.to_thread(inside.acquire)
+        later = asyncio.ensure_future(offload.run(lambda _tx: "wire"))
+        told = await offload.at_once(lambda _tx: "urgent")
+        assert not later.done()
+        go.set()
+        await asyncio.gather(*waiting, later)
+        return told
+
+    assert asyncio.run(main()) == "urgent"
+    offload.stop()

@@ -45,7 +45,9 @@ BRANDED = replace(INBOUND, policy=Configured(brand="小店"))
 def _get(tx: Tx, text: str, *, at: float = 60, number: str = TO, iccid: str = SIM, **facts: Any) -> Understood:
     pdu = deliver_pdu(text, by=number, at=after(at))
     settings = facts.pop("settings", BRANDED)
-    return receive(tx, Received(pdu, pdu.hex().upper(), iccid, None, after(at), **facts), settings, after(at))
+    understood = receive(tx, Received(pdu, pdu.hex().upper(), iccid, None, after(at), **facts), settings, after(at))
+    tx.finish()
+    return understood
 
 
 def _answers(tx: Tx, kind: str | None = None) -> list[Row]:

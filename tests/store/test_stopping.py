@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from modemfarm.model import Ceiling, Plan, digits_key
-from modemfarm.store import counters, queue, suppress
+from modemfarm.store import counters, migrations, queue, suppress
 from modemfarm.store.engine import Store, Tx, to_us
+from tests.postgres import Cluster
 from tests.store.tools import LONG, NOW, SIM, TO, add, after, claim, lane, message, parts, see, send, states, used
 
 OTHERS = "+8613800138111"
@@ -105,3 +107,35 @@ def test_seventy_messages_take_no_more_statements_than_two(sqlite_store: Store, 
 
     counted(1)  # the ledger's first row has statements of its own
     assert counted(70) == counted(2) < 30
+
+
+def test_refusals_of_two_people_on_two_hosts_wait_for_each_others_last_statements_alone(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    url = cluster.create("two_people")
+    here, there = Store(url, tmp_path), Store(url, tmp_path)
+    migrations.upgrade(here, NOW)
+    with here.write() as tx:
+        _stop(tx)
+        there.run(_stop, OTHERS)  # the ledger's end is nobody's yet
+    with there.read() as tx:
+        assert tx.value("SELECT count(*) FROM consent_chain") == 2
+    here.close()
+    there.close()
+
+
+def test_an_imported_list_keeps_nobody_waiting_in_a_circle(cluster: Cluster, tmp_path: Path) -> None:
+    url = cluster.create("imported")
+    store = Store(url, tmp_path)
+    migrations.upgrade(store, NOW)
+    with store.write() as tx:
+        numbers = [add(tx, to=to) for to in (TO, OTHERS)]
+    with store.write() as tx:
+        assert suppress.add_all(tx, [OTHERS, TO], NOW) == (2, 2)
+        free = "SELECT id FROM messages WHERE id = ANY(:ids) FOR UPDATE SKIP LOCKED"
+        with store.write() as other:
+            assert not other.all(free, ids=numbers)  # all are taken before the first refusal is written
+            assert other.value("SELECT count(*) FROM consent_chain") == 0
+    with store.read() as tx:
+        assert tx.value("SELECT count(*) FROM consent_chain") == 2
+    store.close()
