@@ -15,7 +15,7 @@ from tests.e2e.farm import free_port
 from tests.needs import missing
 
 WHY = "the store is tested on PostgreSQL too (Debian: apt-get install postgresql)"
-SIZE = ("max_connections=60", "shared_buffers=32MB")
+SIZE = ("max_connections=120", "shared_buffers=32MB")
 QUIET = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
 
 
