@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # One process more than cores: the tests of whole farms often wait.
 WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
+# The tests start hundreds of processes: each would compile the whole product anew where this is set.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help demo run test check bench bench-peers scoreboard soak matrix clean
 

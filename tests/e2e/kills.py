@@ -23,7 +23,7 @@ MOMENTS = (*WIRE_MOMENTS, "report", "inbound", "intake", "batch")
 TEXTS_A_KILL = 12
 ROWS_LATER = 4000  # of an intake: taken in, to be sent tomorrow
 REPLIER = "+491719999999"
-DYING_S = 1.0  # what a modem said so shortly before a kill may have been read and not committed
+DYING_S = 4.0  # what a modem said so shortly before a kill may have been read and not committed
 STORING = frozenset({"huawei"})  # their reports lie on the SIM until they were committed; other families lose some
 
 Part = tuple[int, int]  # message, part number
