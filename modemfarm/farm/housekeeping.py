@@ -14,7 +14,7 @@ from modemfarm.farm.choosing import Presence
 from modemfarm.farm.clockguard import ClockGuard
 from modemfarm.farm.journal import FarmJournal
 from modemfarm.farm.registrations import Seen
-from modemfarm.inbound.receive import InboundSettings, judge
+from modemfarm.inbound.receive import InboundSettings, judge, match_missed
 from modemfarm.store import (
     actions,
     counters,
@@ -44,6 +44,7 @@ JOBS = "jobs"
 HOURLY = 3600  # turns
 RATES_EVERY = 600  # it reads a month of offers
 MINUTELY = 60
+MISSED_EVERY = 5
 PEOPLE_KEPT = timedelta(days=100)  # a plan's month has 31 days and its clock may be wrong
 
 
@@ -238,6 +239,8 @@ class Housekeeping:
                 actions.expire,
                 _quietly(actions.close_unreported),
             ]
+        if self._turns % MISSED_EVERY == 0:
+            works.append(lambda tx, now: match_missed(tx, self._inbound, now))
         works.append(actions.resend_unknown)
         works += [
             functools.partial(_set_free, iccid=iccid, how=how)

@@ -24,6 +24,7 @@ from modemfarm.store.rules import in_force
 
 JUDGE_AFTER = timedelta(minutes=10)  # the rest of a long message comes within seconds or not at all
 CLOCK_SLACK = timedelta(days=1)  # SMS centres and modems disagree about zones, not about days
+_MAY_HAVE_MISSED = timedelta(minutes=2)  # a transaction ends much sooner
 WIDE = 1 << 16  # equal references of 8 and of 16 bits are two messages
 PLATFORMS = ("106", "100", "95")  # of Chinese platforms, operators and services
 SHORTEST_LINE = 7  # digits of a telephone line's number; shorter ones are services
@@ -173,6 +174,17 @@ def match_loose(tx: Tx, iccid: str, settings: InboundSettings, now: datetime) ->
         )
         found += reports.match(tx, _as_report(raw, settings), row["id"], now)
     return found
+
+
+def match_missed(tx: Tx, settings: InboundSettings, now: datetime) -> int:
+    """The same for every SIM, with reports of the last minutes that another writer's answer passed unseen.
+
+    On a server a report and the answer to its part may be written at once, each before it sees the other.
+
+    Returns:
+        How many found their part.
+    """
+    return sum(match_loose(tx, iccid, settings, now) for iccid in reports.with_loose(tx, now - _MAY_HAVE_MISSED))
 
 
 def _deliver(tx: Tx, tpdu: SmsDeliver, received: Received, settings: InboundSettings, now: datetime) -> Understood:

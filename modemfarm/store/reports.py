@@ -175,6 +175,16 @@ def loose(tx: Tx, iccid: str, since: datetime) -> list[Row]:
     )
 
 
+def with_loose(tx: Tx, since: datetime) -> list[str]:
+    """SIMs for which reports have come since then that fit no part yet, ascending."""
+    rows = tx.all(
+        "SELECT DISTINCT iccid FROM received WHERE kind = 'status_report' AND part_id IS NULL AND iccid IS NOT NULL"
+        " AND at > :since ORDER BY iccid",
+        since=to_us(since),
+    )
+    return [row["iccid"] for row in rows]
+
+
 def mr_seen(tx: Tx, iccid: str, mr: int | None, now: datetime, *, last: int | None) -> None:
     """Learn whether this SIM's MRs, of which the last was `last`, count up by one, and that it just worked."""
     up = int(last is not None and mr is not None and mr == (last + 1) % 256)

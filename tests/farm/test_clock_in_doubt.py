@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from modemfarm.farm.clockguard import ClockGuard
-from modemfarm.farm.housekeeping import Housekeeping
+from modemfarm.farm.housekeeping import MISSED_EVERY, Housekeeping
 from modemfarm.store import hosts
+from modemfarm.store.engine import Tx, to_us
 from tests.farm.benches import bench
-from tests.store.tools import INBOUND
+from tests.store.tools import INBOUND, SIM, get, report_pdu
 from tests.virtualtime import VirtualLoop, run
 
 AHEAD = timedelta(days=3)
@@ -40,6 +41,37 @@ def test_a_started_farm_looks_once_whether_the_rules_are_others(tmp_path: Path) 
             assert await start(customers="America/New_York") != first
 
     run(main)
+
+
+def test_housekeeping_matches_a_report_that_was_written_at_once_with_its_answer(tmp_path: Path) -> None:
+    async def main(loop: VirtualLoop) -> None:
+        async with bench(loop, tmp_path) as farm:
+            now = farm.clock.now
+            await farm.offload.run(hosts.take_lease, "here", "run", 1, "test", now())
+            number = await farm.add()
+            await farm.offload.run(_missed, number, now())
+            keeping = Housekeeping(
+                farm.offload, farm.journal, INBOUND, now, "here", "run", ClockGuard(now(), None), _nobody, int, _nobody
+            )
+            for _ in range(MISSED_EVERY):
+                await keeping.turn()
+            assert await farm.value("SELECT state FROM messages WHERE id = :id", id=number) == "delivered"
+
+    run(main)
+
+
+def _missed(tx: Tx, number: int, at: datetime) -> None:
+    """A part that left, and its report, of two transactions that did not see each other."""
+    get(tx, report_pdu(9, sent=at), at=at)
+    tx.run("UPDATE parts SET state = 'claimed' WHERE message_id = :id", id=number)
+    tx.run("UPDATE parts SET state = 'submitting' WHERE message_id = :id", id=number)
+    tx.run(
+        "UPDATE parts SET state = 'sent', mr = 9, iccid = :sim, sent_at = :at WHERE message_id = :id",
+        sim=SIM,
+        at=to_us(at),
+        id=number,
+    )
+    tx.run("UPDATE messages SET state = 'sent' WHERE id = :id", id=number)
 
 
 def test_a_clock_that_jumps_ahead_starts_no_schedule_and_ends_no_validity(tmp_path: Path) -> None:

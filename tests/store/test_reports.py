@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from modemfarm.inbound.receive import match_loose
+from modemfarm.inbound.receive import match_loose, match_missed
 from modemfarm.store import actions, reports
-from modemfarm.store.engine import Store, Tx
+from modemfarm.store.engine import Store, Tx, to_us
 from tests.store.tools import (
     INBOUND,
     LONG,
@@ -185,6 +185,22 @@ def test_a_report_before_the_answer_waits_for_it(store: Store) -> None:
         end(tx, attempt, accepted(9, after(2), ctrl_z_at=NOW))
         assert states(tx, number) == ["delivered"]
         assert reports.loose(tx, SIM, NOW.replace(year=2020)) == []
+
+
+def test_a_report_written_at_once_with_the_answer_is_matched_later(store: Store) -> None:
+    """On a server two writers may not see each other: the answer finds no report, and the report no answer."""
+    with store.write() as tx:
+        see(tx)
+        number = add(tx)
+        submit(tx)
+        get(tx, report_pdu(9), at=after(1))
+        tx.run("UPDATE parts SET state = 'sent', mr = 9, iccid = :sim, sent_at = :at", sim=SIM, at=to_us(after(1)))
+    assert store.run(match_missed, INBOUND, after(60 * 60)) == 0
+    assert store.run(match_missed, INBOUND, after(6)) == 1
+    with store.read() as tx:
+        assert states(tx, number) == ["delivered"]
+        assert message(tx, number)["state"] == "delivered"
+    assert store.run(match_missed, INBOUND, after(11)) == 0
 
 
 def test_a_report_tells_the_fate_of_an_unknown_part_by_its_time(store: Store) -> None:
