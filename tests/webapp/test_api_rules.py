@@ -69,7 +69,8 @@ def test_the_limit_of_refusals_is_read_and_changed(farm: Sample) -> None:
 @pytest.mark.parametrize("lang", wording.LANGUAGES)
 def test_the_page_tells_of_refusals_and_that_nobody_knows_who_read(farm: Sample, lang: str) -> None:
     text = farm.person().get(f"/settings?lang={lang}").text
-    assert wording.say("policy.refusals_most", {"most": "2"}, lang) in text
+    words, command, _ = wording.say("policy.refusals_most", {"most": "2"}, lang).split("`")
+    assert f"{words}<code>{command}</code>" in text
     assert wording.say("page.no_read_state", lang=lang) in text
     message = farm.take()
     assert wording.say("page.no_read_state", lang=lang) in farm.person().get(f"/messages/{message}?lang={lang}").text
