@@ -102,14 +102,15 @@ class Born:
         finally:
             os._exit(1)
 
-    def hand(self, what: bytes, opened: Sequence[socket.socket]) -> None:
-        """Give it what it is built of.
+    async def hand(self, what: bytes, opened: Sequence[socket.socket]) -> None:
+        """Give it what it is built of: a farm of some hundred SIMs says more than a socket keeps until it is read.
 
         Raises:
             OSError: it is gone.
         """
         socket.send_fds(self.channel, [len(what).to_bytes(SIZE_OCTETS)], [listener.fileno() for listener in opened])
-        self.channel.sendall(what)
+        self.channel.setblocking(False)
+        await asyncio.get_running_loop().sock_sendall(self.channel, what)
 
     async def ended(self, within_s: float = 0.0) -> str:
         """Have it dead after so long at the latest; how it ended."""
@@ -209,10 +210,10 @@ class PageProcess:
             OSError: it is gone.
         """
         assert self._born is not None
-        self._born.hand(self._handed, self._opened)
-        self._reader, self._writer = await asyncio.open_connection(sock=self._born.channel.dup())
         try:
             async with asyncio.timeout(READY_WITHIN_S):
+                await self._born.hand(self._handed, self._opened)
+                self._reader, self._writer = await asyncio.open_connection(sock=self._born.channel.dup())
                 return await self._reader.readline() == READY
         except (TimeoutError, ConnectionError):
             return False

@@ -53,11 +53,13 @@ def find(tx: Tx, report: Report, *, again: bool = False) -> Row | None:
 
 
 def match(tx: Tx, report: Report, received_id: int, now: datetime) -> bool:
-    """Find the part that a kept report is about and move it; whether there was one."""
+    """Find the part that a kept report is about and move it; whether it was moved here."""
     part = find(tx, report, again=True)
     if part is None:
         return False
-    tx.run("UPDATE received SET part_id = :part WHERE id = :id", part=part["id"], id=received_id)
+    mine = "UPDATE received SET part_id = :part WHERE id = :id AND part_id IS NULL"
+    if not tx.run(mine, part=part["id"], id=received_id):
+        return False  # another writer matched it after it was read here, and let go of the message before it was taken
     apply(tx, part, report, now)
     return True
 

@@ -6,7 +6,7 @@ import pytest
 
 from modemfarm.inbound.receive import match_loose, match_missed
 from modemfarm.store import actions, reports
-from modemfarm.store.engine import Store, Tx, to_us
+from modemfarm.store.engine import Store, Tx, from_us, to_us
 from tests.store.tools import (
     INBOUND,
     LONG,
@@ -203,6 +203,21 @@ def test_a_report_written_at_once_with_the_answer_is_matched_later(store: Store)
     assert store.run(match_missed, INBOUND, after(11)) == 0
 
 
+def test_a_report_that_two_writers_match_is_told_once(store: Store) -> None:
+    """On a server the second has read the row before the first one's commit, and takes the message after it."""
+    with store.write() as tx:
+        number = _sent(tx)
+        get(tx, report_pdu(7, 0x20), at=after(5))
+        row = tx.one("SELECT id, scts, part_id FROM received WHERE kind = 'status_report'")
+        assert row is not None
+        told = reports.Report(SIM, 7, TO, from_us(row["scts"]), None, 0x20, "pending", None)
+        tx.run("UPDATE received SET part_id = NULL")
+        assert [reports.match(tx, told, row["id"], after(6)) for _ in range(2)] == [True, False]
+        kinds = "SELECT count(*) FROM events WHERE message_id = :id AND kind = 'part.reported'"
+        assert tx.value(kinds, id=number) == 2
+        assert tx.value("SELECT part_id FROM received WHERE id = :id", id=row["id"]) == row["part_id"]
+
+
 def test_a_report_tells_the_fate_of_an_unknown_part_by_its_time(store: Store) -> None:
     with store.write() as tx:
         see(tx)
@@ -304,7 +319,9 @@ def test_a_report_without_a_usable_time_goes_by_its_mr(store: Store) -> None:
     with store.write() as tx:
         number = _sent(tx)
         one = reports.Report(SIM, 7, TO, None, None, 0, "delivered", None)
-        assert reports.match(tx, one, 1, after(5))
+        part = reports.find(tx, one)
+        assert part is not None
+        reports.apply(tx, part, one, after(5))
         assert states(tx, number) == ["delivered"]
 
 
