@@ -132,6 +132,10 @@ class Housekeeping:
         )
         tick = await self._offload.run(self._tick, self._now())
         tick.leased, tick.moved = leased, moved
+        self._journal.refresh_sims(tick.sims, tick.elsewhere)
+        for seen in judged:
+            seen.judged = True
+        self._hand_out(tick)  # before all that may fail or take long: what was taken here nobody takes again
         for inbound_id in tick.to_judge:
             tick.moved += (await self._offload.run(judge, inbound_id, self._inbound, self._now())).moved
         if tick.confirmed:
@@ -140,10 +144,6 @@ class Housekeeping:
             self._new_epoch(tick.epoch)
         for number in tick.erasing:
             await asyncio.to_thread(erasing.finish, self._offload.call, number, self._now())
-        self._journal.refresh_sims(tick.sims, tick.elsewhere)
-        for seen in judged:
-            seen.judged = True
-        self._hand_out(tick)
         if not tick.leased:
             log.error("another daemon took the name %s: this one claims nothing more", self._host)
             self._journal.dispatcher.stop()

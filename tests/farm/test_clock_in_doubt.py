@@ -6,9 +6,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
+
+from modemfarm.errors import StoreError
+from modemfarm.farm import housekeeping
 from modemfarm.farm.clockguard import ClockGuard
 from modemfarm.farm.housekeeping import MISSED_EVERY, Housekeeping
-from modemfarm.store import hosts
+from modemfarm.store import errands, hosts, inbox
 from modemfarm.store.engine import Tx, to_us
 from tests.farm.benches import bench
 from tests.store.tools import INBOUND, SIM, get, report_pdu
@@ -56,6 +60,34 @@ def test_housekeeping_matches_a_report_that_was_written_at_once_with_its_answer(
             for _ in range(MISSED_EVERY):
                 await keeping.turn()
             assert await farm.value("SELECT state FROM messages WHERE id = :id", id=number) == "delivered"
+
+    run(main)
+
+
+def test_what_was_taken_for_a_sim_here_is_handed_out_whatever_fails_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(inbox, "to_judge", lambda _tx, _now: [1])
+    monkeypatch.setattr(housekeeping, "judge", fails)
+
+    async def main(loop: VirtualLoop) -> None:
+        async with bench(loop, tmp_path) as farm:
+            now = farm.clock.now
+            await farm.offload.run(hosts.take_lease, "here", "run", 1, "test", now())
+            asked = ("here", SIM, "ussd", ("*100#",), "somebody", now(), timedelta(minutes=1))
+            errand = await farm.offload.run(errands.put, *asked)
+            served: list[int] = []
+            keeping = Housekeeping(
+                farm.offload, farm.journal, INBOUND, now, "here", "run", ClockGuard(now(), None), _nobody, int, _nobody,
+                serve=lambda row: served.append(row["id"]),
+            )  # fmt: skip
+            with pytest.raises(StoreError):
+                await keeping.turn()
+            assert served == [errand]
+            assert errand is not None
 
     run(main)
 
