@@ -15,11 +15,12 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from bench.rig import PROFILE_TO
 from modemfarm.cli.main import main
 from modemfarm.store.engine import Tx
-from modemfarm.store.offload import Offload, _Alone, _Together
+from modemfarm.store.offload import Offload
 
 _writer = cProfile.Profile(time.thread_time)
 _loop = cProfile.Profile(time.thread_time)
@@ -34,10 +35,10 @@ def _timed_execute(self: Tx, sql: str, binds: Mapping[str, object]) -> None:
     _statements[sql].append(time.perf_counter() - begun)
 
 
-def _profiled_work(self: Offload, writer: _Together | _Alone) -> None:
+def _profiled_work(self: Offload, *given: Any) -> None:
     _writer.enable()
     try:
-        _work(self, writer)
+        _work(self, *given)
     finally:
         _writer.disable()
 

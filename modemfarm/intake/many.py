@@ -152,9 +152,11 @@ def editing(changes: Mapping[str, object], settings: IntakeSettings, who: str) -
     """Changes what has not left, each checked and judged anew; what cannot be so stays as it was.
 
     Raises:
-        BadFieldError: a text with braces. What stood for a name in a batch's template is not known any more.
+        BadFieldError: no text, or one with braces. What stood for a name in a batch's template is not known any more.
     """
     text = changes.get("text")
+    if isinstance(text, str) and not text.strip():
+        raise BadFieldError("text", "empty", "there is no text to send")
     if isinstance(text, str) and ("{" in text or "}" in text):
         what = "a text for many says the same to each: it has no names to fill in and no { or }"
         raise BadFieldError("text", "placeholders", what)

@@ -34,7 +34,7 @@ def test_a_daemon_under_the_profiler_sends_and_leaves_its_numbers(
 ) -> None:
     monkeypatch.setenv(PROFILE_TO, str(tmp_path / "p"))
     assert BENCHES["throughput"](SMALLEST)
-    for thread, does in (("loop", "_run_once"), ("writer", "_one_command")):
+    for thread, does in (("loop", "_run_once"), ("writer", "_take_all")):
         assert any(does in name for *_, name in pstats.Stats(str(tmp_path / f"p.{thread}")).stats)  # type: ignore[attr-defined] # typeshed lacks it
     assert "UPDATE parts SET state = 'claimed'" in (tmp_path / "p.sql").read_text()
 
