@@ -139,9 +139,10 @@ class Born:
 
 
 def _execute(theirs: socket.socket) -> int:
-    command = [sys.executable, "-m", MODULE, str(os.getpid())]
+    command = [sys.executable, "-P", "-m", MODULE, str(os.getpid())]  # what the daemon imports from, and no more
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     actions = [(os.POSIX_SPAWN_DUP2, theirs.fileno(), 0)]
-    return os.posix_spawn(sys.executable, command, os.environ, file_actions=actions, setpgroup=0)
+    return os.posix_spawn(sys.executable, command, environment, file_actions=actions, setpgroup=0)
 
 
 class PageProcess:

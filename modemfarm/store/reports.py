@@ -168,13 +168,14 @@ def _learn_offset(tx: Tx, iccid: str, offset_us: int, known: int | None) -> None
 
 
 def loose(tx: Tx, iccid: str, since: datetime) -> list[Row]:
-    """Reports of one SIM that fit no part yet, oldest first."""
-    return tx.all(
+    """The newest reports of one SIM that fit no part yet, the oldest of them first."""
+    rows = tx.all(
         "SELECT id, iccid, mr, recipient, scts, discharge_at, status FROM received WHERE kind = 'status_report'"
-        " AND part_id IS NULL AND iccid = :iccid AND at > :since ORDER BY id LIMIT 100",
+        " AND part_id IS NULL AND iccid = :iccid AND at > :since ORDER BY id DESC LIMIT 100",
         iccid=iccid,
         since=to_us(since),
     )
+    return rows[::-1]
 
 
 def with_loose(tx: Tx, since: datetime) -> list[str]:

@@ -29,6 +29,8 @@ from tests.store.tools import (
     uncertain,
 )
 
+OTHER_TO = "+8613900139000"
+
 
 def _sent(tx: Tx, mr: int = 7, **draft: object) -> int:
     see(tx)
@@ -185,6 +187,19 @@ def test_a_report_before_the_answer_waits_for_it(store: Store) -> None:
         end(tx, attempt, accepted(9, after(2), ctrl_z_at=NOW))
         assert states(tx, number) == ["delivered"]
         assert reports.loose(tx, SIM, NOW.replace(year=2020)) == []
+
+
+def test_many_reports_that_fit_nothing_hide_no_newer_one(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        for mr in range(101):
+            get(tx, report_pdu(mr, to=OTHER_TO), at=after(mr))
+        number = add(tx)
+        submit(tx)
+        get(tx, report_pdu(200), at=after(200))
+        tx.run("UPDATE parts SET state = 'sent', mr = 200, iccid = :sim, sent_at = :at", sim=SIM, at=to_us(after(200)))
+        assert match_loose(tx, SIM, INBOUND, after(201)) == 1
+        assert states(tx, number) == ["delivered"]
 
 
 def test_a_report_written_at_once_with_the_answer_is_matched_later(store: Store) -> None:
