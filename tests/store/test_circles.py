@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from modemfarm.errors import RefusedError
+from modemfarm.farm.housekeeping import PEOPLE_KEPT
 from modemfarm.intake import many
 from modemfarm.intake.draft import IntakeSettings, Quota
 from modemfarm.model import Ceiling, Plan
@@ -137,8 +138,9 @@ def _pauses(store: Store, dice: random.Random, at: datetime) -> None:
 def _falls_due(store: Store, host: str, at: datetime) -> None:
     """What one host does by the clock; another one may have begun the same just before its lease ended."""
     for work in (labels.release_due, actions.expire, actions.close_unreported, actions.resend_unknown, errands.forget,
-                 idempotency.prune, counters.forget_people, offers.forget_sends):  # fmt: skip
+                 idempotency.prune, offers.forget_sends):  # fmt: skip
         store.run(work, at)
+    store.run(counters.forget_people, at - PEOPLE_KEPT)  # of a month that is over
     for iccid in SIMS:
         store.run(leaving.unbind, iccid)
     store.run(hosts.recover, "here", at)
