@@ -102,6 +102,7 @@ class Housekeeping:
         self._new_epoch, self._serve, self._usurped = new_epoch, serve, usurped
         self._version = 0
         self._turns = 0
+        self._rules_seen = False  # config.yaml's, since this daemon started
         self._pruner = Pruner(keep or {})
         self._leads = True
 
@@ -131,6 +132,7 @@ class Housekeeping:
             self._prune(trusted),
         )
         tick = await self._offload.run(self._tick, self._now())
+        self._rules_seen = True  # now that it is committed
         tick.leased, tick.moved = leased, moved
         self._journal.refresh_sims(tick.sims, tick.elsewhere)
         for seen in judged:
@@ -203,7 +205,7 @@ class Housekeeping:
 
     def _tick(self, tx: Tx, now: datetime) -> _Tick:
         tick = _Tick()
-        if self._turns == 1:
+        if not self._rules_seen:
             tick.moved += rules.look_for_changes(tx, self._inbound.policy, now)
         if self._turns % HOURLY == 0:
             tick.epoch = epoch.advance(tx) if self._leads else epoch.current(tx)

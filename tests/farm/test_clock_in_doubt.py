@@ -12,8 +12,8 @@ from modemfarm.errors import StoreError
 from modemfarm.farm import housekeeping
 from modemfarm.farm.clockguard import ClockGuard
 from modemfarm.farm.housekeeping import MISSED_EVERY, Housekeeping
-from modemfarm.store import errands, hosts, inbox
-from modemfarm.store.engine import Tx, to_us
+from modemfarm.store import errands, hosts, inbox, sims
+from modemfarm.store.engine import Row, Tx, to_us
 from tests.farm.benches import bench
 from tests.store.tools import INBOUND, SIM, get, report_pdu
 from tests.virtualtime import VirtualLoop, run
@@ -43,6 +43,30 @@ def test_a_started_farm_looks_once_whether_the_rules_are_others(tmp_path: Path) 
             first = await start(customers=None)
             assert await start(customers=None) == first
             assert await start(customers="America/New_York") != first
+
+    run(main)
+
+
+def test_a_first_look_at_the_rules_that_the_store_refused_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(_tx: Tx) -> list[Row]:
+        raise StoreError("the disk is full")
+
+    async def main(loop: VirtualLoop) -> None:
+        async with bench(loop, tmp_path) as farm:
+            now = farm.clock.now
+            await farm.offload.run(hosts.take_lease, "here", "run", 1, "test", now())
+            keeping = Housekeeping(
+                farm.offload, farm.journal, INBOUND, now, "here", "run", ClockGuard(now(), None), _nobody, int, _nobody
+            )
+            with monkeypatch.context() as patch:
+                patch.setattr(sims, "all_sims", refuses)
+                with pytest.raises(StoreError):
+                    await keeping.turn()
+            assert await farm.value("SELECT count(*) FROM farm WHERE key = 'rules'") == 0
+            await keeping.turn()
+            assert await farm.value("SELECT count(*) FROM farm WHERE key = 'rules'") == 1
 
     run(main)
 

@@ -11,7 +11,10 @@ from modemfarm.model import ModemState
 from modemfarm.modem import recordings
 from modemfarm.modem.journal import ModemStatus
 from modemfarm.modem.recorder import Recorder, Recording
-from tests.modem.fakes import EPOCH, LoopClock, run
+from modemfarm.modem.recordings import RecordingFolder
+from modemfarm.modem.settings import ModemSettings
+from modemfarm.modem.supervisor import Supervisor
+from tests.modem.fakes import EPOCH, FakeJournal, LoopClock, ScriptedOpener, ScriptedPort, profiles, run
 
 STATUS = ModemStatus("/dev/ttyX", ModemState.WORKING, "ready", EPOCH, imei="490154203237518")
 PDU = "07915892000000F0240B913111325476F80000627021219434000CE8329BFD6681EE6F399B1C"
@@ -29,6 +32,12 @@ class Shelf:
     @property
     def text(self) -> str:
         return "".join(recordings.encode(recording.lines()) for recording in self.taken)
+
+
+def supervised(shelf: Shelf | RecordingFolder, journal: FakeJournal, *ports: ScriptedPort) -> Supervisor:
+    """A modem behind these ports, one after the other, whose recordings go to the shelf."""
+    opener: Any = ScriptedOpener(*ports)
+    return Supervisor("script", opener, profiles(), journal, ModemSettings(), journal.clock, recordings=shelf)
 
 
 def on_loop(work: Coroutine[object, object, Any]) -> Any:

@@ -15,10 +15,8 @@ from modemfarm.gsm.tpdu import encode_submit
 from modemfarm.modem import recordings
 from modemfarm.modem.masking import hide_secrets, mask_command, mask_stream, pdu_facts
 from modemfarm.modem.recorder import KEEP_OCTETS, Recorder
-from modemfarm.modem.settings import ModemSettings
-from modemfarm.modem.supervisor import Supervisor
-from tests.modem.fakes import FakeJournal, LoopClock, ScriptedOpener, ScriptedPort, profiles
-from tests.modem.shelf import PDU, STATUS, Shelf, octets_of, on_loop, recorded
+from tests.modem.fakes import FakeJournal, LoopClock, ScriptedPort
+from tests.modem.shelf import PDU, STATUS, Shelf, octets_of, on_loop, recorded, supervised
 
 # --- secrets ---
 
@@ -112,15 +110,7 @@ def test_neither_log_nor_recording_nor_status_of_a_session_has_its_pin(
             f'AT+CPIN="{pin}"': f'AT+CPIN="{pin}"|{answer}' if answer else f'AT+CPIN="{pin}"',
             'AT+CPINR="SIM PIN"': "+CPINR: SIM PIN,3,3|OK",
         }
-        supervisor = Supervisor(
-            "script",
-            ScriptedOpener(ScriptedPort(answers), ScriptedPort()),  # type: ignore[arg-type]
-            profiles(),
-            journal,
-            ModemSettings(),
-            journal.clock,
-            recordings=shelf,
-        )
+        supervisor = supervised(shelf, journal, ScriptedPort(answers), ScriptedPort())
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(supervisor.run())
             await asyncio.sleep(200)

@@ -13,25 +13,15 @@ import pytest
 from modemfarm.modem import recordings
 from modemfarm.modem.recorder import Recorder
 from modemfarm.modem.recordings import RecordingFolder
-from modemfarm.modem.settings import ModemSettings
-from modemfarm.modem.supervisor import Supervisor
-from tests.modem.fakes import FakeJournal, LoopClock, ScriptedOpener, ScriptedPort, make_part, profiles
-from tests.modem.shelf import STATUS, Shelf, on_loop
+from tests.modem.fakes import FakeJournal, LoopClock, ScriptedPort, make_part
+from tests.modem.shelf import STATUS, Shelf, on_loop, supervised
 
 # --- at a fault ---
 
 
 def serve(shelf: Shelf | RecordingFolder, journal: FakeJournal, *ports: ScriptedPort, seconds: float = 120) -> None:
     async def main() -> None:
-        supervisor = Supervisor(
-            "script",
-            ScriptedOpener(*ports),  # type: ignore[arg-type]
-            profiles(),
-            journal,
-            ModemSettings(),
-            journal.clock,
-            recordings=shelf,
-        )
+        supervisor = supervised(shelf, journal, *ports)
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(supervisor.run())
             await asyncio.sleep(seconds)
@@ -65,15 +55,7 @@ def test_a_lost_port_is_recorded_once_and_a_port_that_was_never_there_is_not() -
         await asyncio.sleep(0)
 
     async def both() -> None:
-        supervisor = Supervisor(
-            "script",
-            ScriptedOpener(port),  # type: ignore[arg-type]
-            profiles(),
-            journal,
-            ModemSettings(),
-            journal.clock,
-            recordings=shelf,
-        )
+        supervisor = supervised(shelf, journal, port)
         async with asyncio.TaskGroup() as group:
             await main()
             serving = group.create_task(supervisor.run())
