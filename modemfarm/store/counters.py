@@ -237,8 +237,9 @@ def known(tx: Tx, owner: str, month: datetime, recipients: Collection[str]) -> f
 
 def forget_people(tx: Tx, before: datetime) -> None:
     """Drop whom a month's limit counted, long after that month."""
-    old = f"SELECT owner, month, recipient FROM plan_recipients WHERE month < :before{locks.skipping(tx)}"  # noqa: S608 # ours
-    tx.run(f"DELETE FROM plan_recipients WHERE (owner, month, recipient) IN ({old})", before=to_us(before))  # noqa: S608 # ours
+    old = "SELECT owner, month, recipient FROM plan_recipients WHERE month < :before ORDER BY owner, month, recipient"
+    taken = f"{old}{locks.taking(tx)}"  # all of a month or nothing: a rest of it would say less than its count
+    tx.run(f"DELETE FROM plan_recipients WHERE (owner, month, recipient) IN ({taken})", before=to_us(before))  # noqa: S608 # ours
 
 
 def charges(tx: Tx, owner: str, since: datetime) -> list[datetime]:
