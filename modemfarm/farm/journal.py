@@ -50,8 +50,8 @@ class FarmJournal:
         inbound: InboundSettings,
         rules: SettlingRules,
     ) -> None:
-        self._offload = offload
-        self._settings = settings
+        self._offload, self._settings = offload, settings
+        self.keeps_order = offload.sqlite  # one writer commits in order, those of a server do not
         self._now = now
         self._instance = instance
         self._inbound = inbound

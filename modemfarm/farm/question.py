@@ -39,6 +39,11 @@ class Question:
         self.against = "sim_parked" if forbidden else ""
         self.what = ""
 
+    @property
+    def keeps_order(self) -> bool:
+        """As the store does."""
+        return self._offload.sqlite
+
     async def release(self, part: ClaimedPart) -> None:
         """Nothing is reserved for it."""
 

@@ -157,6 +157,10 @@ class ModemStatus:
 class Wire(Protocol):
     """Durable truth of what is put on the air, as a `Sender` asks for it."""
 
+    @property
+    def keeps_order(self) -> bool:
+        """Whether what is asked is committed in the order in which it was asked."""
+
     async def release(self, part: ClaimedPart) -> None:
         """Put a claimed part that never reached step 3 back, refunded."""
 
@@ -167,7 +171,7 @@ class Wire(Protocol):
         """The same re-check again, with the prompt open, when step 3's commit is older than 200 ms."""
 
     async def settle(self, attempt_id: int, iccid: str, outcome: Outcome) -> After:
-        """Write how an attempt ended (also late, also of an earlier session)."""
+        """Write how an attempt ended (also late, also of an earlier session); one that was accepted: `GoOn`."""
 
 
 class Journal(Wire, Protocol):

@@ -99,6 +99,7 @@ class Lane:
             raise
         finally:
             await self._give_back()
+            await self._sender.settled()
 
     async def _turn(self) -> bool:
         """One round; True when the session shall end."""
@@ -167,13 +168,12 @@ class Lane:
             self._news.wake()
 
     async def _send(self, part: ClaimedPart) -> None:
-        self._ask_for_part()  # the next one is claimed while this one is on the air
         if self._board.status.sentence == "sim_parked":
             await self._say_how_it_stands()
         before = self._sender.accepted
         hung = self._loop.call_later(_AHEAD_S, self._let_go)
         try:
-            after = await self._sender.send(part)
+            after = await self._sender.send(part, self._ask_for_part)  # the next one, while this one is on the air
         finally:
             hung.cancel()
         if self._sender.accepted != before:
@@ -277,13 +277,15 @@ class Lane:
             self._out_of_step = True
 
     async def _look_around(self, now: float) -> None:
-        """The network where it is time to ask; a rest that is over is no longer said.
+        """The network where it is time to ask; a rest that is over is no longer said; what is unwritten is awaited.
 
         Raises:
             FaultError: nothing came for too long after a store had been full.
         """
         if now >= self._inbox.stalls_at:
             raise FaultError("receiving_stalled")
+        if self._sender.behind:
+            await self._sender.settled()
         if self._news.network or now >= self._next_registration:
             await self._check_registration()
         if self._rest is not None and now >= self._send_not_before:

@@ -196,6 +196,8 @@ class _ScriptPort:
 class _Journal:
     """Durable truth for a replay: the recorded parts, when their time comes; everything else is nodded at."""
 
+    keeps_order = True
+
     def __init__(self, script: list[Exchange], clock: _Clock) -> None:
         self._clock = clock
         self._loop = asyncio.get_running_loop()

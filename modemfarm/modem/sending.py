@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import datetime
 
 from modemfarm.at.events import CTRL_Z, Answered, Command, Late
@@ -42,6 +43,7 @@ class Sender:
         self._loop = asyncio.get_running_loop()
         self._result_within_s = result_within_s  # None: the profile's
         self._on_air: dict[int, tuple[str, datetime]] = {}  # attempts that had Ctrl-Z and no evidence: iccid, when
+        self._settling: asyncio.Task[After] | None = None  # writes that the last part was accepted
         self.centre: str | None = None
         self.sent_at = float("-inf")
         self.accepted = self.promptless = 0
@@ -52,8 +54,12 @@ class Sender:
         other.centre = self.centre
         return other
 
-    async def send(self, part: ClaimedPart) -> After | None:
-        """Try once to send a claimed part, and settle it.
+    async def send(self, part: ClaimedPart, on_air: Callable[[], object] = lambda: None) -> After | None:
+        """Try once to send a claimed part, and settle it; that it was accepted is written while the next one begins.
+
+        Args:
+            part: what to send.
+            on_air: called after Ctrl-Z, where the lane has time.
 
         Returns:
             What to do next; None when the store said stop.
@@ -70,6 +76,8 @@ class Sender:
             await self._journal.release(part)
             raise
         try:
+            if not self._journal.keeps_order:
+                await self.settled()  # or step 3 could be judged by counts that lack the last part
             verdict = await self._journal.submitting(part)
         except StoreError as error:
             log.warning("attempt %d: not committed, not sent: %s", part.attempt_id, error)
@@ -95,13 +103,23 @@ class Sender:
             if not submission.escaped:
                 if submission.answer.done():
                     return await self._ended_at_prompt(part, submission)
-                return await self._put_on_air(part, submission)
+                return await self._put_on_air(part, submission, on_air)
             await self._leave(submission)  # the commit came too late: back to AT+CMGS
             if not await resync(self._link, self.profile):
                 return await self._not_sent(part, "no_prompt")
             submission = self._link.submit(command, self.profile.timeouts.prompt)
         await self._leave(submission)
         return await self._not_sent(part, "no_prompt")
+
+    @property
+    def behind(self) -> bool:
+        """Whether the database was told of an accepted part a while ago and has not taken it: no new prompt."""
+        return self._settling is not None and self._loop.time() - self.sent_at > FRESH_S and not self._settling.done()
+
+    async def settled(self) -> None:
+        """Wait until what the last accepted part came to is written."""
+        if self._settling is not None:
+            await (asyncio.shield(self._settling) if not self._settling.done() else self._settling)
 
     async def late(self, event: Late) -> After | None:
         """A result of a command that was given up: it belongs to that attempt."""
@@ -161,8 +179,11 @@ class Sender:
         return self._loop.time() - committed > FRESH_S or not 0 <= age_s <= FRESH_S
 
     async def _prompt_of(self, part: ClaimedPart, submission: Submission) -> str:
+        """What the prompt became, once the part before this one is settled."""
         try:
-            return await asyncio.shield(submission.prompt)
+            what = await asyncio.shield(submission.prompt)
+            await self.settled()
+            return what
         except asyncio.CancelledError:
             await self._leave(submission)
             await self._not_sent(part, "stop")
@@ -179,13 +200,14 @@ class Sender:
             log.warning("attempt %d: not re-checked: %s", part.attempt_id, error)
             return Go(datetime.min.replace(tzinfo=self._clock.now().tzinfo))
 
-    async def _put_on_air(self, part: ClaimedPart, submission: Submission) -> After:
+    async def _put_on_air(self, part: ClaimedPart, submission: Submission, on_air: Callable[[], object]) -> After:
         ctrl_z_at = self._clock.now()
         self.promptless = 0
         self._on_air[part.attempt_id] = (part.iccid, ctrl_z_at)
         cancelled: BaseException | None = None
         try:
             self._link.write_body(submission, self._result_within_s or self.profile.timeouts.cmgs)
+            on_air()
             answered = await asyncio.shield(submission.answer)
         except LinkLostError:
             answered = None
@@ -199,7 +221,12 @@ class Sender:
             self.accepted += 1
         if answered is None and not self._link.lost:
             self._link.give_up(submission)
-        after = await self.settle(part.attempt_id, part.iccid, outcome)
+        settling = self.settle(part.attempt_id, part.iccid, outcome)
+        if outcome.evidence is Evidence.ACCEPTED and cancelled is None and not self._link.lost:
+            self._settling = self._loop.create_task(settling, name=f"settle {part.attempt_id}")
+            await asyncio.sleep(0)  # it is asked before the next part's step 3
+            return GoOn()
+        after = await settling
         if cancelled is not None:
             raise cancelled
         if self._link.lost:

@@ -178,7 +178,11 @@ class Supervisor:
             sender = self._asking.sender
             if sender is None:
                 raise NotAskedError("busy")
-            if isinstance(await sender.beside(wire).send(part), Resync):
+            await sender.settled()
+            beside = sender.beside(wire)
+            after = await beside.send(part)
+            await beside.settled()
+            if isinstance(after, Resync):
                 raise NoAnswerError("AT+CMGS", 0)
 
         if self._patient:

@@ -98,7 +98,10 @@ class FakeJournal:
     pins: list[bool] = field(default_factory=list)
     open_attempt: Pending | None = None
     pin: str | NoPin | None = None
+    asked: list[tuple[str, int]] = field(default_factory=list)
     commit_s: float = 0.001
+    settle_s: float = 0.0
+    keeps_order: bool = True
     last_card: str = ""
     parked_for: str = ""
     resets: int = 0
@@ -173,6 +176,7 @@ class FakeJournal:
         self.queue.appendleft(part)
 
     async def submitting(self, part: ClaimedPart) -> Go | Stop:
+        self.asked.append(("submitting", part.attempt_id))
         await asyncio.sleep(self.commit_s)
         if self.fail_submitting:
             raise self.fail_submitting.pop(0)
@@ -184,7 +188,8 @@ class FakeJournal:
         return self.recheck_verdict(part) or Go(self.clock.now())
 
     async def settle(self, attempt_id: int, iccid: str, outcome: Outcome) -> After:
-        await asyncio.sleep(0)
+        self.asked.append(("settle", attempt_id))
+        await asyncio.sleep(self.settle_s)
         if self.fail_settle:
             raise self.fail_settle.pop(0)
         self.outcomes.append((attempt_id, outcome))

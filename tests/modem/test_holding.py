@@ -136,9 +136,8 @@ def test_a_parked_sim_gives_back_what_was_claimed_meanwhile_and_gets_in_step() -
 
 def test_repair_starts_the_modem_over() -> None:
     first, second, journal = ScriptedPort(), ScriptedPort(), FakeJournal()
-    journal.after = lambda outcome: (
-        Repair("device") if outcome.mr == 1 and first.bodies and not second.heard else GoOn()
-    )
+    first.result = "+CMS ERROR: 500"
+    journal.after = lambda outcome: GoOn() if second.heard else Repair("device")
     journal.add(make_part(1), make_part(2))
     play([first, second], journal, wait_for(2))
     assert len(first.bodies) == len(second.bodies) == 1
@@ -146,6 +145,7 @@ def test_repair_starts_the_modem_over() -> None:
 
 def test_not_before_is_kept() -> None:
     port, journal = ScriptedPort(), FakeJournal()
+    port.result = "+CMS ERROR: 42"
     journal.after = lambda outcome: GoOn(journal.clock.now() + timedelta(seconds=30))
     journal.add(make_part(1), make_part(2))
     play(port, journal, wait_for(2))
@@ -163,6 +163,7 @@ def test_a_rest_after_refusals_is_said_until_it_is_over() -> None:
         return GoOn(journal.clock.now() + timedelta(seconds=180), 3, "CMS 302")
 
     journal.after = after
+    port.result = ["+CMS ERROR: 302", lambda port: f"+CMGS: {port.mr}|OK"]
     journal.add(make_part(1))
 
     async def script(journal: FakeJournal, supervisor: Supervisor) -> None:

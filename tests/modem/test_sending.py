@@ -54,6 +54,108 @@ def test_the_next_part_is_claimed_before_the_result_of_the_last() -> None:
     assert only(journal).evidence is Evidence.ACCEPTED
 
 
+def test_the_next_part_is_not_claimed_before_ctrl_z() -> None:
+    port, journal = ScriptedPort(), FakeJournal(commit_s=1.0)
+    port.result_s = 5.0
+    journal.add(make_part(1), make_part(2))
+
+    async def script(journal: FakeJournal, supervisor: Supervisor) -> None:
+        while not port.bodies:
+            assert len(journal.claimed) <= 1  # a claim would stand before this part's step 3 in the store
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        assert len(journal.claimed) == 2
+
+    play(port, journal, script)
+
+
+def cmgs(port: ScriptedPort) -> int:
+    return sum(line.startswith("AT+CMGS") for line in port.heard)
+
+
+def test_the_next_prompt_is_asked_for_while_an_acceptance_is_written_and_ctrl_z_waits_for_it() -> None:
+    port, journal = ScriptedPort(), FakeJournal(settle_s=0.15)
+    journal.add(make_part(1), make_part(2))
+
+    async def script(journal: FakeJournal, supervisor: Supervisor) -> None:
+        while cmgs(port) < 2:
+            await asyncio.sleep(0.001)
+        assert journal.outcomes == []
+        while len(port.bodies) < 2:
+            assert cmgs(port) == 2
+            await asyncio.sleep(0.001)
+        assert [attempt for attempt, _ in journal.outcomes] == [1]
+        await wait_for(2)(journal, supervisor)
+
+    play(port, journal, script)
+    assert journal.asked == [("submitting", 1), ("settle", 1), ("submitting", 2), ("settle", 2)]
+
+
+def test_where_the_store_keeps_no_order_step_3_waits_for_the_acceptance_before_it() -> None:
+    port, journal = ScriptedPort(), FakeJournal(settle_s=0.15, keeps_order=False)
+    journal.add(make_part(1), make_part(2))
+
+    async def script(journal: FakeJournal, supervisor: Supervisor) -> None:
+        while cmgs(port) < 2:
+            await asyncio.sleep(0.001)
+        while not journal.outcomes:
+            assert ("submitting", 2) not in journal.asked
+            await asyncio.sleep(0.001)
+        await wait_for(2)(journal, supervisor)
+
+    play(port, journal, script)
+
+
+def test_no_prompt_is_asked_for_while_the_database_does_not_take_an_acceptance() -> None:
+    port, journal = ScriptedPort(), FakeJournal()
+    journal.fail_settle = [StoreError("disk full")] * 4
+
+    async def script(journal: FakeJournal, supervisor: Supervisor) -> None:
+        journal.add(make_part(1))
+        while not port.bodies:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(1)
+        journal.add(make_part(2))
+        while not journal.outcomes:
+            assert cmgs(port) == 1
+            await asyncio.sleep(0.01)
+        await wait_for(2)(journal, supervisor)
+
+    play(port, journal, script)
+    assert [(attempt, outcome.evidence) for attempt, outcome in journal.outcomes] == [
+        (1, Evidence.ACCEPTED),
+        (2, Evidence.ACCEPTED),
+    ]
+    assert port.escapes == 1  # of the start
+
+
+def test_a_prompt_that_an_acceptance_kept_open_too_long_is_left_and_asked_for_again() -> None:
+    port, journal = ScriptedPort(), FakeJournal()
+    journal.fail_settle = [StoreError("locked")] * 3  # written after 3.5 s
+    journal.add(make_part(1), make_part(2))
+    play(port, journal, wait_for(2))
+    assert [outcome.evidence for _, outcome in journal.outcomes] == [Evidence.ACCEPTED] * 2
+    assert len(port.bodies) == 2
+    assert port.escapes > 1  # one is of the start
+
+
+@pytest.mark.parametrize("goes", ["stop", "unplug"])
+def test_an_acceptance_is_written_though_its_session_ends_meanwhile(goes: str) -> None:
+    port, journal = ScriptedPort(), FakeJournal(settle_s=1.0)
+    journal.add(make_part(1))
+
+    async def script(journal: FakeJournal, supervisor: Supervisor) -> None:
+        while ("settle", 1) not in journal.asked:
+            await asyncio.sleep(0.001)
+        if goes == "unplug":
+            port.unplug()
+        else:
+            await supervisor.drain()
+
+    play(port, journal, script)
+    assert only(journal).evidence is Evidence.ACCEPTED
+
+
 @pytest.mark.parametrize(
     ("result", "evidence", "kind", "code", "text"),
     [
