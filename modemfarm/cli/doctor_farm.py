@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from importlib import metadata
+from typing import Any
 
 from modemfarm.cli.context import now
 from modemfarm.cli.doctor_host import MIB, open_files
@@ -18,7 +19,6 @@ from modemfarm.store import admin, alerts, hosts, keys, migrations, views
 from modemfarm.store.engine import Store, from_us
 from modemfarm.store.migrations import SCHEMA
 from modemfarm.store.sealing import SealError
-from modemfarm.store.shapes import rfc3339
 
 CLOCK_WITHIN = timedelta(seconds=60)
 FIRST_YEAR = 2025  # a clock before this program was written is wrong
@@ -66,22 +66,33 @@ def _daemon(config: Config, store: Store, pen: Pen) -> Iterator[Finding]:
     yield from open_files(next((item["pid"] for item in alive if item["name"] == config.host), None), pen)
     for item in alive:
         told = {"name": item["name"], "pid": item["pid"], "version": item["version"]}
-        if item["name"] == config.host and not _answers(config):
+        page = _page(config) if item["name"] == config.host else {}
+        if page is None:
             yield pen.find("daemon", False, "daemon_silent", "restart_daemon", **told)
         elif version and item["version"] != version:
             yield pen.find("daemon", False, "daemon_old", "restart_daemon", ours=version, **told)
         else:
             yield pen.find("daemon", True, "daemon_ok", **told)
+        yield from _ended(page or {}, pen)
 
 
-def _answers(config: Config) -> bool:
-    """Whether the daemon of this host answers on its socket; no to a question that it does not know is an answer."""
+def _page(config: Config) -> dict[str, Any] | None:
+    """What this host's daemon says of its page: {} where an older one does not know; None where it answers nothing."""
     try:
         with Line(config.state_dir) as line:
-            line.ask("hello")
+            told: dict[str, Any] = line.ask("page")
     except LineError as error:
-        return error.code != "unreachable"
-    return True
+        return None if error.code == "unreachable" else {}
+    return told
+
+
+def _ended(page: dict[str, Any], pen: Pen) -> Iterator[Finding]:
+    """How often the page was started again, if it ever was."""
+    if page.get("ends"):
+        what = "page_hung" if page["how"] == "hung" else "page_ended"
+        yield pen.find(
+            "page", True, what, "read_log", n=page["ends"], time=pen.words.clock(page["at"]), what=page["how"]
+        )
 
 
 def _clock(_config: Config, store: Store, pen: Pen) -> Iterator[Finding]:
@@ -142,6 +153,8 @@ def _keys(_config: Config, store: Store, pen: Pen) -> Iterator[Finding]:
 def _alerts(_config: Config, store: Store, pen: Pen) -> Iterator[Finding]:
     for way, (at, what) in store.look(alerts.outcomes).items():
         if what:
-            yield pen.find("alerts", False, "alert_failed", "test_alerts", way=way, time=rfc3339(at), what=what)
+            yield pen.find(
+                "alerts", False, "alert_failed", "test_alerts", way=way, time=pen.words.clock(from_us(at)), what=what
+            )
         else:
-            yield pen.find("alerts", True, "alert_went", way=way, time=rfc3339(at))
+            yield pen.find("alerts", True, "alert_went", way=way, time=pen.words.clock(from_us(at)))

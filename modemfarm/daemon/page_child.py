@@ -6,15 +6,26 @@ import os
 import pickle
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Never, cast
+from typing import Any, Never, cast
 
 from modemfarm.daemon import logs
 from modemfarm.daemon.demo import SimulatedNetwork
 from modemfarm.daemon.line import Line, LineError
 from modemfarm.daemon.page import deps
-from modemfarm.daemon.page_process import MOST_LISTENERS, READY, SILENT, SIZE_OCTETS, STOP, TROUBLE, Handed
+from modemfarm.daemon.page_process import (
+    ALIVE,
+    ASK,
+    MOST_LISTENERS,
+    READY,
+    SILENT,
+    SIZE_OCTETS,
+    STOP,
+    TROUBLE,
+    Handed,
+)
+from modemfarm.daemon.pulse import load
 from modemfarm.errors import StoreError
 from modemfarm.store.engine import Store
 from modemfarm.store.offload import Offload
@@ -58,13 +69,23 @@ class Page:
         self._offload.stop()
         self._store.close()
 
+    def serves(self) -> bool:
+        """Whether requests are answered, as slowly as this machine is now."""
+        return self._server.serves(load())
+
+    def _write(self, work: Callable[..., Any], *args: Any) -> Any:
+        """Run a function of the store; who waits for a modem looks into the store all the time, and does not hang."""
+        answer = self._offload.call(work, *args)
+        self._server.moved()
+        return answer
+
     def _deps(self) -> WebDeps:
         handed = self._handed
         demo = (
             None if handed.demo is None else SimulatedNetwork(handed.demo / "control.sock", self._store, handed.daemon)
         )
         return replace(
-            deps(handed.config, self._store, self._offload.call),
+            deps(handed.config, self._store, self._write),
             demo=demo,
             doctor=handed.doctor,
             trouble=lambda: self.trouble,
@@ -103,5 +124,9 @@ def main(channel: socket.socket) -> Never:
         if line == STOP:
             page.stop()
             break
+        if line == ASK:
+            if page.serves():
+                channel.sendall(ALIVE)
+            continue
         page.know(line.decode("ascii").removeprefix(TROUBLE).split())
     os._exit(0)  # threads may still wait for a modem

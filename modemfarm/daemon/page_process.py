@@ -2,7 +2,8 @@
 
 The daemon keeps the listening sockets, so that who connects while the page starts again waits instead of being refused.
 A socket pair joins the two: what the page is built of goes over it, then a line whenever the daemon's memory knows of
-trouble; its end is the end of the other side.
+trouble, and every 10 s the question whether it serves; its end is the end of the other side. A page that owes three
+answers in a row is killed.
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from modemfarm.config.load import Config
 from modemfarm.daemon.lan import Opening
 from modemfarm.daemon.logs import Format, Level
 from modemfarm.daemon.page_start import die_with
+from modemfarm.daemon.pulse import MISSES, Pulse, load
 from modemfarm.errors import ModemfarmError
 from modemfarm.webapp.settings import Doctor
 
@@ -33,6 +37,8 @@ MODULE = "modemfarm.daemon.page_start"
 READY = b"ready\n"
 STOP = b"stop\n"
 TROUBLE = "trouble"  # and words: the slug, if there is any, and SILENT
+ASK = b"ask\n"
+ALIVE = b"alive\n"
 SILENT = "silent"  # the database's server has not answered the daemon for a while
 SIZE_OCTETS = 4  # before what it is built of
 MOST_LISTENERS = 64
@@ -43,6 +49,7 @@ LOOK_EVERY_S = 0.25
 BURY_EVERY_S = 0.02
 FIRST_REST_S = 0.5
 LONGEST_REST_S = 15.0
+HUNG = "hung"  # how it ended, where it did not die by itself
 STEADY_S = 60.0  # a page that lived so long begins with the first rest again
 
 
@@ -159,6 +166,8 @@ class PageProcess:
         self._born: Born | None = born
         self._handed = pickle.dumps(handed)
         self._opened, self._trouble = tuple(opened), trouble
+        self._ends = 0  # of pages that died, or hung
+        self._last_end: tuple[datetime, str] | None = None
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter
 
@@ -180,9 +189,11 @@ class PageProcess:
         loop = asyncio.get_running_loop()
         began, rest_s = loop.time(), FIRST_REST_S
         while True:
+            hung = False
             with contextlib.suppress(OSError):
-                await self._talk()
+                hung = await self._talk()
             how = await self._end()
+            self._ends, self._last_end = self._ends + 1, (datetime.now(UTC), HUNG if hung else how)
             if loop.time() - began > STEADY_S:
                 rest_s = FIRST_REST_S
             log.error("the page's process ended (%s); it is started again in %g s", how, rest_s)
@@ -194,6 +205,13 @@ class PageProcess:
                     log.info("the page answers again")
             except OSError as error:
                 log.error("the page's process cannot be started: %s", error.strerror)  # noqa: TRY400 # the system's word
+
+    async def told(self, _asked: Mapping[str, Any], _who: str) -> object:
+        """`page` of control.sock: how many pages ended since the daemon began, and of the last one when and how."""
+        if self._last_end is None:
+            return {"ends": self._ends}
+        at, how = self._last_end
+        return {"ends": self._ends, "at": at.isoformat(), "how": how}
 
     async def stop(self) -> None:
         """Let it answer what it has begun, end it, and listen no longer."""
@@ -219,19 +237,28 @@ class PageProcess:
         except (TimeoutError, ConnectionError):
             return False
 
-    async def _talk(self) -> None:
-        """Until it hangs up."""
+    async def _talk(self) -> bool:
+        """Until it hangs up, or hangs: then True."""
+        loop = asyncio.get_running_loop()
         told: list[str] = []
+        pulse = Pulse(loop.time())
         while self._born is not None:
+            if pulse.ask(loop.time(), load()):
+                if pulse.hangs:
+                    log.error("the page's process lives and owes %d answers in a row: it is killed", MISSES)
+                    return True
+                self._writer.write(ASK)
             if (trouble := list(self._trouble())) != told:
                 told = trouble
                 self._writer.write(" ".join((TROUBLE, *trouble)).encode() + b"\n")
             try:
                 async with asyncio.timeout(LOOK_EVERY_S):
                     if not await self._reader.read(64):
-                        return
+                        return False
+                pulse.heard()
             except TimeoutError:
                 continue
+        return False
 
     async def _end(self, within_s: float = 0.0) -> str:
         born, self._born = self._born, None

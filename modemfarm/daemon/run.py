@@ -170,7 +170,9 @@ class Daemon:
         )
         elsewhere = Elsewhere(self._offload.run, config.host, now)
         self._errands = Errands(desk, self._balances, self._alarm, elsewhere, self._offload, now)
+        self._page = self._make_page(page, demo, doctor)
         asked = {
+            "page": self._page.told,
             "ussd": self._errands.ussd,
             "balance": self._errands.balance,
             "vitals": vitals,
@@ -179,7 +181,6 @@ class Daemon:
         self._control = ControlServer(config.state_dir, self._fleet.supervisors, self._offload, now, asked)
         self._spool = build_spool(config, store, self._offload, errors, now, self._wake_soon)
         self._webhooks = build_webhooks(config, store, self._offload, instance, now)
-        self._page = self._make_page(page, demo, doctor)
         self._guard: ClockGuard | None = None
         self._stop = asyncio.Event()
         self._usurped = False

@@ -1,4 +1,4 @@
-"""What waitress does not do by itself: TLS, and no patience with who sends a request too slowly."""
+"""What waitress does not do by itself: TLS, no patience with who sends too slowly, and a look at who is stuck."""
 
 from __future__ import annotations
 
@@ -15,6 +15,21 @@ BODY_AFTER_S = 30.0  # from then on a body must have come
 BODY_LEAST = 1024  # this many octets a second, on average
 
 
+class Motion:
+    """When requests last went on.
+
+    Attributes:
+        at: seconds of the monotonic clock.
+    """
+
+    def __init__(self) -> None:
+        self.at = time.monotonic()
+
+    def note(self) -> None:
+        """One did just now."""
+        self.at = time.monotonic()
+
+
 class PlainChannel(HTTPChannel):  # type: ignore[misc] # waitress has no types
     """One connection."""
 
@@ -28,6 +43,17 @@ class PlainChannel(HTTPChannel):  # type: ignore[misc] # waitress has no types
         if self.request is None:
             self.began = None
         return taken
+
+    def service(self) -> None:
+        """Answer one request, in a thread of the pool."""
+        self.server.motion.note()
+        super().service()
+        self.server.motion.note()
+
+    @property
+    def waits_for_client(self) -> bool:
+        """Whether so much of an answer is still to be sent that its thread waits until the client has read."""
+        return bool(self.requests) and self.total_outbufs_len > self.adj.outbuf_high_watermark
 
     def is_late(self, now: float) -> bool:
         """Whether its request takes longer than an honest one."""
@@ -83,6 +109,11 @@ class PlainServer(TcpWSGIServer):  # type: ignore[misc] # waitress has no types
 
     channel_class = PlainChannel
     context: ssl.SSLContext | None = None
+    motion: Motion
+
+    def is_waiting_for_clients(self) -> bool:
+        """Whether a thread of the pool has nothing to do but wait for its client."""
+        return any(channel.waits_for_client for channel in list(self.active_channels.values()))
 
     def maintenance(self, now: float) -> None:
         """Close what is idle for long, and whoever is too slow."""

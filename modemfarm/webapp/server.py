@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from waitress.adjustments import Adjustments
 from waitress.task import ThreadedTaskDispatcher
 
 from modemfarm.errors import ConfigError
-from modemfarm.webapp.listening import PlainServer, TlsServer
+from modemfarm.webapp.listening import Motion, PlainServer, TlsServer
 from modemfarm.webapp.places import Certificate, listeners
 from modemfarm.webapp.settings import MOST_BATCH_OCTETS, WebSettings
 
@@ -24,6 +25,8 @@ _TICK_S = 1.0  # how long the loop sleeps when nothing happens; a trigger wakes 
 # Each viewer holds one or two open connections between polls; waitress' own 100 would keep the 101st out.
 _CONNECTIONS = 1000
 _LOOK_EVERY_S = 5  # for who is too slow
+_TURNS_WITHIN_S = 10.0  # the loop, which turns every second
+_MOVES_WITHIN_S = 60.0  # a statement of the store may take 30 s
 
 
 class Server:
@@ -45,6 +48,7 @@ class Server:
         self._map: dict[int, Any] = {}
         self._dispatcher = ThreadedTaskDispatcher()
         self._servers: list[PlainServer] = []
+        self._motion, self._turned_at = Motion(), time.monotonic()
         opened = opened or listeners(settings.host, settings.port, lan)
         self.port: int = opened[0].getsockname()[1]
         certificates = [certificate, *[lan_certificate or certificate] * (len(opened) - 1)]
@@ -73,7 +77,7 @@ class Server:
                 app, self._map, _sock=listener, dispatcher=self._dispatcher, adj=adjusted, bind_socket=False,
                 sockinfo=place,
             )  # fmt: skip
-            server.context = context
+            server.context, server.motion = context, self._motion
             self._servers.append(server)
         self._dispatcher.set_thread_count(settings.threads)
         self._stopping = threading.Event()
@@ -82,7 +86,25 @@ class Server:
 
     def _loop(self) -> None:
         while not self._stopping.is_set():
+            self._turned_at = time.monotonic()
             wasyncore.loop(timeout=_TICK_S, use_poll=True, map=self._map, count=1)
+
+    def moved(self) -> None:
+        """A request that takes long has come further."""
+        self._motion.note()
+
+    def serves(self, patience: float = 1.0) -> bool:
+        """Whether requests are answered: not where some wait and none begun before ends, moves or waits for its client.
+
+        Args:
+            patience: how many times as long as usual things may take.
+        """
+        now = time.monotonic()
+        if now - self._turned_at > _TURNS_WITHIN_S * patience:
+            return False
+        if not self._dispatcher.queue or now - self._motion.at <= _MOVES_WITHIN_S * patience:
+            return True
+        return any(server.is_waiting_for_clients() for server in self._servers)
 
     def stop(self, within_s: float = 5.0) -> None:
         """Take no new request, let running ones end, close everything."""

@@ -7,7 +7,9 @@ import http.client
 import os
 import socket
 import ssl
+import threading
 import time
+import types
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,7 +44,62 @@ def app() -> Flask:
     def much() -> bytes:
         return b"m" * 3_000_000
 
+    @made.get("/flood")
+    def flood() -> Iterator[bytes]:
+        return (b"m" * 1_000_000 for _ in range(100))
+
     return made
+
+
+class Held:
+    """A page with one thread; `/held` answers when it is let go.
+
+    Attributes:
+        now: what its clock shows.
+    """
+
+    def __init__(self, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        clock = types.SimpleNamespace(monotonic=lambda: self.now, time=time.time)
+        monkeypatch.setattr(server, "time", clock)
+        monkeypatch.setattr(listening, "time", clock)
+        self._go, begun = threading.Event(), threading.Event()
+
+        def held() -> bytes:
+            begun.set()
+            self._go.wait(PATIENT_S)
+            return b"at last"
+
+        app.get("/held")(held)
+        self.begun = begun
+        self.server = serve(app, WebSettings(port=0, threads=1))
+        self._asked: list[socket.socket] = []
+
+    def ask(self, path: str) -> None:
+        """Send a request and read nothing."""
+        raw = socket.create_connection(("127.0.0.1", self.server.port), timeout=PATIENT_S)
+        raw.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        self._asked.append(raw)
+
+    def wait_for_a_queue(self) -> None:
+        """Until a request waits for a thread."""
+        self.ask("/scheme")
+        while not self.server._dispatcher.queue:
+            time.sleep(0.01)
+
+    def end(self) -> None:
+        """Let everything go."""
+        for raw in self._asked:
+            raw.close()
+        self._go.set()
+        self.server.stop()
+
+
+@pytest.fixture
+def one_thread(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
+    made = Held(app, monkeypatch)
+    yield made
+    made.end()
 
 
 @pytest.fixture(scope="module")
@@ -200,3 +257,44 @@ def test_private_addresses_are_read_from_the_kernel(tmp_path: Path) -> None:
     )
     assert private_addresses(tmp_path) == ("10.0.0.7", "192.168.1.20", "fd00::2")
     assert private_addresses(tmp_path / "none") == ()
+
+
+def test_a_page_whose_threads_are_all_stuck_while_requests_wait_does_not_serve(
+    one_thread: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_TURNS_WITHIN_S", 1e9)
+    one_thread.ask("/held")
+    assert one_thread.begun.wait(PATIENT_S)
+    one_thread.now += 1000
+    assert one_thread.server.serves()  # nobody waits
+    one_thread.wait_for_a_queue()
+    assert not one_thread.server.serves()
+    assert one_thread.server.serves(patience=20.0)
+    one_thread.server.moved()  # it wrote something
+    assert one_thread.server.serves()
+    one_thread.now += 61
+    assert not one_thread.server.serves()
+
+
+def test_a_page_whose_threads_wait_for_slow_clients_serves(one_thread: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_TURNS_WITHIN_S", 1e9)
+    one_thread.ask("/flood")
+    one_thread.wait_for_a_queue()
+    deadline = time.time() + PATIENT_S
+    while not any(item.is_waiting_for_clients() for item in one_thread.server._servers):
+        assert time.time() < deadline
+        time.sleep(0.01)
+    one_thread.now += 1000
+    assert one_thread.server.serves()
+
+
+def test_a_page_whose_loop_does_not_turn_does_not_serve(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_TICK_S", PATIENT_S)
+    made = Held(app, monkeypatch)
+    try:
+        assert made.server.serves()
+        made.now += 11
+        assert not made.server.serves()
+        assert made.server.serves(patience=2.0)
+    finally:
+        made.end()
