@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -17,14 +16,14 @@ from modemfarm.farm.lanes import SimFacts, sim_facts
 from modemfarm.farm.registrations import Registrations
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.farm.settling import SettlingRules, settle
+from modemfarm.farm.snapshots import Snapshots
 from modemfarm.inbound.calls import called
 from modemfarm.inbound.receive import InboundSettings, Understood, receive
 from modemfarm.model import ClaimedPart, MissedCall, ModemState, Outcome, Received, mask
 from modemfarm.modem.journal import After, Centre, Go, GoOn, ModemStatus, NoPin, Pending, SimSeen, Stop
 from modemfarm.modem.ladder import RESETS_A_DAY
 from modemfarm.store import counters, hosts, inbox, pins, queue, remembered, sims, steps
-from modemfarm.store.engine import Row, Tx, from_us, to_us
-from modemfarm.store.events import record
+from modemfarm.store.engine import Row, Tx, from_us
 from modemfarm.store.offload import Offload
 from modemfarm.store.permits import Permit
 from modemfarm.store.reports import RESULT_WITHIN
@@ -35,7 +34,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 STORE_AGAIN_S = 1.0
 STATUS_EVERY_S = 0.5
-_LASTING = frozenset({ModemState.WORKING, ModemState.NEEDS_YOU, ModemState.GONE})
 
 
 class FarmJournal:
@@ -56,11 +54,10 @@ class FarmJournal:
         self._instance = instance
         self._inbound = inbound
         self._rules = rules
-        self._statuses: dict[str, ModemStatus] = {}  # to be written
+        self._snapshots = Snapshots(offload, settings.host, now)
         self._families: dict[str, str] = {}  # by path
         self._sims: dict[str, Row] = {}  # as the database has them
         self._places: dict[str, str] = {}  # path -> USB path
-        self._recorded: dict[tuple[str, str], object] = {}  # by path and sort of event: what was recorded last
         self._here: dict[str, str] = {}  # path -> ICCID
         self._pins: dict[str, str] = {}  # path -> the digest of the PIN that is being tried there
         self._alias: dict[str, str] = {}  # a card as a session calls it -> as it was known before
@@ -155,7 +152,7 @@ class FarmJournal:
 
     async def status(self, status: ModemStatus) -> None:
         """Keep a modem's snapshot; `write_statuses` brings it to the database."""
-        self._statuses[status.path] = status
+        self._snapshots.keep(status)
         if status.family:
             self._families[status.path] = status.family
         if status.usb_path:
@@ -363,38 +360,7 @@ class FarmJournal:
 
     async def flush_statuses(self) -> None:
         """Write the snapshots that changed since the last time."""
-        waiting, self._statuses = self._statuses, {}
-        if not waiting:
-            return
         try:
-            await self._offload.bulk(self._write_statuses, list(waiting.values()))
+            await self._snapshots.flush()
         except StoreError as error:
             self._is_down(error)
-            self._statuses = {**waiting, **self._statuses}
-
-    def _write_statuses(self, tx: Tx, statuses: list[ModemStatus]) -> None:
-        for status in statuses:
-            facts = {name: getattr(status, name) for name in ModemStatus.__slots__}
-            facts["params"] = json.dumps(status.params, ensure_ascii=False)
-            facts["state"] = status.state.value
-            for name in ("since", "last_success_at", "warned_at"):
-                moment = facts[name]
-                facts[name] = None if moment is None else to_us(moment)
-            sims.write_modem(tx, self._settings.host, facts, self._now())
-            step = status.sentence.removeprefix("repairing_")
-            if step != status.sentence:
-                self._record(tx, status, "reset", status.since, step=step)
-            if status.state in _LASTING:
-                # a port that flaps passes through other states; those that last are told once each
-                why = status.sentence if status.state is ModemState.NEEDS_YOU else ""
-                told = {"sentence": status.sentence, "params": status.params}
-                self._record(tx, status, status.state.value, (status.state, why), sort="state", **told)
-            if status.warned_at is not None:
-                self._record(tx, status, "warned", status.warned_at, warning=status.warning)
-
-    def _record(self, tx: Tx, status: ModemStatus, what: str, mark: object, *, sort: str = "", **told: Any) -> None:
-        """One event of a modem, unless the last one of its sort bore the same mark."""
-        key = (status.path, sort or what)
-        if self._recorded.get(key) != mark:
-            self._recorded[key] = mark
-            record(tx, f"modem.{what}", self._now(), subject=status.path, imei=status.imei, iccid=status.iccid, **told)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from modemfarm.errors import StoreError
 from modemfarm.farm.journal import FarmJournal
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.model import ModemState, Received, SimSettings
 from modemfarm.modem.journal import ModemStatus, NoPin, SimSeen
+from modemfarm.store.engine import Tx
 from tests.farm.benches import CARD, IMEI, PATH, Bench, on_bench
 from tests.store.tools import INBOUND, OTHER, RULES, SIM, accepted, deliver_pdu, uncertain
 
@@ -102,3 +108,31 @@ def test_states_that_last_repairs_and_warnings_are_events_once_each(tmp_path: Pa
         assert row["warning"] == "under_voltage"  # a later session that was not warned does not wipe it
 
     on_bench(tmp_path, script)
+
+
+def test_an_event_whose_commit_failed_is_recorded_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def script(one: Bench) -> None:
+        write = one.offload.bulk
+
+        async def fails(work: Callable[..., Any], *args: Any) -> Any:
+            def undone(tx: Tx, *given: Any) -> None:
+                work(tx, *given)
+                raise StoreError("the disk is full")
+
+            return await write(undone, *args)
+
+        await one.journal.status(ModemStatus(PATH, ModemState.WORKING, "ready", one.clock.now(), imei=IMEI))
+        with monkeypatch.context() as patched:
+            patched.setattr(one.offload, "bulk", fails)
+            await one.journal.flush_statuses()
+        assert one.store.look(_kinds) == []
+        await one.journal.flush_statuses()
+        assert one.store.look(_kinds) == ["modem.working"]
+
+    on_bench(tmp_path, script)
+
+
+def _kinds(tx: Tx) -> list[str]:
+    return [row["kind"] for row in tx.all("SELECT kind FROM events WHERE subject = :path ORDER BY id", path=PATH)]
