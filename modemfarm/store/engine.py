@@ -119,13 +119,13 @@ class Tx:
         """Wake the daemons of all hosts once this is committed; in SQLite its one daemon is woken otherwise."""
         self._tells = not self.sqlite
 
-    def mark(self) -> int:
+    def mark(self) -> tuple[int, int]:
         """Where `drop` goes back to."""
-        return len(self._later)
+        return len(self._later), len(self._last)
 
-    def drop(self, mark: int) -> None:
+    def drop(self, mark: tuple[int, int]) -> None:
         """Forget what was put off since then: it was rolled back."""
-        del self._later[mark:]
+        del self._later[mark[0] :], self._last[mark[1] :]
 
     def finish(self) -> None:
         """Do what was put off: what owners used, then persons, each in ascending order, then the ledger."""

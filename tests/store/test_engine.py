@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import stat
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -175,3 +176,23 @@ def test_work_that_a_server_rolled_back_for_another_is_done_anew(store: Store) -
     with pytest.raises(StoreBusyError):
         store.run(rolled_back, "canceling statement due to lock timeout")
     assert len(told) == 1
+
+
+def test_what_a_savepoint_undid_is_not_done_at_the_end(store: Store) -> None:
+    def put(key: str) -> Callable[[Tx], object]:
+        return lambda tx: tx.run("INSERT INTO farm (key, value) VALUES (:key, '')", key=key)
+
+    with store.write() as tx:
+        tx.at_last(put("last"))
+        tx.later(put("later"), person="+491701234567")
+        tx.run("SAVEPOINT trying")
+        mark = tx.mark()
+        tx.at_last(put("undone last"))
+        tx.later(put("undone later"), person="+491701234568")
+        tx.run("ROLLBACK TO SAVEPOINT trying")
+        tx.drop(mark)
+        tx.run("RELEASE SAVEPOINT trying")
+    found = store.look(
+        lambda tx: tx.all("SELECT key FROM farm WHERE key LIKE '%last' OR key LIKE '%later' ORDER BY key")
+    )
+    assert [row["key"] for row in found] == ["last", "later"]
