@@ -36,6 +36,8 @@ _WORDS = {
     "restarted": "the modem restarted before the answer came",
     "lost": "the port was lost before the answer came",
 }
+# after these surely nothing was said to the network
+UNASKED = frozenset({"bad_code", "not_found", "not_here", "away", "not_configured", "busy", "stopping", "held"})
 
 
 class UssdError(ModemError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from modemfarm.store.engine import Tx, to_us
+from modemfarm.store.engine import Tx, from_us, to_us
 
 KEPT = timedelta(days=7)
 
@@ -20,7 +20,9 @@ class Fresh:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """The key was begun and has no answer yet: it is running, or its process died."""
+    """The key was begun then and has no answer yet: it is running, or its process died."""
+
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def begin(
     if row is None or row["body_hash"] != body_hash:
         return OtherBody()
     if row["status"] is None:
-        return Open()
+        return Open(from_us(row["created_at"]))
     return Replay(row["status"], row["answer"])
 
 

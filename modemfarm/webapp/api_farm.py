@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -11,11 +11,11 @@ from werkzeug.routing import BaseConverter
 from modemfarm.errors import BadRecipientError
 from modemfarm.intake.accept import accept
 from modemfarm.model import normal_iccid
-from modemfarm.modem.ussd import UssdError, worded
+from modemfarm.modem.ussd import UssdError
 from modemfarm.store import actions, devices, epoch, hosts, sim_facts, sims, suppress, views
 from modemfarm.store.engine import Tx
 from modemfarm.store.pins import Card
-from modemfarm.webapp import asking, forecast, narrowed, pins, trials
+from modemfarm.webapp import asking, forecast, narrowed, network, pins, trials
 from modemfarm.webapp.access import by_whom, deps, intake, needs
 from modemfarm.webapp.api_messages import taken
 from modemfarm.webapp.bodies import AnswerBody, EmptyBody, PauseBody, SimBody, SuppressionBody, UssdBody, body
@@ -257,16 +257,13 @@ def sim_ussd(iccid: str) -> Response:
     wanted = body(UssdBody)
     farm = deps()
     found = str(_own_sim(iccid)["iccid"])
-    try:
+
+    def question() -> Mapping[str, Any]:
         if farm.ussd is None:
             raise UssdError("not_here", found)
-        said = partial(farm.ussd, found, (wanted.code, *wanted.answers), by_whom())
-        return reply(*go_on(200, lambda: dict(said())))
-    except UssdError as error:
-        if error.slug == "bad_code":
-            fault = {"pointer": "/code", "code": "bad_code", "detail": worded(error)}
-            raise Problem(422, "validation", f"{worded(error)}.", code="bad_code", errors=[fault]) from error
-        raise Problem(409, "conflict", f"{worded(error)}.", code=f"ussd_{error.slug}") from error
+        return farm.ussd(found, (wanted.code, *wanted.answers), by_whom())
+
+    return network.ask(question)
 
 
 @routes.post("/sims/<iccid>/test")

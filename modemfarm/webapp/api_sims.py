@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Mapping
+from typing import Any
 
 from flask import Blueprint, Response
 
 from modemfarm.model import normal_iccid
-from modemfarm.modem.ussd import UssdError, worded
+from modemfarm.modem.ussd import UssdError
 from modemfarm.store import balances, devices, views
 from modemfarm.store.engine import Tx
 from modemfarm.store.shapes import rfc3339
-from modemfarm.webapp import asking, narrowed, past
+from modemfarm.webapp import asking, narrowed, network, past
 from modemfarm.webapp.access import by_whom, deps, needs
 from modemfarm.webapp.bodies import EmptyBody, body
 from modemfarm.webapp.language import words
-from modemfarm.webapp.problems import Problem, not_found
-from modemfarm.webapp.writing import go_on, reply
+from modemfarm.webapp.problems import not_found
+from modemfarm.webapp.writing import reply
 
 routes = Blueprint("sims", __name__, url_prefix="/v1")
 
@@ -56,13 +57,13 @@ def told_before(iccid: str) -> Response:
 def balance(iccid: str) -> Response:
     body(EmptyBody, optional=True)
     farm, card = deps(), _iccid(iccid)
-    try:
+
+    def question() -> Mapping[str, Any]:
         if farm.balance is None:
             raise UssdError("not_here", card)
-        asked = partial(farm.balance, card, by_whom())
-        return reply(*go_on(200, lambda: dict(asked())))
-    except UssdError as error:
-        raise Problem(409, "conflict", f"{worded(error)}.", code=f"ussd_{error.slug}") from error
+        return farm.balance(card, by_whom())
+
+    return network.ask(question)
 
 
 @routes.delete("/modems/<modem:key>/allow")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from modemfarm.modem.ussd import UssdError
+from modemfarm.webapp import writing
 from modemfarm.webapp.app import create_app
 from tests.webapp.sample import Sample
 
@@ -61,6 +63,56 @@ def test_what_went_wrong_has_its_code(farm: Sample, slug: str, status: int) -> N
     assert told["code"] in {slug, f"ussd_{slug}"}
     assert slug not in told["detail"].split()
     assert len(told["detail"].split()) > 3
+
+
+def test_one_key_at_two_page_processes_says_its_code_once(farm: Sample) -> None:
+    farm.modem(1)
+    iccid = farm.api().get("/v1/sims").get_json()["data"][0]["iccid"]
+    path, key = f"/v1/sims/{iccid}/ussd", {"Idempotency-Key": "top-up-1"}
+    client, others = farm.api(), []
+
+    def ask() -> Any:
+        return client.post(path, json={"code": "*124*1234#"}, headers=key)
+
+    def ussd(_iccid: str, _steps: Sequence[str], _who: str) -> dict[str, Any]:
+        writing._running.clear()  # the other process has a memory of its own
+        others.append(ask())
+        return {"status": "done", "text": "Topped up"}
+
+    farm.deps = replace(farm.deps, ussd=ussd)
+    farm.app = create_app(farm.deps)
+    client = farm.api()
+    assert ask().get_json()["text"] == "Topped up"
+    assert [(one.status_code, one.get_json()["code"]) for one in others] == [(409, "idempotency_running")]
+    assert ask().get_json()["text"] == "Topped up"
+    assert len(others) == 1
+
+
+@pytest.mark.parametrize(("slug", "times"), [("no_reply", 1), ("lost", 1), ("busy", 2), ("not_here", 2)])
+def test_what_may_have_been_said_is_not_said_again_under_its_key(farm: Sample, slug: str, times: int) -> None:
+    farm.modem(1)
+    iccid = farm.api().get("/v1/sims").get_json()["data"][0]["iccid"]
+    asked = _with(farm, UssdError(slug, "x"))
+    client, key = farm.api(), {"Idempotency-Key": "top-up-1"}
+    answers = [client.post(f"/v1/sims/{iccid}/ussd", json={"code": "*124*1234#"}, headers=key) for _ in range(2)]
+    assert [(one.status_code, one.get_json()["code"]) for one in answers] == [(409, f"ussd_{slug}")] * 2
+    assert answers[1].content_type == "application/problem+json"
+    assert len(asked) == times
+
+
+def test_a_key_whose_process_died_says_so_and_nothing_to_the_network(farm: Sample) -> None:
+    farm.modem(1)
+    iccid = farm.api().get("/v1/sims").get_json()["data"][0]["iccid"]
+    asked = _with(farm, {"status": "done", "text": "Topped up"})
+    client, key = farm.api(), {"Idempotency-Key": "top-up-1"}
+    codes = []
+    for passed in (timedelta(), timedelta(minutes=59), timedelta(minutes=2)):
+        farm.clock.at += passed
+        codes.append(client.post(f"/v1/sims/{iccid}/ussd", json={"code": "*124*1234#"}, headers=key).get_json())
+        with farm.store.write() as tx:
+            tx.run("UPDATE idempotency SET status = NULL, answer = NULL")
+    assert [one.get("code") for one in codes] == [None, "idempotency_running", "idempotency_lost"]
+    assert len(asked) == 1
 
 
 def test_an_unknown_sim_and_a_farm_without_modems_are_told(farm: Sample) -> None:
