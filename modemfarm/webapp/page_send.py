@@ -68,8 +68,8 @@ def typed() -> Typed:
         to=form.get("to", "").strip(),
         text=form.get("text", "").replace("\r\n", "\n"),
         message_class=form.get("class", ""),
-        pinned=form.get("from", ""),
-        send_at=form.get("send_at", ""),
+        pinned=form.get("from", "").strip(),
+        send_at=form.get("send_at", "").strip(),  # blanks are no time, and no wish to have none
         confirmed=bool(form.get("confirm_emergency")),
     )
 

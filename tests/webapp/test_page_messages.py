@@ -122,6 +122,8 @@ def test_many_are_changed_after_they_were_counted_and_confirmed(farm: Sample) ->
         ({"text": " "}, "nothing is filled in"),
         ({"text": "Dear {name}"}, "it has no names to fill in"),
         ({"send_at": "soon"}, "this is no time"),
+        ({"send_at": " \t"}, "nothing is filled in"),
+        ({"from": "  "}, "nothing is filled in"),
     ],
 )
 def test_a_change_of_many_that_cannot_be_has_no_button_to_confirm(
