@@ -218,6 +218,25 @@ def test_the_page_says_that_the_sender_was_killed_and_comes_back_by_itself(visit
     assert visit.got(FIRST).count(text) == 1
 
 
+_TELL = """
+const detail = {elt: document.querySelector("#tried"), xhr: {status: 404},
+                requestConfig: {path: "/fragment/tried?seen=1", verb: "get"}};
+document.dispatchEvent(new CustomEvent("htmx:" + arguments[0], {detail}));
+return document.querySelector(".offline").hidden;
+"""
+
+
+def test_a_piece_that_was_replaced_or_answers_that_it_is_gone_does_not_say_offline_for_ever(visit: Visit) -> None:
+    browser = visit.browser
+    browser.open("/")
+    browser.run("document.body.insertAdjacentHTML('beforeend', '<i id=tried></i>')")
+    assert browser.run(_TELL, "sendError") is False
+    assert browser.run(_TELL, "responseError") is True
+    assert browser.run(_TELL, "timeout") is False
+    browser.run("document.querySelector('#tried').remove()")
+    until(lambda: browser.text(".offline") == "", COMES_BACK_WITHIN_S, "another piece's answer")
+
+
 @pytest.fixture(scope="module")
 def nasty(house: Visit) -> list[str]:
     """Pages with what real people write in them: long, unbroken, emoji, markup."""

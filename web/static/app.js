@@ -20,16 +20,19 @@
       document.title = words;
     } else if (!on && document.title === words) document.title = title;
   }
-  var silent = new Set();  // pieces of the page that got no answer, or none that is any use
+  var silent = new Map();  // pieces of the page that got no answer, or none that is any use, and who asked for each
   function told(event, answered) {
     var asked = event.detail.requestConfig, piece = asked.path.split("?")[0];
-    if (answered) silent.delete(piece); else if (asked.verb === "get") silent.add(piece);
+    if (answered) silent.delete(piece); else if (asked.verb === "get") silent.set(piece, event.detail.elt);
+    silent.forEach(function (asker, path) {  // one that was replaced never asks again
+      if (!asker.isConnected) silent.delete(path);
+    });
     offline(silent.size > 0);
   }
   document.addEventListener("htmx:sendError", function (event) { told(event, false); });
   document.addEventListener("htmx:timeout", function (event) { told(event, false); });
   document.addEventListener("htmx:responseError", function (event) {
-    if (event.detail.xhr.status >= 500) told(event, false);
+    told(event, event.detail.xhr.status < 500);  // that there is nothing, or not for you, is an answer
   });
   document.addEventListener("htmx:afterRequest", function (event) {
     if (event.detail.successful) told(event, true);
