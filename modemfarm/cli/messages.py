@@ -119,7 +119,11 @@ def print_message(found: dict[str, Any], *, as_json: bool) -> None:
     why = reason_of(found["reason"], found.get("reason_params"))
     record(found | {"state": state_of("message", found["state"]), "reason": why})
     columns = ("state", "iccid", "mr", "sent_at", "reported_at", "status")
-    parts = [{**part, "state": state_of("part", part["state"])} for part in found["parts"]]
+    parts = [
+        {**part, "state": state_of("part", part["state"])}
+        | {name: local(part[name]) for name in ("sent_at", "reported_at")}
+        for part in found["parts"]
+    ]
     table([("number", "part"), *((name, name) for name in columns)], parts)
 
 

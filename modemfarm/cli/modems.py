@@ -100,7 +100,7 @@ def show(farm: Farm, modem: str, as_json: bool) -> None:
 
 
 def _record(modem: dict[str, Any]) -> None:
-    record({**modem, "state": state_of("modem", modem["state"]), "since": local(modem["since"])})
+    record({**modem, "state": state_of("modem", modem["state"])})
 
 
 @modems.command()

@@ -17,6 +17,7 @@ from modemfarm.webapp.words import Words
 from modemfarm.wording import choose_locale, known
 
 NARROWEST = 6
+_MOMENTS = frozenset({"since", "valid_until"})
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else on stdout.")
 
@@ -124,12 +125,23 @@ def table(columns: Sequence[tuple[str, str]], rows: Sequence[Mapping[str, Any]],
 
 
 def record(row: Mapping[str, Any]) -> None:
-    """One thing, a line per fact."""
+    """One thing, a line per fact; moments in the farm's own time."""
     labels = {key: sentence(f"label.{key}") for key in row}
     room = max(map(width, labels.values()), default=0)
     for key, value in row.items():
         if not isinstance(value, list) or not value or not isinstance(value[0], Mapping):
-            say(f"{_fit(labels[key], room)}  {_cell(value)}")
+            say(f"{_fit(labels[key], room)}  {_cell(_moment(key, value))}")
+
+
+def _moment(key: str, value: Any) -> Any:
+    """What is a moment by its name, as `local` tells it; all else as it is, and a day that somebody wrote, too."""
+    if not isinstance(value, str) or not (key.endswith("_at") or key in _MOMENTS):
+        return value
+    try:
+        zoned = datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return value
+    return local(value) if zoned else value
 
 
 def _cell(value: Any) -> str:

@@ -13,7 +13,7 @@ from modemfarm.cli.cards import one_sim as _one
 from modemfarm.cli.context import Farm, now, pass_farm
 from modemfarm.cli.credit import balance, ussd
 from modemfarm.cli.outcome import CliError, Exit, NotThereError
-from modemfarm.cli.output import emit, json_option, local, record, say, sentence, state_of, table, tell, words
+from modemfarm.cli.output import emit, json_option, record, say, sentence, state_of, table, tell, words
 from modemfarm.cli.past import history
 from modemfarm.cli.pin import release, set_pin, typed_pin
 from modemfarm.cli.trials import identify, test_
@@ -97,7 +97,7 @@ def show(farm: Farm, sim: str, as_json: bool) -> None:
     else:
         shown = {key: value for key, value in found.items() if key != "reason_params"}
         why = {"state": state_of("sim", found["state"]), "reason": _why(found, words(farm.environ))}
-        record(shown | why | {"since": local(found["since"]), "seen_at": local(found["seen_at"])})
+        record(shown | why)
 
 
 def _checked(kind: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, str | None], str | None]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 import threading
 import time
@@ -289,3 +290,9 @@ def test_times_are_the_farms_and_can_be_typed_as_they_are_shown(farm: FarmAt) ->
     assert "Asia/Kathmandu" in told
     created = farm("messages", "list").out.splitlines()[1].split("  ")[1].strip()
     assert created.endswith("+05:45")
+    shown = farm("messages", "show", str(sent["id"])).out.splitlines()[:-2]
+    facts = dict(re.split(r"  +", line, maxsplit=1) for line in shown)
+    assert facts["created at"] == created
+    assert facts["send at"].endswith(" 10:00:00+05:45")
+    assert facts["valid until"].endswith("+05:45")
+    assert farm("messages", "show", str(sent["id"]), "--json").json["send_at"] == sent["send_at"]
