@@ -211,6 +211,30 @@ def test_the_table_tells_the_reasons_that_are_given_from_those_that_are_not_yet(
         assert comes_with == "not yet" or set(comes_with.split(", ")) <= known, slug
 
 
+def _sounds(said: str, lang: str) -> set[str]:
+    """What two sentences that say the same have in common: pairs of signs in Chinese, else how longer words begin."""
+    if lang == "zh":
+        return {said[at : at + 2] for at in range(len(said) - 1)}
+    return {word[:5] for word in re.findall(r"\w{4,}", said.lower())}
+
+
+@pytest.mark.parametrize("lang", wording.LANGUAGES)
+def test_no_state_is_followed_by_a_reason_that_says_it_again(lang: str) -> None:
+    told = {
+        (section, slug): said
+        for section in ("message", "explain")
+        for slug, said in wording.section(section, lang).items()
+    }
+    for reason, comes_with, _ in rows(between(code.page("states.md"), "reasons")):
+        why = wording.say(f"reason.{reason.strip('`')}", lang=lang)
+        for state in comes_with.split(", "):
+            for place in (("message", state), ("explain", f"now_{state}"), ("explain", f"message_{state}")):
+                said = str(told.get(place, ""))
+                if place[0] == "message" or "{reason}" in said:
+                    again = _sounds(said.replace("{reason}", ""), lang) & _sounds(why, lang)
+                    assert not again, (place, said, why)
+
+
 @pytest.mark.parametrize("lang", wording.LANGUAGES)
 def test_every_reason_that_the_code_gives_has_words(lang: str) -> None:
     silent = {
