@@ -146,6 +146,18 @@ def test_the_farm_shows_why_a_sim_is_parked(farm: Sample, lang: str) -> None:
         assert SHAPES[ModemState.NEEDS_YOU] in page
 
 
+def test_a_russian_word_behind_a_count_has_its_three_forms() -> None:
+    counted = re.compile(r"\{(?:n|k|count|people|sent|used|per_day|per_month)\} [а-яё]{4,}")
+    wrong = {slug: said for slug, said in wording._book("ru").items() if isinstance(said, str) and counted.search(said)}
+    assert not wrong
+
+
+@pytest.mark.parametrize("lang", ["zh", "ru"])
+@pytest.mark.parametrize("action", ["allow_roaming", "resume_sim", "look_at_unknown"])
+def test_what_is_to_be_pressed_is_called_as_on_its_button(lang: str, action: str) -> None:
+    assert wording.say("page.resume_sim", lang=lang) in wording.say(f"action.{action}", lang=lang)
+
+
 def test_russian_counts_in_three_forms() -> None:
     said = [wording.say("line.needs", {"n": n}, "ru") for n in (1, 2, 5, 11, 21, 22)]
     assert said == [
