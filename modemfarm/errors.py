@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 
 class ModemfarmError(Exception):
     """Base of every error that modemfarm raises on purpose."""
@@ -24,10 +27,15 @@ class ConfigError(ModemfarmError):
 
 
 class SubmitError(ModemfarmError):
-    """A message that intake does not take. HTTP 4xx, CLI exit 2 (3 when refused by policy)."""
+    """A message that intake does not take. HTTP 4xx, CLI exit 2 (3 when refused by policy).
+
+    Attributes:
+        params: fill the sentence that says it; ``raw`` is what was typed.
+    """
 
     code = "bad_request"
     field = "to"
+    params: Mapping[str, str] = MappingProxyType({})
 
 
 class BadRecipientError(SubmitError):
@@ -41,14 +49,16 @@ class BadRecipientError(SubmitError):
     def __init__(self, raw: str, code: str, what: str) -> None:
         super().__init__(f"{raw!r}: {what}")
         self.raw, self.code, self.what = raw, code, what
+        self.params = {"raw": raw}
 
 
 class BadFieldError(SubmitError):
     """A field other than the recipient that cannot be used."""
 
-    def __init__(self, field: str, code: str, what: str) -> None:
+    def __init__(self, field: str, code: str, what: str, /, **params: str) -> None:
         super().__init__(f"{field}: {what}")
         self.field, self.code, self.what = field, code, what
+        self.params = params
 
 
 class TextTooLongError(SubmitError):

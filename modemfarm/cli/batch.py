@@ -23,6 +23,7 @@ from modemfarm.cli.send import span
 from modemfarm.config.load import local_zone
 from modemfarm.intake.ahead import WORTH_OCTETS
 from modemfarm.intake.bulk import Bulk
+from modemfarm.intake.mapping import parse_map
 from modemfarm.intake.people import filler
 from modemfarm.intake.rows import Known, Row, RowError, read_rows
 from modemfarm.intake.sheets import write_rejected
@@ -40,6 +41,13 @@ POLICY = frozenset({"opted_out", "profile", "consent_missing", "frequency_cap", 
 @click.argument("file", metavar="FILE|-", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--format", "kind", type=click.Choice(["csv", "ndjson"]), help="Found out when not given.")
 @click.option("--encoding", help="Found out when not given; like utf-8, gb18030, cp1251.")
+@click.option(
+    "--map",
+    "columns",
+    multiple=True,
+    metavar="FIELD=COLUMN,…",
+    help="Which column is which: to=客户电话,text=内容; to=#1 in a file without a header line.",
+)
 @click.option("--template", help='The text of every row, filled from its columns: "您好{name}".')
 @click.option("--class", "message_class", type=click.Choice([item.value for item in MessageClass]))
 @click.option("--purpose", help="What consent it rests on.")
@@ -62,6 +70,7 @@ def batch(
     file: Path,
     kind: str | None,
     encoding: str | None,
+    columns: tuple[str, ...],
     template: str | None,
     send_at: str | None,
     dry_run: bool,
@@ -72,13 +81,16 @@ def batch(
     """Send many messages from a CSV file with a header line, or from a JSON object a line.
 
     Columns: to, text and the flags' names, also as 手机号 内容 or телефон текст; any other one fills the template.
+    --map says which column is which where they are called otherwise.
     What is written in a row wins over the flags. The same file within 24 h goes on where it was broken off.
     Rejected rows go to FILE.rejected.csv. --json prints {"id", "accepted", "rejected"}.
     """
+    mapped = parse_map(columns)
     octets = _read(file)
     remote = farm.remote()
     if remote:
         given = {"kind": kind, "encoding": encoding, "template": template, "send_at": send_at, **fields}
+        given["map"] = None if mapped is None else mapped.canonical
         zone = ZoneInfo(local_zone(farm.environ))
         codes = batch_away.take(remote, file, octets, given, zone, again=again, dry_run=dry_run, as_json=as_json)
         return Exit.REFUSED if codes & POLICY else Exit.USAGE if codes else Exit.DONE
@@ -94,7 +106,14 @@ def batch(
 
     def rows() -> Iterator[Row]:
         return read_rows(
-            octets, format=kind, encoding=encoding, template=template, defaults=defaults, zone=zone, known=known
+            octets,
+            format=kind,
+            encoding=encoding,
+            template=template,
+            defaults=defaults,
+            zone=zone,
+            known=known,
+            columns=mapped,
         )
 
     if dry_run:
@@ -125,7 +144,10 @@ def batch(
             progress=through,
             beside=known is None and len(octets) >= WORTH_OCTETS and len(os.sched_getaffinity(0)) > 1,
         )
-        asked = json.dumps([template, kind, encoding, {**fields, "send_at": send_at}], default=str, sort_keys=True)
+        more = {} if mapped is None else {"map": mapped.canonical}
+        asked = json.dumps(
+            [template, kind, encoding, {**fields, "send_at": send_at, **more}], default=str, sort_keys=True
+        )
         print_ = hashlib.sha256(asked.encode() + b"\n" + octets).hexdigest()
         report = bulk.take(read, name="stdin" if str(file) == "-" else file.name, fingerprint=print_, again=again)
     for row in store.look(batches.errors, report.batch_id, 2**31):  # also those of a run that was broken off

@@ -144,7 +144,7 @@ def _told(error: ModemfarmError) -> str:
         case StoreError():
             slug = "store"
         case SubmitError():
-            slug, what = "inside", fault_of(error.code, what, getattr(error, "raw", ""))
+            slug, what = "inside", fault_of(error.code, what, error.params)
         case _:
             slug = "inside"
     return sentence(f"refusal.{slug}", what=what)

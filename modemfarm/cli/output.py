@@ -95,10 +95,10 @@ def stands(message: Mapping[str, Any], state: str) -> str:
     return state_of("message", state) + (f" ({why})" if why else "")
 
 
-def fault_of(code: str, detail: str, raw: str = "") -> str:
+def fault_of(code: str, detail: str, params: Mapping[str, str] | None = None) -> str:
     """What is wrong with something typed; in English the fuller detail, as the API gives it."""
     said = words()
-    return detail if said.lang == "en" else said.row_fault(code, detail, raw)
+    return detail if said.lang == "en" else said.row_fault(code, detail, params)
 
 
 def table(columns: Sequence[tuple[str, str]], rows: Sequence[Mapping[str, Any]], *, wide: str = "") -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any, BinaryIO
@@ -15,14 +13,14 @@ from modemfarm.errors import BadFieldError
 from modemfarm.intake.columns import COLUMNS, MissingValue, Template, column_of, squeeze
 from modemfarm.intake.draft import Draft
 from modemfarm.intake.encodings import decode_rows
+from modemfarm.intake.mapping import ColumnMap
 from modemfarm.intake.members import MemberTwiceError, single_members
+from modemfarm.intake.tables import Lines, is_number
 from modemfarm.intake.values import parse_flag, parse_moment, parse_span
 
-MOST_CELL = 1_000_000  # characters; csv's own limit of 131,072 would end the file
 Known = Callable[[str], Mapping[str, str]]
 _JSON = json.JSONDecoder(object_pairs_hook=single_members)
-_NUMBER = re.compile(r"\+?[\d\s().-]{7,}")
-_SEPARATORS = ",;\t"
+_NO_MAP = ColumnMap()
 _FLAGS = frozenset({"flash", "report", "resend_unknown", "fixed_line", "confirm_emergency"})
 _TEXTS = {"to": "to", "text": "text", "class": "message_class", "purpose": "purpose", "from": "pinned"}
 _TEXTS |= {"reference": "reference"}
@@ -73,6 +71,7 @@ def read_rows(
     defaults: Mapping[str, Any] | None = None,
     zone: tzinfo | None = None,
     known: Known | None = None,
+    columns: ColumnMap | None = None,
 ) -> Iterator[Row]:
     """The rows of a file, in its order.
 
@@ -83,17 +82,36 @@ def read_rows(
         defaults: Draft fields for rows that do not set them.
         zone: where times without an offset are meant; None: they are refused.
         known: what is known of a recipient, by squeezed name: fills what the template finds nothing for in a row.
+        columns: what the owner says of them; the others go by their names.
 
     Raises:
         BadFieldError: the file as a whole cannot be read (before the first row is given).
     """
     octets = data if isinstance(data, bytes) else data.read()
-    text = decode_rows(octets, encoding, COLUMNS)
-    maker = _Maker(None if template is None else Template(template), dict(defaults or {}), zone, known)
-    kind = format or ("ndjson" if text.lstrip().startswith("{") else "csv")
+    mapped = columns or _NO_MAP
+    text = decode_rows(octets, encoding, (*COLUMNS, *(name.lower() for name in mapped.named.values())))
+    maker = _Maker(None if template is None else Template(template), dict(defaults or {}), zone, known, mapped)
+    kind = format or _kind(text)
     if kind not in {"csv", "ndjson"}:
         raise BadFieldError("format", "unknown_format", f"{kind} is neither csv nor ndjson")
     return _ndjson(text, maker) if kind == "ndjson" else _csv(text, maker)
+
+
+def read_first(octets: bytes, encoding: str | None = None) -> list[str]:
+    """The cells of a CSV file's first line, or the names in the first object of the other kind; [] where there is none.
+
+    Raises:
+        BadFieldError: the file as a whole cannot be read.
+    """
+    text = decode_rows(octets, encoding, COLUMNS)
+    if _kind(text) == "csv":
+        return Lines(text).first()
+    first = next(_ndjson(text, _Maker(None, {}, None)), None)
+    return [] if first is None else list(first.cells)
+
+
+def _kind(text: str) -> str:
+    return "ndjson" if text.lstrip().startswith("{") else "csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +122,7 @@ class _Maker:
     defaults: Mapping[str, Any]
     zone: tzinfo | None
     known: Known | None = None
+    mapped: ColumnMap = _NO_MAP
 
     def row(self, number: int, cells: Mapping[str, str], make: Callable[[], Draft]) -> Row:
         try:
@@ -196,68 +215,42 @@ def _whole(value: Any) -> int:
 
 
 def _csv(text: str, maker: _Maker) -> Iterator[Row]:
-    text, separator = _separator(text)
-    csv.field_size_limit(MOST_CELL)
-    lines = _Lines(text, separator)
-    try:
-        header = next((line for line in lines.rows if any(cell.strip() for cell in line)), [])
-    except csv.Error as error:
-        raise BadFieldError("file", "bad_csv", str(error)) from error
-    names = _names(header, template=maker.template is not None, defaults=maker.defaults)
-    return _csv_rows(lines, [name.strip() for name in header], names, maker)
+    lines, mapped = Lines(text), maker.mapped
+    header = [cell.strip() for cell in lines.first(stay=bool(mapped.placed))]
+    if mapped.placed:
+        header = [f"#{place}" for place in range(1, len(header) + 1)]
+    return _csv_rows(lines, header, _places(header, maker), maker)
 
 
-class _Lines:
-    """The rows of a CSV text, and which of its lines the last one took."""
-
-    def __init__(self, text: str, separator: str) -> None:
-        self.taken: list[str] = []
-        self.separator = separator
-        # strict: a quote that never ends is an error, not the rest of the file in one cell
-        self.rows = csv.reader(self._noted(text), delimiter=separator, strict=True)
-
-    def _noted(self, text: str) -> Iterator[str]:
-        for line in io.StringIO(text, newline=""):
-            self.taken.append(line)
-            yield line
-
-    def loose(self, line: str) -> list[str]:
-        """One line's cells, as far as they can be told."""
-        try:
-            return [cell.rstrip("\r\n") for cell in next(csv.reader([line], delimiter=self.separator), [])]
-        except csv.Error:
-            return [line.rstrip("\r\n")]
-
-
-def _names(header: list[str], *, template: bool, defaults: Mapping[str, Any]) -> dict[str, int]:
-    """Column -> where it stands.
+def _places(header: Sequence[str], maker: _Maker) -> dict[str, int]:
+    """Column -> where it stands: as the owner says, else by its name.
 
     Raises:
         BadFieldError: no column for numbers or texts, or two for one.
     """
-    found: dict[str, int] = {}
-    shown = ", ".join(name.strip() or "(empty)" for name in header) or "nothing"
-    for index, name in enumerate(header):
-        column = column_of(name)
-        if column is None or column == "name":
+    mapped = maker.mapped
+    found = mapped.places(header)
+    told = set(found.values())
+    shown = ", ".join(name or "(empty)" for name in header) or "nothing"
+    for place, name in enumerate(header):
+        column = None if place in told else column_of(name)
+        if column is None or column in mapped.fields:
             continue
-        if column in found:
-            what = f"{header[found[column]].strip()} and {name.strip()} both mean {column}"
-            raise BadFieldError(column, "two_columns", what)
-        found[column] = index
+        if column in found and column != "name":
+            raise BadFieldError(column, "two_columns", f"{header[found[column]]} and {name} both mean {column}")
+        found[column] = place
     if "to" not in found:
-        what = f"no column is called to, phone, 手机号 or телефон; the first line has: {shown}"
+        what = f"no column is called to, phone, 手机号 or телефон, and no map names it; the first line has: {shown}"
         raise BadFieldError("to", "missing_column", what)
-    if "text" not in found and not template and "text" not in defaults:
+    if "text" not in found and maker.template is None and "text" not in maker.defaults:
         what = f"no column is called text, 内容 or текст, and no template is given; the first line has: {shown}"
         raise BadFieldError("text", "missing_column", what)
     return found
 
 
-def _csv_rows(lines: _Lines, header: list[str], names: Mapping[str, int], maker: _Maker) -> Iterator[Row]:
-    called = {column: header[index] for column, index in names.items()}
-    squeezed = [squeeze(name) for name in header]
-    columns = [column_of(name) for name in header]
+def _csv_rows(lines: Lines, header: list[str], places: Mapping[str, int], maker: _Maker) -> Iterator[Row]:
+    called = {column: header[place] for column, place in places.items()}
+    squeezed, mapped = [squeeze(name) for name in header], maker.mapped.fields
     number = 0
     while True:
         lines.taken.clear()
@@ -272,7 +265,7 @@ def _csv_rows(lines: _Lines, header: list[str], names: Mapping[str, int], maker:
             continue
         if not any(cell.strip() for cell in line):
             continue
-        if any(_is_row(lines.loose(inner), header, names["to"]) for inner in lines.taken[1:]):
+        if any(_is_row(lines.loose(inner), header, places["to"]) for inner in lines.taken[1:]):
             for row in _unreadable(lines, header, number, "the cell holds whole rows"):
                 number = row.number
                 yield row
@@ -285,21 +278,24 @@ def _csv_rows(lines: _Lines, header: list[str], names: Mapping[str, int], maker:
                 raise _RowFault(
                     "", "too_many_cells", f"{len(line)} cells under {len(header)} columns: is a quote missing?"
                 )
-            given = {column: line[index] for column, index in names.items() if index < len(line)}
-            given |= {column: value.strip() for column, value in given.items() if column != "text"}
-            values = {name: cell.strip() for name, cell in zip(columns, line, strict=False) if name is not None}
+            there = {column: line[place] for column, place in places.items() if place < len(line)}
+            given = {column: cell if column == "text" else cell.strip() for column, cell in there.items()}
+            if maker.template is None:
+                return maker.draft(given, called, {})
+            values = {column: cell.strip() for column, cell in there.items()}
+            told = {column: cell for column, cell in values.items() if column in mapped}
             values |= {name: cell.strip() for name, cell in zip(squeezed, line, strict=False)}
-            return maker.draft(given, called, values)
+            return maker.draft(given, called, values | told)
 
         yield maker.row(number, cells, make)
 
 
 def _is_row(cells: list[str], header: list[str], to: int) -> bool:
     """Whether a line inside a cell looks like a row of its own: as many cells, and a number where one belongs."""
-    return len(cells) == len(header) > 1 and _NUMBER.fullmatch(cells[to].strip()) is not None
+    return len(cells) == len(header) > 1 and is_number(cells[to])
 
 
-def _unreadable(lines: _Lines, header: list[str], before: int, what: str) -> Iterator[Row]:
+def _unreadable(lines: Lines, header: list[str], before: int, what: str) -> Iterator[Row]:
     """The rows behind a quote that does not end, or not where its cell does; none of them is sent."""
     first, *others = lines.taken
     cells = lines.loose(first)
@@ -315,16 +311,13 @@ def _unreadable(lines: _Lines, header: list[str], before: int, what: str) -> Ite
             yield Row(number, None, fault, dict(zip(header, cells, strict=False)))
 
 
-def _separator(text: str) -> tuple[str, str]:
-    """The text without Excel's `sep=` line, and what stands between its cells."""
-    first, _, rest = text.lstrip("\r\n").partition("\n")
-    if first.lower().startswith("sep=") and len(first.strip("\r")) == 5:
-        return rest, first[4]
-    bare = "".join(first.split('"')[::2])  # what is not inside quotes
-    return text, max(_SEPARATORS, key=bare.count)
-
-
 def _ndjson(text: str, maker: _Maker) -> Iterator[Row]:
+    if maker.mapped.placed:
+        raise BadFieldError("map", "no_places", "objects have names and no places: say to=NAME, not to=#1")
+    return _ndjson_rows(text, maker)
+
+
+def _ndjson_rows(text: str, maker: _Maker) -> Iterator[Row]:
     number = 0
     for line in text.split("\n"):
         if not line.strip():
@@ -352,21 +345,30 @@ def _ndjson(text: str, maker: _Maker) -> Iterator[Row]:
             variables = given.get("vars") or {}
             if not isinstance(variables, dict):
                 raise _RowFault("vars", "bad_vars", "expected an object")
-            known: dict[str, Any] = {}
-            called: dict[str, str] = {}
-            for name, value in given.items():
-                column = "metadata" if name == "metadata" else column_of(name)
-                if column is not None and column != "name":
-                    if column in known:
-                        raise _RowFault(name, "two_columns", f"{called[column]} and {name} both mean {column}")
-                    known[column], called[column] = value, name
+            known, called = _members(given, maker.mapped)
             if maker.template is None:
                 return maker.draft(known, called, {})
             values = {column_of(name) or "": str(value) for name, value in given.items() if _is_plain(value)}
             values |= {squeeze(name): str(value) for name, value in (given | variables).items() if _is_plain(value)}
-            return maker.draft(known, called, values)
+            told = {column: str(known[column]) for column in maker.mapped.fields if _is_plain(known[column])}
+            return maker.draft(known, called, values | told)
 
         yield maker.row(number, cells, make)
+
+
+def _members(given: Mapping[str, Any], mapped: ColumnMap) -> tuple[dict[str, Any], dict[str, str]]:
+    """What an object says of each column, and what it calls that."""
+    called = dict(mapped.named)
+    known = {column: given.get(name) for column, name in mapped.named.items()}
+    told = set(called.values())
+    for name, value in given.items():
+        column = "metadata" if name == "metadata" else column_of(name)
+        if column is None or column == "name" or name in told or column in mapped.fields:
+            continue
+        if column in known:
+            raise _RowFault(name, "two_columns", f"{called[column]} and {name} both mean {column}")
+        known[column], called[column] = value, name
+    return known, called
 
 
 def _is_plain(value: Any) -> bool:

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request, url_for
 
 from modemfarm.errors import BadFieldError
 from modemfarm.intake.bulk import Bulk
+from modemfarm.intake.mapping import parse_map
 from modemfarm.intake.people import filler
 from modemfarm.intake.rows import read_rows
 from modemfarm.intake.values import parse_flag, parse_span
@@ -30,7 +31,7 @@ _TIMES = ("send_at", "valid_until")
 
 def _defaults() -> dict[str, Any]:
     """Draft fields from the query, for rows that do not set them."""
-    asking.only(*_TEXTS, *_FLAGS, *_TIMES, "priority", "template", "name", "encoding", "valid_for")
+    asking.only(*_TEXTS, *_FLAGS, *_TIMES, "priority", "template", "name", "encoding", "valid_for", "map")
     given: dict[str, Any] = {field: request.args[name] for name, field in _TEXTS.items() if name in request.args}
     if "message_class" in given and given["message_class"] not in {item.value for item in MessageClass}:
         raise asking.wrong("class", "transactional, marketing, conversation or emergency")
@@ -75,10 +76,13 @@ def take() -> Response:
             template=request.args.get("template"),
             defaults=defaults,
             known=filler(deps().store.look, deps().intake),
+            columns=parse_map(request.args.getlist("map")),
         )
     except BadFieldError as error:
-        fault = {"pointer": "", "code": error.code, "detail": str(error)}
-        raise Problem(422, "validation", str(error), code=error.code, errors=[fault]) from None
+        place = {"parameter": "map"} if error.field == "map" else {"pointer": ""}
+        faults = [{**place, "code": error.code, "detail": str(error)}]
+        about = dict(error.params)
+        raise Problem(422, "validation", str(error), code=error.code, errors=faults, params=about) from None
     key = key_of_request()
     mark = secrets.token_hex(16) if key is None else f"key:{scope_of_request()}:{key}:{fingerprint()}"
     return _answered(*go_on(202, lambda: _store(rows, mark)))

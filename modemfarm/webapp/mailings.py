@@ -13,8 +13,11 @@ from typing import Any
 
 from modemfarm.errors import ModemfarmError
 from modemfarm.intake.bulk import Bulk
+from modemfarm.intake.mapping import parse_map, quoted
 from modemfarm.intake.people import filler
-from modemfarm.intake.rows import Row, read_rows
+from modemfarm.intake.rows import Row, read_first, read_rows
+from modemfarm.intake.tables import is_headless, is_number
+from modemfarm.model import mask
 from modemfarm.store import batches
 from modemfarm.store.engine import Tx
 from modemfarm.webapp.settings import WebDeps
@@ -28,13 +31,19 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked with a file; everything but `again` decides which file it is."""
+    """What is asked with a file; everything but `again` decides which file it is.
+
+    Attributes:
+        to_column, text_column: as a map names them; "" goes by the name.
+    """
 
     template: str = ""
     message_class: str = ""
     purpose: str = ""
     send_at: str = ""
     encoding: str = ""
+    to_column: str = ""
+    text_column: str = ""
     again: bool = False
 
     def rows(self, upload: Upload, send_at: datetime | None, farm: WebDeps) -> Iterator[Row]:
@@ -53,23 +62,48 @@ class Asked:
             defaults={name: value for name, value in defaults.items() if value is not None},
             zone=farm.zone,
             known=filler(farm.store.look, farm.intake),
+            columns=parse_map([f"{field}={column}" for field, column in self._told().items()]),
         )
+
+    def _told(self) -> dict[str, str]:
+        """Field -> its column, where the person chose one."""
+        chosen = {"to": self.to_column, "text": self.text_column}
+        return {field: column for field, column in chosen.items() if column}
 
     def print(self, upload: Upload, token: str) -> str:
         """By what the same file, asked for the same way, is known again; one that is sent again has its own."""
         asked = {**asdict(self), "again": False}
+        asked = {name: value for name, value in asked.items() if value or not name.endswith("_column")}
         digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode() + b"\n" + upload.octets).hexdigest()
         return f"page:{digest}:{token}" if self.again else f"page:{digest}"
 
 
-def columns(upload: Upload, encoding: str) -> list[str]:
-    """What the columns of a file are called.
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column that a person may choose.
+
+    Attributes:
+        value: as a map names it.
+        name: as a template names it.
+        sample: what its first line holds, numbers masked, where that is no line of names; "" elsewhere.
+    """
+
+    value: str
+    name: str
+    sample: str = ""
+
+
+def columns(upload: Upload, encoding: str) -> list[Column]:
+    """The columns of a file.
 
     Raises:
         BadFieldError: the file as a whole cannot be read.
     """
-    first = next(read_rows(upload.octets, encoding=encoding or None, template="-"), None)
-    return [] if first is None else list(first.cells)
+    first = read_first(upload.octets, encoding or None)
+    if is_headless(first):
+        samples = [mask(cell.strip()) if is_number(cell) else cell.strip() for cell in first]
+        return [Column(f"#{place}", f"#{place}", sample) for place, sample in enumerate(samples, 1)]
+    return [Column(quoted(name), name.strip()) for name in first if name.strip()]
 
 
 def begin(tx: Tx, name: str, mark: str, now: datetime) -> int:

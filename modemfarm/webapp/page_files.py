@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import secrets
 from dataclasses import asdict, replace
 from typing import Any
@@ -155,6 +156,8 @@ def _asked() -> Asked:
         purpose=form.get("purpose", "").strip(),
         send_at=form.get("send_at", "").strip(),
         encoding=encoding if encoding in ENCODINGS else "",
+        to_column=form.get("to_column", ""),
+        text_column=form.get("text_column", ""),
         again=bool(form.get("again")),
     )
 
@@ -181,24 +184,36 @@ def _page(token: str, upload: Upload, asked: Asked, status: int = 200, notice: s
     )
 
 
+def _there(asked: Asked, columns: list[mailings.Column]) -> Asked:
+    """What is asked, without columns that the file has not: in another encoding they are called otherwise."""
+    known = {column.value for column in columns}
+    to, text = (one if one in known else "" for one in (asked.to_column, asked.text_column))
+    return replace(asked, to_column=to, text_column=text)
+
+
 def _seen(token: str, upload: Upload, asked: Asked) -> dict[str, Any]:
     """What would become of the file as it is asked for now."""
     farm, w = deps(), words()
-    found, fault, called, needs_text = Foreseen(), "", [], False
+    found, fault, called = Foreseen(), "", list[mailings.Column]()
+    needs_text = needs_number = False
     finish, late, sent = None, 0, None
     try:
         called = mailings.columns(upload, asked.encoding)
+        asked = _there(asked, called)
         with farm.store.read() as tx:
             rows = asked.rows(upload, moment(asked.send_at), farm)
             found = foresee(tx, rows, farm.intake, w.now, shown=_SHOWN)
             sent = batches.same_file(tx, replace(asked, again=False).print(upload, token), w.now)
     except BadFieldError as error:
         needs_text = error.code == "missing_column" and error.field == "text"
-        fault = w.say("send.no_text_column") if needs_text else w.fault(error)
+        needs_number = error.code == "missing_column" and error.field == "to"
+        slug = "send.no_text_column" if needs_text else "send.no_number_column" if needs_number else ""
+        fault = w.say(slug) if slug else w.fault(error)
     if found.accepted:
         ahead = farm.outlook.fresh(found.firsts)
         finish = max((moment for message, moment in ahead.finished.items() if message < 0), default=None)
         late = ahead.late_in.get(0, 0)
+    mark = hashlib.sha256(repr(called).encode()).hexdigest()[:16]
     go = w.say("send.nothing_to_send")
     if found.accepted:
         slug = "send.to_many" if found.cost is None else "send.to_many_for"
@@ -214,7 +229,10 @@ def _seen(token: str, upload: Upload, asked: Asked) -> dict[str, Any]:
         "found": found,
         "fault": fault,
         "needs_text": needs_text,
+        "needs_number": needs_number,
         "columns": called,
+        "columns_mark": mark,
+        "columns_changed": request.form.get("columns_seen") != mark,  # drawn anew only then: one may be open
         "finish": w.clock(finish),
         "late": late,
         "told": told,

@@ -69,7 +69,7 @@ class Problem(Exception):  # noqa: N818 - it is the document of RFC 9457, raised
             return self.detail
         known = (slug for slug in (self.slug, f"api.{self.code}") if slug and wording.known(slug))
         slug = next(known, None)
-        told = None if slug else words.row_fault(self.code, self.detail, self.params.get("raw", ""))
+        told = None if slug else words.row_fault(self.code, self.detail, self.params)
         if told == self.detail and wording.known(f"api.{self.kind}"):
             slug = f"api.{self.kind}"
         return words.say(slug, {"what": self.detail.removesuffix("."), **self.params}) if slug else told or self.detail
@@ -84,7 +84,9 @@ class Problem(Exception):  # noqa: N818 - it is the document of RFC 9457, raised
             "detail": self.detail if words is None else self.said(words),
         }
         if self.errors is not None:
-            members["errors"] = self.errors if words is None else [_said(fault, words) for fault in self.errors]
+            members["errors"] = (
+                self.errors if words is None else [_said(one, words, self.params) for one in self.errors]
+            )
         return members | self.more
 
     def answer(self, words: Words) -> Response:
@@ -97,10 +99,11 @@ class Problem(Exception):  # noqa: N818 - it is the document of RFC 9457, raised
         )
 
 
-def _said(fault: dict[str, Any], words: Words) -> dict[str, Any]:
+def _said(fault: dict[str, Any], words: Words, params: dict[str, Any]) -> dict[str, Any]:
     if words.lang == "en":
         return fault
-    return fault | {"detail": words.row_fault(str(fault["code"]), str(fault["detail"]))}
+    about = {name: value for name, value in params.items() if name != "raw"}
+    return fault | {"detail": words.row_fault(str(fault["code"]), str(fault["detail"]), about)}
 
 
 def not_found(thing: str, name: object = "", which: str = "") -> Problem:
@@ -135,7 +138,7 @@ def unsubmittable(error: SubmitError) -> Problem:
     code = error.code
     name = error.field if isinstance(error, BadFieldError) else type(error).field
     fault = {"pointer": f"/{name}", "code": code, "detail": str(error)}
-    return Problem(422, "validation", str(error), code=code, errors=[fault], params={"raw": getattr(error, "raw", "")})
+    return Problem(422, "validation", str(error), code=code, errors=[fault], params=dict(error.params))
 
 
 def _route() -> str:

@@ -102,12 +102,12 @@ class Words:
 
     def fault(self, error: SubmitError) -> str:
         """Why something typed cannot be used."""
-        return self.row_fault(error.code, str(error), getattr(error, "raw", ""))
+        return self.row_fault(error.code, str(error), error.params)
 
-    def row_fault(self, code: str, detail: str, raw: str = "") -> str:
+    def row_fault(self, code: str, detail: str, params: Mapping[str, str] | None = None) -> str:
         """The same for a row of a file: in words, with what stands there; else the detail as intake gives it."""
         if wording.known(f"fault.{code}"):
-            said = self.say(f"fault.{code}")
+            said, raw = self.say(f"fault.{code}", params), (params or {}).get("raw")
             return f"{raw}: {said}" if raw else said
         return self.reason(code) if wording.known(f"reason.{code}") else detail
 

@@ -205,3 +205,64 @@ def test_a_batch_waits_for_no_code_that_it_does_not_use() -> None:
         "flask",
     }
     assert not unused & set(done.stdout.split())
+
+
+STRANGE = "客户电话,说明,手机号\n13800138000,甲,13700137000\n13900139000,乙,13700137001\n"
+
+
+def test_a_map_says_which_column_is_which(farm: FarmAt) -> None:
+    (farm.folder / "a.csv").write_bytes(STRANGE.encode("gb18030"))
+    ran = farm("batch", "a.csv", "--map", "to=客户电话,text=说明", "--json")
+    assert (ran.code, ran.json["accepted"]) == (0, 2)
+    listed = farm("messages", "list", "--order", "asc", "--json").json["data"]
+    assert [(one["to"], one["text"]) for one in listed] == [("+8613800138000", "甲"), ("+8613900139000", "乙")]
+
+
+def test_a_map_of_what_is_not_there_names_it_and_what_is(farm: FarmAt, monkeypatch: pytest.MonkeyPatch) -> None:
+    (farm.folder / "a.csv").write_text(STRANGE, "utf-8")
+    for lang in ("en", "zh_CN.UTF-8", "ru_RU.UTF-8"):
+        monkeypatch.setenv("LC_ALL", lang)
+        ran = farm("batch", "a.csv", "--map", "to=客户手机,text=说明")
+        assert ran.code == 2
+        assert "客户手机" in ran.err
+        assert "客户电话, 说明, 手机号" in ran.err
+        ran = farm("batch", "a.csv", "--map", "colour=说明")
+        assert ran.code == 2
+        assert "colour" in ran.err
+        assert "to, text, name" in ran.err
+        assert farm("batch", "a.csv", "--map", "说明").code == 2
+    assert farm.store.look(lambda tx: tx.value("SELECT count(*) FROM batches")) == 0
+
+
+def test_a_file_without_a_header_line_is_read_by_places(farm: FarmAt) -> None:
+    (farm.folder / "a.csv").write_text("x,13800138000,Ann\ny,13900139000,Bob\n")
+    ran = farm("batch", "a.csv", "--map", "to=#2", "--map", "name=#3", "--template", "Hi {name} {#1}", "--json")
+    assert (ran.code, ran.json["accepted"]) == (0, 2)
+    texts = [one["text"] for one in farm("messages", "list", "--order", "asc", "--json").json["data"]]
+    assert texts == ["Hi Ann x", "Hi Bob y"]
+
+
+def test_another_map_makes_another_file_of_it_and_the_same_map_the_same(
+    farm: FarmAt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (farm.folder / "a.csv").write_text(STRANGE, "utf-8")
+    finish = batches.finish
+
+    def killed(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(batches, "finish", killed)
+    assert farm("batch", "a.csv", "--map", "to=客户电话,text=说明").code == 1
+    monkeypatch.setattr(batches, "finish", finish)
+    first = farm("batch", "a.csv", "--map", "text=说明", "--map", "to=客户电话", "--json").json
+    assert (first["id"], first["accepted"]) == (1, 2)  # it went on with the one that was broken off
+    other = farm("batch", "a.csv", "--map", "to=手机号,text=说明", "--json").json
+    assert (other["id"], other["accepted"]) == (2, 2)
+    assert farm("batch", "a.csv", "--map", "to=客户电话,text=说明").code == 2  # it was sent
+
+
+def test_a_dry_run_goes_by_the_map(farm: FarmAt) -> None:
+    farm("send", "13800138000", "--text", "first")
+    (farm.folder / "a.csv").write_text(STRANGE, "utf-8")
+    assert farm("batch", "a.csv", "--dry-run").code == 2
+    assert farm("batch", "a.csv", "--map", "text=说明", "--dry-run", "--json").json["accepted"] == 2

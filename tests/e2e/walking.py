@@ -20,6 +20,7 @@ from tests.webapp.sample import ICCID, IMEI, Sample
 
 PERSON, GONE = "+8613800138000", "+8613800138009"
 FILE = "phone,name,order\n+8613800138010,小王,1042\n+8613800138011,Anna,1043\nnobody,Bob,1044\n"
+STRANGE = "客户电话,订单\n+8613800138010,1042\n"
 PASSWORD = "a long enough password"
 
 
@@ -47,7 +48,7 @@ def furnish(running: Demo, browser: Browser) -> dict[str, str]:
     browser.write("[name=name]", "王先生")
     browser.press("Keep", "form[action='/people'] button")
     until(lambda: "王先生" in browser.text("main"), 20, lambda: browser.text("main"))
-    upload = _upload(running, browser)
+    upload, strange = _upload(running, browser, FILE), _upload(running, browser, STRANGE)
     batch = list_of(running, {"to": PERSON, "text": "one of many"}, {"to": "nobody", "text": "refused"})
     running.control("unplug", 2)
     browser.open("/?lang=en")
@@ -72,6 +73,7 @@ def furnish(running: Demo, browser: Browser) -> dict[str, str]:
         "send": f"/send?to={person}&text=Hello",
         "send-file": "/send/file",
         "mailing": upload,
+        "mailing-columns": strange,
         "batch": f"/batches/{batch}",
         "people": "/people",
         "person": f"/people/{person}",
@@ -88,8 +90,8 @@ def furnish(running: Demo, browser: Browser) -> dict[str, str]:
     } | _recording(browser, running)
 
 
-def _upload(running: Demo, browser: Browser) -> str:
-    (running.folder / "people.csv").write_text(FILE, "utf-8")
+def _upload(running: Demo, browser: Browser, rows: str) -> str:
+    (running.folder / "people.csv").write_text(rows, "utf-8")
     browser.open("/send/file?lang=en")
     browser.all("[name=file]")[0].send_keys(str(running.folder / "people.csv"))
     browser.press("Look", ".bring button")

@@ -33,6 +33,35 @@ def test_a_gb18030_csv_with_chinese_headings_is_read(farm: Sample) -> None:
     assert texts == {"您好", "再见"}
 
 
+def test_a_map_says_which_column_or_member_is_which(farm: Sample) -> None:
+    client, csv = farm.api(), {"Content-Type": "text/csv"}
+    body = "客户电话,说明\n13800138000,您好\n".encode()
+    query = {"map": "to=客户电话,text=说明"}
+    assert client.post("/v1/batches", data=body, headers=csv, query_string=query).get_json()["accepted"] == 1
+    twice = {"map": ["to=#1", "text=#2"]}
+    answer = client.post("/v1/batches", data=body, headers=csv, query_string=twice).get_json()
+    assert (answer["accepted"], answer["errors"][0]["row"]) == (1, 1)
+    line = json.dumps({"mobile": "13800138000", "text": "x"}).encode()
+    answer = client.post("/v1/batches", data=line, headers=NDJSON, query_string={"map": "to=mobile"})
+    assert answer.get_json()["accepted"] == 1
+
+
+@pytest.mark.parametrize("lang", ["en", "zh", "ru"])
+def test_a_map_of_what_is_not_there_is_422_with_what_there_is(farm: Sample, lang: str) -> None:
+    client, headers = farm.api(), {"Content-Type": "text/csv", "Accept-Language": lang}
+    for said, code, told in (("to=b", "unknown_column", "客户电话, 说明"), ("b=客户电话", "unknown_field", "to, text")):
+        answer = client.post(
+            "/v1/batches", data="客户电话,说明\n1,2\n".encode(), headers=headers, query_string={"map": said}
+        )
+        assert answer.status_code == 422
+        problem = answer.get_json()
+        (fault,) = problem["errors"]
+        assert (problem["code"], fault["code"], fault["parameter"]) == (code, code, "map")
+        assert told in problem["detail"]
+        assert told in fault["detail"]
+    assert client.get("/v1/messages").get_json()["data"] == []
+
+
 def test_the_same_key_and_body_is_one_batch_and_another_body_is_refused(farm: Sample) -> None:
     client = farm.api()
     first = client.post("/v1/batches", data=ROWS.encode(), headers=NDJSON | {"Idempotency-Key": "b"})

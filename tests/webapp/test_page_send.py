@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import re
 from datetime import timedelta
@@ -70,6 +71,71 @@ def test_a_file_is_shown_with_three_messages_and_goes_when_confirmed(farm: Sampl
     assert (found["accepted"], found["rejected"], found["name"]) == (3, 0, "客户.csv")
     texts = {m["text"] for m in farm.store.look(views.messages)["data"]}
     assert texts == {"李伟您好,订单1042已到店", "王芳您好,订单1043已到店", "陈明您好,订单1044已到店"}
+
+
+STRANGE = "客户电话,说明,备用号码\n13800138000,您的订单已到店,13800138005\n13800138001,您好,13800138006\n"
+
+
+def options(page: str, field: str) -> list[str]:
+    """The values of a list of columns."""
+    found = re.search(rf'<select name="{field}">(.*?)</select>', page, re.DOTALL)
+    assert found is not None
+    return [html.unescape(value) for value in re.findall(r'<option value="([^"]*)"', found[1])]
+
+
+def test_columns_that_no_name_tells_are_chosen_from_lists(farm: Sample) -> None:
+    farm.modem(1)
+    client = farm.person()
+    place, token = bring(farm, client, STRANGE.encode("gb18030"))
+    page = client.get(place).get_data(as_text=True)
+    assert "No column of this file is called like phone numbers" in page
+    assert re.search(r'<details class="more-of-it" open>\s*<summary>Which column is which\?', page)
+    assert options(page, "to_column") == options(page, "text_column") == ["", '"客户电话"', '"说明"', '"备用号码"']
+    assert "Send to" not in page
+    data = {"csrf": token, "to_column": '"客户电话"', "text_column": '"说明"'}
+    seen = client.post(place + "/measure", data=data).get_data(as_text=True)
+    assert "您的订单已到店" in seen
+    assert "Send to 2 people" in seen
+    again = client.post(place, data=data | {"do": "look"}).get_data(as_text=True)  # without scripts
+    assert "selected>客户电话</option>" in again
+    changed = client.post(place, data=looked(client, place, data) | {"to_column": '"备用号码"'})
+    assert changed.status_code == 409  # only what was seen is confirmed
+    batch = client.post(place, data=looked(client, place, data)).headers["Location"]
+    finished(farm, batch)
+    assert {one["to"] for one in farm.store.look(views.messages)["data"]} == {"+8613800138000", "+8613800138001"}
+
+
+def test_another_column_of_the_same_file_is_another_list_to_send(farm: Sample) -> None:
+    client = farm.person()
+    for column, number in (('"客户电话"', 1), ('"备用号码"', 2)):
+        place, token = bring(farm, client, STRANGE.encode())
+        assert confirm(client, place, token, template="x", to_column=column) == f"/batches/{number}"
+        finished(farm, f"/batches/{number}")
+    assert sum(farm.store.look(views.counts).values()) == 4
+
+
+def test_a_file_without_a_line_of_names_loses_nobody(farm: Sample) -> None:
+    client = farm.person()
+    place, token = bring(farm, client, b"13800138000,hello\n13800138001,bye\n", "a.csv")
+    page = client.get(place).get_data(as_text=True)
+    assert "The first line of this file names no columns" in page
+    assert options(page, "to_column") == ["", "#1", "#2"]
+    data = looked(client, place, {"csrf": token, "to_column": "#1", "text_column": "#2"})
+    assert finished(farm, client.post(place, data=data).headers["Location"])["accepted"] == 2
+
+
+def test_the_lists_follow_the_encoding_and_what_was_chosen_in_another_is_dropped(farm: Sample) -> None:
+    client = farm.person()
+    place, token = bring(farm, client, STRANGE.encode("gb18030"))
+    mark = re.search(r'name="columns_seen" value="([^"]+)"', client.get(place).get_data(as_text=True))
+    assert mark is not None
+    data = {"csrf": token, "to_column": '"客户电话"', "template": "x", "columns_seen": mark[1]}
+    same = client.post(place + "/measure", data=data).get_data(as_text=True)
+    assert 'id="columns"' not in same  # a list that is open stays open
+    other = client.post(place + "/measure", data=data | {"encoding": "cp1251"}).get_data(as_text=True)
+    assert 'id="columns"' in other
+    assert '"客户电话"' not in options(other, "to_column")
+    assert "No column of this file is called like phone numbers" in other
 
 
 def test_a_confirmed_file_goes_once_however_often_the_button_is_pressed(farm: Sample) -> None:
