@@ -385,10 +385,9 @@ class Forecast:
 
     Attributes:
         finish_at: when the last message that can go has gone; None: nothing can go.
-        messages, parts: those that can go.
+        messages, parts: those that can go; `stuck` wait for a person, or for a SIM that is not here.
         late: messages whose validity ends before their turn; `late_in` has them by batch.
-        stuck: messages that wait for a person, or for a SIM that is not here.
-        finished: when each message has gone, by its id.
+        finished: when each message has gone, by its id; `began` when its first part left the queue.
     """
 
     finish_at: datetime | None
@@ -398,3 +397,4 @@ class Forecast:
     stuck: int
     finished: Mapping[int, datetime] = field(default_factory=dict)
     late_in: Mapping[int, int] = field(default_factory=dict)
+    began: Mapping[int, datetime] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from typing import Any
 
 from modemfarm import wording
 from modemfarm.cli.context import Farm, now
-from modemfarm.cli.output import sentence
+from modemfarm.cli.output import local, sentence
 from modemfarm.cli.remote import ProblemError, Remote
 from modemfarm.errors import BadFieldError
 from modemfarm.intake.accept import accept, preview
@@ -58,8 +58,23 @@ class Here:
         }
 
     def take(self, draft: Draft) -> Item:
+        late = [] if draft.valid_for is None else self._late(draft, now() + draft.valid_for)
         document, slugs = self._store.run(_take, draft, self._settings, now(), self._key)
-        return document | ({"warnings": told_warnings(slugs, self._farm.environ)} if slugs else {})
+        warned = told_warnings(slugs, self._farm.environ) + late
+        return document | ({"warnings": warned} if warned else {})
+
+    def _late(self, draft: Draft, until: datetime) -> list[Item]:
+        """A warning where the message will not leave in the time that it is given."""
+        from modemfarm.daemon.settings import farm_settings  # noqa: PLC0415 # as in `preview`
+        from modemfarm.farm.outlook import Outlook  # noqa: PLC0415 # the same
+        from modemfarm.webapp import forecast  # noqa: PLC0415 # the same
+
+        outlook = Outlook(self._store, farm_settings(self._farm.config), now)
+        gone = forecast.too_late(self._store.look, outlook, draft, self._settings, now(), until)
+        if gone is None:
+            return []
+        detail = sentence("said.cannot_before_expiry", time=local(forecast.said(gone)))
+        return [{"code": "cannot_before_expiry", "detail": detail}]
 
     def look(self, message_id: int) -> Item | None:
         return self._store.look(views.message, message_id)

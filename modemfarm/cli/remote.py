@@ -23,6 +23,7 @@ _EXITS = {
     409: Exit.FAILED,
     413: Exit.USAGE,
     422: Exit.USAGE,
+    429: Exit.FAILED,
 }
 
 

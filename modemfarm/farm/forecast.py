@@ -181,6 +181,7 @@ class Play:
         self._late: Counter[int] = Counter()  # by batch
         self._stuck = self._messages = self._parts = 0
         self.finished: dict[int, datetime] = {}
+        self.began: dict[int, datetime] = {}
         for work in works:
             self._enter(work)
 
@@ -210,7 +211,9 @@ class Play:
         self._stuck += sum(len(queue.ready) + len(queue.later) for queue in self._queues.values())
         last = max(self.finished.values(), default=None)
         late = self._late.total()
-        return Forecast(last, self._messages, self._parts, late, self._stuck, self.finished, dict(self._late))
+        return Forecast(
+            last, self._messages, self._parts, late, self._stuck, self.finished, dict(self._late), self.began
+        )
 
     def _waits(self) -> bool:
         return any(queue.ready or queue.later for queue in self._queues.values())
@@ -303,6 +306,7 @@ class Play:
         self._going[work.first.recipient] = lane.iccid, at
         heapq.heappush(self._busy, (at, lane.iccid))
         self._went(work.first, at)
+        self.began[work.first.message_id] = self.now
         self.finished[work.first.message_id] = at
         self._messages += 1
         self._parts += work.parts

@@ -23,6 +23,7 @@ USUAL_PART_US = 3_500_000  # air and link set-up, where a SIM and its farm have 
 BETWEEN_US = 50_000
 LOOK_BACK = 600  # attempts
 STANDS_S = 15.0  # a forecast is not made more often for the page
+KINDS = 100  # of messages whose turn is remembered so long
 
 
 class Outlook:
@@ -34,11 +35,12 @@ class Outlook:
         self._now = now
         self._lock = threading.Lock()
         self._last: tuple[datetime, Forecast] | None = None
+        self._turns: dict[tuple[object, ...], tuple[datetime, datetime]] = {}  # kind -> asked at, its turn
 
     def lately(self) -> Forecast:
         """The forecast of the last seconds: for those who ask all the time."""
         last = self._last
-        if last is not None and timedelta(0) <= self._now() - last[0] < timedelta(seconds=STANDS_S):
+        if last is not None and self._stands(last[0]):
             return last[1]
         if not self._lock.acquire(blocking=last is None):  # somebody makes a new one: the old one will do
             return last[1] if last is not None else self.fresh()
@@ -48,6 +50,34 @@ class Outlook:
             return found
         finally:
             self._lock.release()
+
+    def _stands(self, at: datetime) -> bool:
+        return timedelta(0) <= self._now() - at < timedelta(seconds=STANDS_S)
+
+    def misses(self, first: Candidate) -> datetime | None:
+        """When a message will have left that cannot before its validity ends; None: it can, or nobody can say.
+
+        That it cannot is played with this very message. That it can was perhaps played with one like it.
+
+        Args:
+            first: its first part; it is not there yet.
+
+        Raises:
+            StoreError
+        """
+        until = first.valid_until
+        kind = (first.rank, first.message_class, first.pinned, first.parts_total)
+        asked_at, turn = self._turns.get(kind, (self._now(), None))
+        if until is None or (turn is not None and turn < until and self._stands(asked_at)):
+            return None
+        played = self.fresh([replace(first, valid_until=None)])
+        turn = played.began.get(first.message_id)
+        if turn is None or turn >= until:
+            return played.finished.get(first.message_id)
+        if len(self._turns) >= KINDS:
+            self._turns.clear()
+        self._turns[kind] = self._now(), turn
+        return None
 
     def fresh(self, more: Sequence[Candidate] = ()) -> Forecast:
         """The forecast as of now.

@@ -82,6 +82,18 @@ def begin(
     return Replay(row["status"], row["answer"])
 
 
+def is_known(tx: Tx, key: str, scope: str, now: datetime) -> bool:
+    """Whether a key stands for something already."""
+    return bool(
+        tx.value(
+            "SELECT 1 FROM idempotency WHERE key = :key AND scope = :scope AND created_at >= :old",
+            key=key,
+            scope=scope,
+            old=to_us(now - KEPT),
+        )
+    )
+
+
 def finish(tx: Tx, key: str, scope: str, status: int, answer: str) -> None:
     """Keep the answer that the key stands for from now on."""
     tx.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,12 +12,12 @@ from modemfarm.errors import BadFieldError, RefusedError
 from modemfarm.intake import asked
 from modemfarm.intake.accept import accept, preview
 from modemfarm.intake.again import retry
-from modemfarm.intake.draft import Accepted, Draft, Preview
+from modemfarm.intake.draft import Accepted, Draft, IntakeSettings, Preview
 from modemfarm.intake.edit import edit
 from modemfarm.intake.people import filler
 from modemfarm.model import MessageState
 from modemfarm.policy.remedy import command
-from modemfarm.store import actions, story, views
+from modemfarm.store import actions, idempotency, story, views
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import asking, forecast, narrowed
 from modemfarm.webapp.access import by_whom, deps, intake, needs
@@ -25,7 +26,7 @@ from modemfarm.webapp.language import words
 from modemfarm.webapp.numbers import typed
 from modemfarm.webapp.problems import Problem, not_found
 from modemfarm.webapp.words import Words
-from modemfarm.webapp.writing import Answer, key_of_request, reply, write
+from modemfarm.webapp.writing import Answer, key_of_request, reply, scope_of_request, write
 
 routes = Blueprint("messages", __name__, url_prefix="/v1/messages")
 
@@ -76,10 +77,37 @@ def send() -> Response:
         key_of_request()  # a real one would refuse what is no key
         return _dry_run(draft)
 
+    _in_time(draft, settings)
+
     def work(tx: Tx) -> Answer:
         return taken(tx, accept(tx, draft, settings, farm.clock.now()), said)
 
     return _sent(*write(work))
+
+
+def _in_time(draft: Draft, settings: IntakeSettings) -> None:
+    """Refuse a message that cannot leave before the end that it names. Nothing is kept of it, nor of its key.
+
+    Raises:
+        Problem: 429.
+    """
+    farm, key, until = deps(), key_of_request(), draft.valid_until
+    now, look = farm.clock.now(), farm.store.look
+    gone = forecast.too_late(look, farm.outlook, draft, settings, now, until)
+    if gone is None or until is None:
+        return
+    if key is not None and look(idempotency.is_known, key, scope_of_request(), now):
+        return  # this request came before: it gets the answer that it got then
+    eta, end = forecast.said(gone), forecast.said(until)
+    raise Problem(
+        429,
+        "cannot_before_expiry",
+        f"It would leave about {eta}, and its valid_until is {end}: nothing was taken in.",
+        headers={"Retry-After": str(max(1, math.ceil((gone - until).total_seconds())))},
+        params={"next_at": eta},
+        eta=eta,
+        valid_until=end,
+    )
 
 
 def _dry_run(draft: Draft) -> Response:

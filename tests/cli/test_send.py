@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from modemfarm.model import MessageState, PartState
-from modemfarm.store import hosts, views
+from modemfarm.store import hosts, sims, views
 from modemfarm.store.engine import Tx
 from modemfarm.store.messages import refresh
 from modemfarm.store.wake import listen
@@ -296,3 +296,24 @@ def test_times_are_the_farms_and_can_be_typed_as_they_are_shown(farm: FarmAt) ->
     assert facts["send at"].endswith(" 10:00:00+05:45")
     assert facts["valid until"].endswith("+05:45")
     assert farm("messages", "show", str(sent["id"]), "--json").json["send_at"] == sent["send_at"]
+
+
+def test_a_validity_that_ends_before_its_turn_is_warned_of(farm: FarmAt) -> None:
+    farm("send", "13800138000", "--text", "first")
+    assert "warnings" not in farm("send", "13800138001", "--text", "x", "--valid-for", "60s", "--json").json[0]
+    iccid = "8986001234567890101"
+    facts: dict[str, object] = dict.fromkeys(
+        ("usb_path", "family", "manufacturer", "model", "firmware", "signal_dbm", "operator", "technology",
+         "last_success_at")
+    )  # fmt: skip
+    facts |= {"path": "/dev/ttyV0", "imei": "356938035643801", "state": "working", "since": 0, "registration": "home"}
+    facts |= {"sentence": "ready", "params": "{}", "next_action": "", "iccid": iccid}
+    with farm.store.write() as tx:
+        sims.seen(tx, iccid, NOW, imsi="460001234567891", number=None, smsc=None, path="/dev/ttyV0", host="shop")
+        sims.write_modem(tx, "shop", facts, NOW)
+    farm("send", *(f"138001381{number:02}" for number in range(20)), "--text", "x")  # three minutes at six a minute
+    ran = farm("send", "13800138002", "--text", "x", "--valid-for", "60s", "--json")
+    assert (ran.code, ran.json[0]["state"]) == (0, "queued")
+    assert [warning["code"] for warning in ran.json[0]["warnings"]] == ["cannot_before_expiry"]
+    assert "after its validity has ended" in farm("send", "13800138003", "--text", "x", "--valid-for", "60s").err
+    assert "warnings" not in farm("send", "13800138004", "--text", "x", "--valid-for", "1h", "--json").json[0]
