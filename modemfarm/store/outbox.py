@@ -9,13 +9,11 @@ from datetime import datetime, timedelta
 
 from modemfarm.store import locks, shapes, views, webhooks
 from modemfarm.store.engine import Row, Tx, from_us, to_us
+from modemfarm.store.repeating import TOLD_WITHIN, pause
 from modemfarm.store.shapes import Shape, rfc3339
 
 AT_ONCE = 200
-TOLD_WITHIN = timedelta(days=3)
 KEPT = timedelta(days=7)  # after its end, for a replay
-_MOST_ASKED = timedelta(days=1)  # of a receiver's Retry-After
-_FIRST, _LONGEST = timedelta(seconds=5), timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +134,7 @@ def answered(tx: Tx, call: Call, answer: str, now: datetime) -> None:
 
 def not_answered(tx: Tx, call: Call, answer: str, now: datetime, wait: timedelta | None) -> None:
     """It was not: again later, at `wait` at the soonest, or given up after three days."""
-    after = max(pause(call.attempts, call.event_id), min(wait or timedelta(0), _MOST_ASKED))
+    after = pause(call.attempts, call.event_id, wait)
     over = now + after > call.at + TOLD_WITHIN
     tx.run(
         "UPDATE webhook_outbox SET state = :state, attempts = attempts + 1, due_at = :due, done_at = :done,"
@@ -157,12 +155,6 @@ def _last(tx: Tx, call: Call, answer: str, now: datetime) -> None:
         answer=answer,
         id=call.hook_id,
     )
-
-
-def pause(attempts: int, event_id: str) -> timedelta:
-    """5 s, doubled with each attempt up to 6 h; up to a tenth more, by the event, so that not all come back at once."""
-    plain = min(_FIRST.total_seconds() * 2 ** min(attempts, 20), _LONGEST.total_seconds())
-    return timedelta(seconds=plain * (1 + hashlib.sha256(event_id.encode()).digest()[0] / 2550))
 
 
 def replay(tx: Tx, hook_id: int, since: datetime, now: datetime) -> int:

@@ -14,6 +14,7 @@ from modemfarm.store import audit, locks
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.sealing import Secret
 from modemfarm.store.shapes import Shape, rfc3339
+from modemfarm.store.watching import NOW, Watcher
 
 TYPES = (
     "message.sent",
@@ -67,15 +68,12 @@ _TOLD = f"NEW.state IN ({_STATES}) AND coalesce(NEW.reason, '') <> 'plan_minute'
 _BORN = "NEW.state IN ('refused', 'held')"
 _KINDS = f"NEW.kind IN ({_listed(list(EVENTS))})"
 _NOTED = "INSERT INTO webhook_changes (at, kind, message_id, subject, data) VALUES"
-_STATE = f"{_NOTED} (%s, 'message.' || NEW.state, NEW.id, NEW.recipient, coalesce(NEW.reason, ''))"
+_STATE = f"{_NOTED} ({NOW}, 'message.' || NEW.state, NEW.id, NEW.recipient, coalesce(NEW.reason, ''))"
 _EVENT = f"{_NOTED} (NEW.at, NEW.kind, NEW.message_id, NEW.subject, NEW.data)"
-_SQLITE_NOW = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
-_SERVER_NOW = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
-# name, moment, table, condition, what it writes
 _WATCHERS = (
-    ("webhook_state", "AFTER UPDATE OF state", "messages", f"OLD.state <> NEW.state AND {_TOLD}", _STATE),
-    ("webhook_born", "AFTER INSERT", "messages", f"{_BORN} AND {_TOLD}", _STATE),
-    ("webhook_event", "AFTER INSERT", "events", _KINDS, _EVENT),
+    Watcher("webhook_state", "AFTER UPDATE OF state", "messages", f"OLD.state <> NEW.state AND {_TOLD}", _STATE),
+    Watcher("webhook_born", "AFTER INSERT", "messages", f"{_BORN} AND {_TOLD}", _STATE),
+    Watcher("webhook_event", "AFTER INSERT", "events", _KINDS, _EVENT),
 )
 
 
@@ -85,25 +83,8 @@ def watch(tx: Tx, *, on: bool) -> None:
     A message's state changes in a dozen statements, many of them over thousands of rows: one place notes them all,
     inside the transaction that makes them, and costs nothing where nobody is to be told.
     """
-    for name, moment, table, condition, work in _WATCHERS:
-        if tx.sqlite:
-            tx.connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
-            if on:
-                body = work.replace("%s", _SQLITE_NOW)
-                tx.connection.exec_driver_sql(
-                    f"CREATE TRIGGER {name} {moment} ON {table} WHEN {condition} BEGIN {body}; END"
-                )
-            continue
-        tx.connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name} ON {table}")
-        if on:
-            body = work.replace("%s", _SERVER_NOW)
-            tx.connection.exec_driver_sql(
-                f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger AS $$ BEGIN {body}; RETURN NULL; END $$"
-                " LANGUAGE plpgsql"
-            )
-            tx.connection.exec_driver_sql(
-                f"CREATE TRIGGER {name} {moment} ON {table} FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION {name}()"
-            )
+    for watcher in _WATCHERS:
+        watcher.switch(tx, on=on)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from modemfarm.model import SimState, digits_key
-from modemfarm.store import actions, outbox, sims, suppress, webhooks
+from modemfarm.store import actions, outbox, repeating, sims, suppress, webhooks
 from modemfarm.store.engine import Store, Tx
 from modemfarm.store.sealing import Secret
 from tests.store.tools import NOW, SIM, TO, add, after
@@ -113,7 +113,7 @@ def test_a_call_is_repeated_under_its_id_with_growing_pauses_for_three_days(told
     at, ids, times = NOW, set(), 0
     while found := told.look(outbox.due, hook, at, 5):
         ids.add(found[0].event_id)
-        pause = outbox.pause(found[0].attempts, found[0].event_id)
+        pause = repeating.pause(found[0].attempts, found[0].event_id)
         told.run(outbox.not_answered, found[0], "answered with 500", at, None)
         assert told.look(outbox.due, hook, at + pause - timedelta(seconds=1), 5) == []
         at += pause + timedelta(milliseconds=1)
