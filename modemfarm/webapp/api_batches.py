@@ -18,6 +18,7 @@ from modemfarm.store import views
 from modemfarm.webapp import asking, forecast, narrowed
 from modemfarm.webapp.access import deps, intake, needs
 from modemfarm.webapp.problems import Problem, not_found
+from modemfarm.webapp.reading import octets
 from modemfarm.webapp.settings import MOST_BATCH_OCTETS
 from modemfarm.webapp.writing import fingerprint, go_on, key_of_request, reply, scope_of_request
 
@@ -65,9 +66,8 @@ def take() -> Response:
             "Send application/x-ndjson or text/csv.",
             headers={"Accept": ", ".join(_FORMATS)},
         )
-    request.max_content_length = MOST_BATCH_OCTETS
     defaults = _defaults()
-    data = request.get_data(cache=True)
+    data = octets(MOST_BATCH_OCTETS)
     try:
         rows = read_rows(
             data,

@@ -16,7 +16,7 @@ from modemfarm.policy.consent import GENERAL, METHODS, faults, head_of
 from modemfarm.policy.optout import Keywords, verdict
 from modemfarm.store import consents, signups, views, withdrawing
 from modemfarm.store.engine import Store, Tx
-from modemfarm.webapp import asking
+from modemfarm.webapp import asking, reading
 from modemfarm.webapp.access import by_whom, deps, needs
 from modemfarm.webapp.bodies import Body, Content, Moment, Word, body
 from modemfarm.webapp.numbers import named, number_of, typed
@@ -120,12 +120,11 @@ def import_() -> Response:
     if request.mimetype not in _LISTS:
         accept = {"Accept": ", ".join(_LISTS)}
         raise Problem(415, "unsupported_media_type", "Send application/x-ndjson or text/csv.", headers=accept)
-    request.max_content_length = MOST_BATCH_OCTETS
     asking.only("method", "wording", "since", "until", "purpose", "source", "encoding")
     method = request.args.get("method")
     if method not in (None, *METHODS):
         raise asking.wrong("method", f"one of {', '.join(METHODS)}")
-    farm, octets = deps(), request.get_data(cache=True)
+    farm, octets = deps(), reading.octets(MOST_BATCH_OCTETS)
     vouched = agreed.Vouched(
         actor=by_whom(),
         sha256=hashlib.sha256(octets).hexdigest(),

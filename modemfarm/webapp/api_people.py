@@ -18,6 +18,7 @@ from modemfarm.webapp.access import by_whom, deps, needs
 from modemfarm.webapp.bodies import ContactBody, body
 from modemfarm.webapp.numbers import named
 from modemfarm.webapp.problems import Problem, not_found
+from modemfarm.webapp.reading import octets
 from modemfarm.webapp.settings import MOST_BATCH_OCTETS
 from modemfarm.webapp.writing import Answer, go_on, reply, write
 
@@ -105,8 +106,7 @@ def import_() -> Response:
     if request.mimetype not in _FORMATS:
         what = "Send text/csv or application/x-ndjson."
         raise Problem(415, "unsupported_media_type", what, headers={"Accept": ", ".join(_FORMATS)})
-    request.max_content_length = MOST_BATCH_OCTETS
-    data = request.get_data(cache=True)
+    data = octets(MOST_BATCH_OCTETS)
     encoding = request.args.get("encoding") or request.mimetype_params.get("charset")
     try:
         found = people.read(data, deps().intake, encoding)

@@ -26,6 +26,7 @@ from modemfarm.intake.values import is_day, is_own_number
 from modemfarm.model import MessageState
 from modemfarm.modem.dialled import MOST_STEPS
 from modemfarm.webapp.problems import Problem, invalid
+from modemfarm.webapp.reading import octets
 from modemfarm.webapp.settings import MOST_BODY_OCTETS
 from modemfarm.webapp.strict import refuse_ambiguous
 
@@ -373,8 +374,7 @@ def body(model: type[Some], *, optional: bool = False, most: int = MOST_BODY_OCT
     """
     if (request.content_length or 0) > most:
         raise Problem(413, "too_large", f"The body may have {most} octets.")
-    request.max_content_length = most
-    data = request.get_data(cache=True)
+    data = octets(most)
     if optional and not data.strip():
         data = b"{}"
     elif not request.is_json:

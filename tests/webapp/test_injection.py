@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import re
 
 import pytest
 
 from modemfarm.webapp.server import serve
-from modemfarm.webapp.settings import MOST_BODY_OCTETS, WebSettings
+from modemfarm.webapp.settings import MOST_BATCH_OCTETS, MOST_BODY_OCTETS, WebSettings
 from tests.webapp.sample import Sample
 from tests.webapp.test_attacks import LOOKS, routes
 
@@ -93,3 +94,26 @@ def test_a_body_that_does_not_say_its_length_is_refused_too(farm: Sample) -> Non
         one.close()
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "most"),
+    [
+        ("/v1/messages", "application/json", MOST_BODY_OCTETS),
+        ("/v1/batches", "text/csv", MOST_BATCH_OCTETS),
+        ("/v1/contacts/import", "text/csv", MOST_BATCH_OCTETS),
+        ("/v1/consents/import", "text/csv", MOST_BATCH_OCTETS),
+    ],
+)
+def test_nor_is_it_cut_off_where_a_server_hands_it_on_piece_by_piece(
+    farm: Sample, path: str, kind: str, most: int
+) -> None:
+    """As gunicorn does: a list that lost its last rows on the way would be taken for a whole one."""
+    answer = farm.app.test_client().post(
+        path,
+        input_stream=io.BytesIO(b"to,text\n" + b"\n" * most),
+        content_type=kind,
+        headers=farm.key(),
+        environ_overrides={"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"},
+    )
+    assert (answer.status_code, answer.get_json()["code"]) == (413, "too_large")
