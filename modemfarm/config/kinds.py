@@ -20,6 +20,7 @@ from modemfarm.intake.values import is_day, is_own_number, parse_span, span_text
 from modemfarm.model import is_pin, normal_iccid
 from modemfarm.modem.dialled import MOST_STEPS, is_answer, is_code
 from modemfarm.policy.profiles import NAMES as PROFILES
+from modemfarm.store.callback_urls import beginning
 from modemfarm.store.webhooks import TYPES
 
 T = TypeVar("T")
@@ -168,6 +169,13 @@ def _web(value: str) -> str:
     return str(value)
 
 
+def _beginning(value: str) -> str:
+    try:
+        return beginning(value)
+    except ValueError:
+        raise _wrong('the beginning of addresses like "https://shop.example/sms/"', value) from None
+
+
 def _net(value: str) -> str:
     try:
         return str(ipaddress.ip_network(value))
@@ -241,6 +249,7 @@ Zone = Annotated[str, PlainValidator(zone)]
 Allowed = Annotated[str | list[str], PlainValidator(_allowed)]
 Address = Annotated[str, PlainValidator(_of(_address, "an address and port"))]
 Database = Annotated[str, PlainValidator(_of(_database, "a database URL"))]
+Beginning = Annotated[str, PlainValidator(_of(_beginning, "the beginning of addresses"))]
 Net = Annotated[str, PlainValidator(_of(_net, "a network"))]
 EventType = Annotated[str, PlainValidator(_of(_event_type, "a type of event"))]
 Web = Annotated[str, PlainValidator(_of(_web, "an address"))]

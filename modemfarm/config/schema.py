@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from modemfarm.config.kinds import (
     Address,
     Allowed,
+    Beginning,
     Country,
     Database,
     Day,
@@ -54,6 +55,7 @@ class Http(_Section):
     names: list[Text] = []
     proxy: bool = False
     kannel: bool = False
+    kannel_dlr_urls: list[Beginning] = []
 
 
 class Modems(_Section):

@@ -101,6 +101,7 @@ def deps(config: Config, store: Store, write: Callable[..., Any]) -> WebDeps:
         settings=WebSettings(
             host=host, port=port, proxy=http.proxy, secure=http.proxy, names=tuple(http.names),
             insecure=not (loopback(http.listen) or http.tls), kannel=http.kannel, share_s=SHARED_S,
+            kannel_dlr_urls=tuple(http.kannel_dlr_urls),
         ),
         terms=config.terms,
         zone=ZoneInfo(config.zone),

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Integer, Text
 
 from modemfarm.model import digits_key
-from modemfarm.store import audit, consents, forgotten, locks, suppress
+from modemfarm.store import audit, callbacks, consents, forgotten, locks, suppress
 from modemfarm.store.engine import Tx, to_us
 from modemfarm.store.schema.whole import meta
 
@@ -32,7 +32,8 @@ _NOBODYS |= {"entered_pins", "alert_facts", "alert_causes", "alert_ways", "polic
 _NOBODYS |= {"policy_attestations", "pauses", "api_keys", "logins", "audit", "forgotten", "counters", "plan_answers"}
 _NOBODYS |= {"balances", "batches", "users", "login_tries", "webhooks", "leases", "signup_words"}
 _BY_NAME = frozenset({"messages", "parts", "attempts", "people", "contacts", "suppressions", "reviews", "concat_refs"})
-_BY_NAME |= {"plan_recipients", "inbound", "marketing_sends", "consent_records", "complaints"}
+_BY_NAME |= {"plan_recipients", "inbound", "marketing_sends", "consent_records", "complaints", "callbacks"}
+_BY_NAME |= {"callback_calls"}
 
 
 class Run(Protocol):
@@ -140,6 +141,7 @@ def _some_messages(tx: Tx, number: str, now: datetime) -> int:
             number=number,
             **of,
         )
+    callbacks.gone(tx, [row["id"] for row in rows])
     return len(rows)
 
 

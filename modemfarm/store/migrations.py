@@ -11,7 +11,7 @@ from sqlalchemy import MetaData, inspect
 from modemfarm.errors import SchemaOutdatedError, StoreError
 from modemfarm.store.engine import Store, Tx, to_us
 
-SCHEMA = 4  # of this version
+SCHEMA = 5  # of this version
 
 
 def _tables() -> MetaData:
@@ -108,6 +108,11 @@ def _fourth(tx: Tx) -> None:
     meta = _tables()
     meta.create_all(tx.connection, tables=[meta.tables["leases"], meta.tables["complaints"]])
     _vacuum(tx)
+
+
+def _fifth(tx: Tx) -> None:
+    meta = _tables()
+    meta.create_all(tx.connection, tables=[meta.tables["callbacks"], meta.tables["callback_calls"]])
 
 
 VACUUM = {  # (share, rows) of dead rows that autovacuum waits for, and how full a page is made
@@ -222,7 +227,7 @@ def _rules(tx: Tx) -> None:
 MOVED, MOVING = "moved", "moving"  # facts of a file that went to a server, or is on its way there
 
 # STEPS[n] leads from schema n to n + 1
-STEPS: tuple[Callable[[Tx], None], ...] = (_first, _allowed_devices, _balances, _fourth)
+STEPS: tuple[Callable[[Tx], None], ...] = (_first, _allowed_devices, _balances, _fourth, _fifth)
 
 
 def found(store: Store, *, moved_ok: bool = False) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from modemfarm.model import PartState, digits_key
-from modemfarm.store import locks
+from modemfarm.store import callbacks, locks
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
 from modemfarm.store.messages import refresh, settle_doubt
@@ -155,6 +155,8 @@ def apply(tx: Tx, part: Row, report: Report, now: datetime) -> None:
             id=message_id,
             now=to_us(now),
         )
+    if report.verdict == "pending":
+        callbacks.buffered(tx, message_id, now)
     kind = f"part.{'reported' if report.verdict == 'pending' else report.verdict}"
     about = {"part": part["part_number"], "status": report.status, "resolved": state == "unknown"}
     record(tx, kind, now, message_id=message_id, subject=report.iccid, **about)

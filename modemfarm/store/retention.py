@@ -22,6 +22,7 @@ class _Kind:
     time: str  # the column that grows with the ids
     old: str  # which rows of a piece go
     how: str = ""  # what is done to them; "": they are deleted
+    beside: tuple[str, ...] = ()  # tables that lose their rows about the same messages
 
 
 _KINDS: Mapping[str, _Kind] = {
@@ -30,6 +31,7 @@ _KINDS: Mapping[str, _Kind] = {
         "created_at",
         "final_at < :before AND text <> ''",
         "UPDATE messages SET text = '', metadata = NULL",
+        ("callbacks", "callback_calls"),
     ),
     "inbound": _Kind(
         "inbound",
@@ -72,6 +74,14 @@ def piece(tx: Tx, kind: str, before: datetime, after: int) -> int | None:
         upto=upto,
         before=to_us(before),
     )
+    for table in one.beside:
+        key = "message_id" if table == "callbacks" else "id"
+        about = (
+            f"SELECT {key} FROM {table} WHERE message_id > :after AND message_id <= :upto"  # noqa: S608 # ours
+            f" AND EXISTS (SELECT 1 FROM messages m WHERE m.id = {table}.message_id AND m.final_at < :before)"
+            f" ORDER BY {key}{locks.skipping(tx)}"
+        )
+        tx.run(f"DELETE FROM {table} WHERE {key} IN ({about})", after=after, upto=upto, before=to_us(before))  # noqa: S608 # ours
     return upto
 
 

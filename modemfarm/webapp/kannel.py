@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import parse_qsl
 
 from flask import Blueprint, Response, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from modemfarm.errors import KeyCeilingError, StoreError, SubmitError
 from modemfarm.intake.accept import accept
 from modemfarm.intake.draft import Draft
 from modemfarm.model import MessageState
-from modemfarm.store import keys
+from modemfarm.store import callback_urls, callbacks, keys
 from modemfarm.store.engine import Tx
 from modemfarm.webapp.access import deps, intake, known_key
 from modemfarm.webapp.problems import Problem, not_found
+from modemfarm.webapp.reading import octets
 
 routes = Blueprint("kannel", __name__)
 
@@ -39,13 +41,14 @@ PARAMETERS = {  # all that are known; older and shorter names
     "smsc": "smsc",
     "dlr-mask": "dlr-mask",
     "dlrmask": "dlr-mask",
+    "dlr-url": "dlr-url",
+    "dlrurl": "dlr-url",
     "from": "from",
     "account": "account",
     "binfo": "binfo",
 }
-REFUSED = ("udh", "mwi", "compress", "pid", "alt-dcs", "altdcs", "rpi", "dlr-url", "dlrurl", "meta-data")
+REFUSED = ("udh", "mwi", "compress", "pid", "alt-dcs", "altdcs", "rpi", "meta-data")
 _PRIORITIES = {"0": 5, "1": 6, "2": 8, "3": 9}
-_DLR = 1 | 2  # delivered, not delivered
 _HEADER = "x-kannel-"
 _CHARSETS = {"": "utf-8", "utf8": "utf-8", "utf-16": "utf-16-be", "ucs-2": "utf-16-be", "ucs2": "utf-16-be"}
 
@@ -82,7 +85,7 @@ def _parameters() -> dict[str, bytes]:
     if (request.content_length or 0) + len(told) > MOST_OCTETS:
         raise _WrongError("the request is too long")
     if request.method == "POST" and request.mimetype == "application/x-www-form-urlencoded":
-        told += b"&" + request.get_data()
+        told += b"&" + _body()
     found: dict[str, bytes] = {}
     query = parse_qsl(told.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
     for name, value in (*query, *_headers()):
@@ -100,9 +103,16 @@ def _headers() -> Iterator[tuple[str, str]]:
         return
     if request.mimetype not in {"", "text/plain"}:
         raise _WrongError(f"Content-Type: {request.mimetype[:40]} is not supported; send text/plain")
-    yield "text", request.get_data().decode("latin-1")
+    yield "text", _body().decode("latin-1")
     yield "charset", request.mimetype_params.get("charset", "")
     yield from own
+
+
+def _body() -> bytes:
+    try:
+        return octets(MOST_OCTETS - len(request.query_string))
+    except RequestEntityTooLarge:  # in chunks: it said no length
+        raise _WrongError("the request is too long") from None
 
 
 def _is_ours(name: str) -> bool:
@@ -117,7 +127,7 @@ def _taken(asked: Mapping[str, bytes]) -> tuple[int, str]:
         return 403, "Authorization failed for sendsms"
     g.key = key
     settings = intake()
-    draft = _draft(asked)
+    draft, wanted = _draft(asked), _wanted(asked, key.name)
     drafts = [replace(draft, to=_number(to)) for to in _plain(asked, "to").split()]
     if not 1 <= len(drafts) <= MOST_RECIPIENTS:
         raise _WrongError(f"to: expected 1 to {MOST_RECIPIENTS} numbers")
@@ -125,10 +135,14 @@ def _taken(asked: Mapping[str, bytes]) -> tuple[int, str]:
         drafts = [replace(item, send_at=now + timedelta(minutes=deferred)) for item in drafts]
 
     def work(tx: Tx) -> list[MessageState]:
+        if wanted is not None:
+            callbacks.begin(tx)
         if key.stale:
             keys.key_used(tx, key.id, now)
-        found = [accept(tx, item, settings, now) for item in drafts]
-        return [item.state for item in found if item is not None]
+        found = {item.message_id: item.state for draft in drafts if (item := accept(tx, draft, settings, now))}
+        if wanted is not None:
+            _put(tx, wanted, found, now)
+        return list(found.values())
 
     states = farm.offload_call(work)
     farm.wake()
@@ -137,6 +151,15 @@ def _taken(asked: Mapping[str, bytes]) -> tuple[int, str]:
     if any(state is MessageState.QUEUED for state in states):
         return 202, "0: Accepted for delivery"
     return 202, "3: Queued for later delivery"
+
+
+def _put(tx: Tx, wanted: callbacks.Wanted, taken: Mapping[int, MessageState], now: datetime) -> None:
+    """Keep whom to call; where all were refused the answer has said so."""
+    refused = [number for number, state in taken.items() if state is MessageState.REFUSED]
+    if len(refused) < len(taken):
+        callbacks.put(tx, wanted, list(taken))
+        for number in refused:
+            callbacks.rejected(tx, number, now)
 
 
 def _draft(asked: Mapping[str, bytes]) -> Draft:
@@ -156,9 +179,28 @@ def _draft(asked: Mapping[str, bytes]) -> Draft:
         priority=_PRIORITIES.get(priority),
         valid_for=timedelta(minutes=minutes) if minutes else None,
         flash=mclass == "0",
-        report=None if mask is None else bool(mask & _DLR),
+        report=None if mask is None else bool(mask & callbacks.REPORTED),
         metadata=kept,
     )
+
+
+def _wanted(asked: Mapping[str, bytes], user: str) -> callbacks.Wanted | None:
+    """Whom to call about the message, where `dlr-mask` says that anything is to be told."""
+    url = _plain(asked, "dlr-url")
+    if url in {"", "0"}:
+        return None
+    listed = deps().settings.kannel_dlr_urls
+    if not listed:
+        raise _WrongError("dlr-url is not supported: http.kannel_dlr_urls in config.yaml names what may be called")
+    if len(url) > callback_urls.LONGEST:
+        raise _WrongError(f"dlr-url: expected at most {callback_urls.LONGEST} characters")
+    if not callback_urls.is_listed(url, listed):
+        raise _WrongError("dlr-url: http.kannel_dlr_urls in config.yaml does not name this address")
+    if escape := callback_urls.unfilled(url):
+        raise _WrongError(f"dlr-url: {escape} is not supported; a percent sign is written %%")
+    mask = (_whole(asked, "dlr-mask") or 0) & callbacks.KNOWN
+    said = {"n": user, "o": _plain(asked, "account"), "B": _plain(asked, "binfo")}
+    return callbacks.Wanted(url, mask, said) if mask else None
 
 
 def _text(asked: Mapping[str, bytes]) -> str:

@@ -44,6 +44,7 @@ class WebSettings:
         proxy: a proxy on this machine serves TLS and names who asks in X-Forwarded-For.
         insecure: other machines reach it without TLS: every page says so.
         kannel: messages are taken as Kannel takes them, too.
+        kannel_dlr_urls: what an address in their dlr-url must begin with; none: dlr-url is refused.
         share_s: so long, all who watch the same piece of the page in one language and role get the same one.
         names: host names besides IP addresses, localhost and *.local under which the page answers.
     """
@@ -56,6 +57,7 @@ class WebSettings:
     insecure: bool = False
     names: tuple[str, ...] = ()
     kannel: bool = False
+    kannel_dlr_urls: tuple[str, ...] = ()
     share_s: float = 0.0
 
 

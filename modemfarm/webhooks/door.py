@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from modemfarm.errors import StoreError
 from modemfarm.store import outbox, webhooks
 from modemfarm.store.engine import Store, Tx
 from modemfarm.store.offload import Offload
 from modemfarm.store.sealing import SealError
+from modemfarm.webhooks.callbacks import GONE, Callbacks
 from modemfarm.webhooks.calling import ForbiddenError, Network, Result, post
+from modemfarm.webhooks.pacing import EACH, Pacing
 from modemfarm.webhooks.signing import signed
 
 log = logging.getLogger(__name__)
 
-EACH = 2  # calls to one address at a time
 LOOK_EVERY_S = 0.25
 IDLE_EVERY_S = 2.0
 AGAIN_AFTER_S = 5.0
 CLEAN_EVERY = 2400  # looks
-REST_AFTER = 3  # calls in a row that were not answered
-_REST = timedelta(seconds=30)
-GONE = 410
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +42,7 @@ class WebhookDoor:
     Args:
         given: of config.yaml; they may be told at any address.
         networks: private ones in which others may be told.
+        callbacks: the calls to addresses that senders name, made beside.
     """
 
     def __init__(
@@ -55,18 +53,17 @@ class WebhookDoor:
         given: Sequence[Given],
         networks: Sequence[Network],
         now: Callable[[], datetime],
+        callbacks: Callbacks,
         call: Callable[..., Result] = post,
     ) -> None:
         self._store, self._offload, self._instance, self._now = store, offload, instance, now
+        self._callbacks = callbacks
         self._given, self._networks, self._post = given, networks, call
         self._secrets: dict[int, str] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="webhooks", daemon=True)
         self._pool = ThreadPoolExecutor(EACH * webhooks.MOST, thread_name_prefix="webhook")
-        self._lock = threading.Lock()
-        self._flying: dict[int, int] = {}  # call -> hook
-        self._silent: Counter[int] = Counter()  # calls in a row that an address did not answer
-        self._rests: dict[int, datetime] = {}
+        self._pacing: Pacing[int] = Pacing(now)
         self._leads_until: datetime | None = None
 
     def start(self) -> None:
@@ -79,6 +76,7 @@ class WebhookDoor:
         if self._thread.is_alive():
             self._thread.join()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._callbacks.stop()
 
     def _work(self) -> None:
         looks, ready, wait_s = 0, False, 0.0
@@ -101,21 +99,28 @@ class WebhookDoor:
         if wanted or not self._store.look(outbox.is_idle):
             ids = self._offload.call(webhooks.configure, wanted, self._now())
             self._secrets = {ids[item.url]: item.secret for item in self._given}
+        self._callbacks.enter()
 
     def _turn(self, looks: int) -> float:
         """One look; how long until the next."""
-        if self._store.look(outbox.is_idle):
+        idle, calls_back = self._store.look(outbox.is_idle), self._callbacks.is_wanted()
+        if (idle and not calls_back) or not self._leads():
             return IDLE_EVERY_S
-        if not self._leads():
-            return IDLE_EVERY_S
+        clean = looks % CLEAN_EVERY == 0
+        if calls_back:
+            self._callbacks.look(clean=clean)
+        if not idle:
+            self._tell(clean=clean)
+        return LOOK_EVERY_S
+
+    def _tell(self, *, clean: bool) -> None:
         while self._store.look(outbox.has_changes) and not self._stop.is_set():
             self._offload.call(outbox.fan_out, self._now())
-        if looks % CLEAN_EVERY == 0:
+        if clean:
             self._offload.call(outbox.clean, self._now())
         for hook in self._store.look(webhooks.hooks):
             if hook.disabled is None:
                 self._begin(hook)
-        return LOOK_EVERY_S
 
     def _leads(self) -> bool:
         """Of the daemons of a farm one makes the calls."""
@@ -126,20 +131,10 @@ class WebhookDoor:
         return self._leads_until is not None
 
     def _begin(self, hook: webhooks.Hook) -> None:
-        now = self._now()
-        with self._lock:
-            rests_until = self._rests.get(hook.id)
-            mine = [call for call, of in self._flying.items() if of == hook.id]
-        resting = rests_until is not None and now < rests_until
-        room = EACH - len(mine)
-        if resting or room <= 0:
-            return
-        if rests_until is not None:
-            room = min(room, 1 - len(mine))  # one to try it with
-        calls = self._store.look(outbox.due, hook.id, now, room + len(mine)) if room > 0 else []
-        for call in [item for item in calls if item.id not in mine][:room]:
-            with self._lock:
-                self._flying[call.id] = hook.id
+        room, flying = self._pacing.room(hook.id)
+        calls = self._store.look(outbox.due, hook.id, self._now(), room + len(flying)) if room else []
+        for call in [item for item in calls if item.id not in flying][:room]:
+            self._pacing.begin(call.id, hook.id)
             self._pool.submit(self._make, hook, call)
 
     def _make(self, hook: webhooks.Hook, call: outbox.Call) -> None:
@@ -155,8 +150,7 @@ class WebhookDoor:
             log.exception("webhooks: unexpected error")
             self._judge(hook, Result(None, "unexpected error"))
         finally:
-            with self._lock:
-                self._flying.pop(call.id, None)
+            self._pacing.end(call.id)
 
     def _attempt(self, hook: webhooks.Hook, call: outbox.Call) -> Result:
         now = self._now()
@@ -175,16 +169,7 @@ class WebhookDoor:
         return self._offload.secret.open(hook.sealed, webhooks.place(hook.id))
 
     def _judge(self, hook: webhooks.Hook, result: Result) -> None:
-        """An address that does not answer is not asked for everything that waits for it."""
-        with self._lock:
-            if result.status is not None and result.status < 500:
-                self._silent.pop(hook.id, None)
-                self._rests.pop(hook.id, None)
-                return
-            self._silent[hook.id] += 1
-            if self._silent[hook.id] >= REST_AFTER:
-                self._rests[hook.id] = self._now() + _REST
-        if self._silent[hook.id] == REST_AFTER:
+        if self._pacing.judge(hook.id, result):
             log.warning("webhooks: %s does not answer: %s", hook.url, result.what)
 
 

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from modemfarm.store import keys
+from modemfarm.model import digits_key
+from modemfarm.store import callbacks, keys, suppress
 from modemfarm.store.engine import Tx
+from modemfarm.store.shapes import Terms
 from modemfarm.webapp import kannel
 from modemfarm.webapp.rate import GUESSES
 from tests.docs import code
@@ -26,6 +29,20 @@ def ask(farm: Sample, query: str, *, scopes: tuple[str, ...] = ("messages:send",
     key = farm.store.run(keys.create_key, "kannel", scopes, NOW)
     answer = farm.app.test_client().get(f"{URL}?username=x&password={key}&{query}", **more)
     return answer.status_code, answer.get_data(as_text=True)
+
+
+@pytest.fixture
+def calling_(open_: Sample) -> Sample:
+    """One that may call an address."""
+    settings = replace(open_.deps.settings, kannel=True, kannel_dlr_urls=("https://shop.example/sms/",))
+    open_.app.extensions["modemfarm"] = replace(open_.deps, settings=settings)
+    return open_
+
+
+def kept(farm: Sample) -> list[dict[str, Any]]:
+    """Whom to call about what."""
+    with farm.store.read() as tx:
+        return tx.all("SELECT message_id, mask, origin, url, said FROM callbacks ORDER BY message_id")
 
 
 def last(farm: Sample) -> dict[str, Any]:
@@ -103,7 +120,9 @@ def test_headers_with_the_text_as_the_body_are_taken_too(open_: Sample) -> None:
     assert post(open_, "订单 + 1042".encode("gb18030"), "text/plain; charset=GB18030", DLR_Mask="3")[0] == 202
     assert (last(open_)["to"], last(open_)["text"], last(open_)["report"]) == ("+8613800138001", "订单 + 1042", True)
     before = last(open_)["id"]
-    assert post(open_, b"Hi", DLR_Url="http://127.0.0.1/") == (400, "dlr-url is not supported.")
+    assert post(open_, b"Hi", DLR_Url="http://127.0.0.1/")[1].startswith(
+        "dlr-url is not supported: http.kannel_dlr_urls"
+    )
     assert post(open_, b"<message/>", "text/xml")[0] == 400
     assert post(open_, b"x" * kannel.MOST_OCTETS + b"x") == (400, "the request is too long.")
     assert last(open_)["id"] == before
@@ -174,3 +193,96 @@ def _daily_key(tx: Tx) -> str:
 
 def _limited_key(tx: Tx) -> str:
     return keys.create_key(tx, "kannel", (), NOW, rate=2)
+
+
+DLR = "https://shop.example/sms/dlr?id=%F&type=%d&from=%p"
+
+
+@pytest.mark.parametrize("name", ["dlr-url", "dlrurl"])
+def test_without_a_list_the_refusal_says_which_key_to_set(open_: Sample, name: str) -> None:
+    status, text = ask(open_, f"to=8613800138000&text=Hi&dlr-mask=31&{name}={quote(DLR)}")
+    assert (status, text) == (
+        400,
+        "dlr-url is not supported: http.kannel_dlr_urls in config.yaml names what may be called.",
+    )
+
+
+@pytest.mark.parametrize("names", [("dlr-mask", "dlr-url"), ("dlrmask", "dlrurl")])
+def test_a_listed_address_is_kept_with_each_message(calling_: Sample, names: tuple[str, str]) -> None:
+    mask, url = names
+    query = f"to=8613800138000+8613800138001&text=Hi&account=acc&{mask}=63&{url}={quote(DLR)}"
+    assert ask(calling_, query)[0] == 202
+    assert [row | {"message_id": 0} for row in kept(calling_)] == [
+        {
+            "message_id": 0,
+            "mask": 31,
+            "origin": "https://shop.example",
+            "url": DLR,
+            "said": '{"n": "kannel", "o": "acc", "B": ""}',
+        }
+    ] * 2
+    assert last(calling_)["report"] is True
+
+
+@pytest.mark.parametrize("query", ["", "dlr-mask=0&", "dlr-mask=32&"])
+def test_an_address_without_a_mask_is_never_called_as_in_kannel(calling_: Sample, query: str) -> None:
+    assert ask(calling_, f"to=8613800138000&text=Hi&{query}dlr-url={quote(DLR)}")[0] == 202
+    assert kept(calling_) == []
+
+
+@pytest.mark.parametrize(("mask", "report"), [(1, True), (2, True), (4, True), (8, False), (24, False), (31, True)])
+def test_a_report_is_asked_of_the_network_where_only_it_can_tell(calling_: Sample, mask: int, report: bool) -> None:
+    assert ask(calling_, f"to=8613800138000&text=Hi&dlr-mask={mask}&dlr-url={quote(DLR)}")[0] == 202
+    assert last(calling_)["report"] is report
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("https://shop.example/other", "http.kannel_dlr_urls in config.yaml does not name this address"),
+        ("https://shop.example.evil.example/sms/", "does not name this address"),
+        ("http://127.0.0.1/sms/", "does not name this address"),
+        ("https://shop.example/sms/?%k", "%k is not supported"),
+        ("https://shop.example/sms/?" + "x" * 2048, "at most 2048 characters"),
+    ],
+)
+def test_any_other_address_is_refused_by_name(calling_: Sample, url: str, why: str) -> None:
+    status, text = ask(calling_, f"to=8613800138000&text=Hi&dlr-mask=31&dlr-url={quote(url)}")
+    assert (status, text[:7], why in text) == (400, "dlr-url", True)
+    assert kept(calling_) == []
+
+
+def test_of_several_one_that_is_refused_is_told_by_a_call(calling_: Sample) -> None:
+    calling_.store.run(suppress.add, "+8613800138001", digits_key("+8613800138001"), "web", NOW)
+    told = f"&dlr-mask=31&dlr-url={quote(DLR)}"
+    assert ask(calling_, "to=8613800138001&text=Hi" + told)[0] == 403
+    assert kept(calling_) == []
+    assert ask(calling_, "to=8613800138000+8613800138001&text=Hi" + told)[0] == 202
+    assert len(kept(calling_)) == 1
+    (call,) = calling_.store.look(callbacks.due, "https://shop.example", NOW, 5, Terms())
+    assert (call.event, "type=16&from=%2B8613800138001" in call.url) == (16, True)
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded"])
+def test_a_body_that_does_not_say_its_length_has_the_same_limit(open_: Sample, kind: str) -> None:
+    """As gunicorn hands on what came in chunks: the end of the stream is its only length."""
+    key = open_.store.run(keys.create_key, "kannel", (), NOW)
+    form = f"username=x&password={key}&to=8613800138000&text="
+    headers = {"X-Kannel-Username": "x", "X-Kannel-Password": key, "X-Kannel-To": "8613800138000"}
+    head = b"" if kind == "text/plain" else form.encode()
+
+    def chunked(length: int) -> tuple[int, str, int]:
+        body = io.BytesIO(head + b"x" * length)
+        answer = open_.app.test_client().post(
+            URL,
+            input_stream=body,
+            content_type=kind,
+            headers=headers if kind == "text/plain" else {},
+            environ_overrides={"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"},
+        )
+        return answer.status_code, answer.get_data(as_text=True), body.tell()
+
+    assert chunked(30)[0] == 202
+    status, text, read = chunked(100 * kannel.MOST_OCTETS)
+    assert (status, text) == (400, "the request is too long.")
+    assert read < 2 * kannel.MOST_OCTETS

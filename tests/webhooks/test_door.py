@@ -16,6 +16,8 @@ from modemfarm.intake.draft import Draft, IntakeSettings
 from modemfarm.store import actions, outbox, webhooks
 from modemfarm.store.engine import Store
 from modemfarm.store.offload import Offload
+from modemfarm.store.shapes import Terms
+from modemfarm.webhooks.callbacks import Callbacks
 from modemfarm.webhooks.calling import Result
 from modemfarm.webhooks.door import Given, WebhookDoor
 from tests.e2e.farm import until
@@ -55,7 +57,8 @@ def told(tmp_path: Path) -> Iterator[tuple[Store, Receiver, Callable[..., Webhoo
     doors: list[WebhookDoor] = []
 
     def start(*given: Given) -> WebhookDoor:
-        door = WebhookDoor(store, offload, "one", given or [Given(URL, SECRET, ())], (), receiver.now, receiver)
+        nobody = Callbacks(store, offload, (), (), Terms(), receiver.now)
+        door = WebhookDoor(store, offload, "one", given or [Given(URL, SECRET, ())], (), receiver.now, nobody, receiver)
         door.start()
         doors.append(door)
         until(lambda: store.look(webhooks.hooks), 10, "the webhooks")

@@ -85,6 +85,33 @@ webhook_outbox = Table(
     sqlite_autoincrement=True,
 )
 
+callbacks = Table(
+    "callbacks",  # messages about which an address is called (Kannel's dlr-url), until their end
+    meta,
+    Column("message_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("mask", Integer, nullable=False),  # what is still to be told
+    Column("origin", Text, nullable=False),  # scheme, host and port
+    Column("url", Text, nullable=False),  # a secret of the sender
+    Column("said", Text, nullable=False),  # JSON: escapes that repeat what the sender said
+)
+
+callback_calls = Table(
+    "callback_calls",  # calls to be made; written by a trigger (store/callbacks.py)
+    meta,
+    Column("id", ID, primary_key=True, autoincrement=True),
+    Column("message_id", BigInteger, nullable=False),
+    Column("event", Integer, nullable=False),  # one bit of dlr-mask
+    us("at", null=False),
+    Column("origin", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("said", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    us("due_at", null=False),  # 0 before the first attempt
+    Index("callback_calls_due", "origin", "due_at", "id"),
+    Index("callback_calls_order", "message_id", "id"),
+    sqlite_autoincrement=True,
+)
+
 alert_facts = Table(
     "alert_facts",  # what stands now that a person should know
     meta,
