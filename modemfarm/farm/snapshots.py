@@ -16,6 +16,7 @@ from modemfarm.store.engine import Tx, to_us
 from modemfarm.store.events import record
 from modemfarm.store.offload import Offload
 
+AT_ONCE = 16  # modems: what the wire has to write meanwhile does not wait for hundreds
 _LASTING = frozenset({ModemState.WORKING, ModemState.NEEDS_YOU, ModemState.GONE})
 _Sort = tuple[str, str]  # of a modem's events: its path, and a word
 _Marks = Mapping[_Sort, object]  # what the last event of each sort was about
@@ -41,14 +42,14 @@ class Snapshots:
             StoreError: it was not, and goes with the next.
         """
         async with self._flushing:
-            waiting, self._waiting = self._waiting, {}
-            if not waiting:
-                return
-            try:
-                self._recorded = await self._offload.bulk(self._write, list(waiting.values()), self._recorded)
-            except StoreError:
-                self._waiting = {**waiting, **self._waiting}
-                raise
+            paths = list(self._waiting)
+            for at in range(0, len(paths), AT_ONCE):
+                some = {path: self._waiting.pop(path) for path in paths[at : at + AT_ONCE]}
+                try:
+                    self._recorded = await self._offload.bulk(self._write, list(some.values()), self._recorded)
+                except StoreError:
+                    self._waiting = {**some, **self._waiting}
+                    raise
 
     def _write(self, tx: Tx, statuses: list[ModemStatus], recorded: _Marks) -> _Marks:
         """Write snapshots, and what no event that was recorded tells; the marks that hold once this is committed."""

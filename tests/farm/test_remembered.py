@@ -14,6 +14,7 @@ import pytest
 from modemfarm.errors import StoreError
 from modemfarm.farm.journal import FarmJournal
 from modemfarm.farm.settings import FarmSettings
+from modemfarm.farm.snapshots import AT_ONCE
 from modemfarm.model import ModemState, Received, SimSettings
 from modemfarm.modem.journal import ModemStatus, NoPin, SimSeen
 from modemfarm.store.engine import Tx
@@ -136,3 +137,29 @@ def test_an_event_whose_commit_failed_is_recorded_with_the_next(
 
 def _kinds(tx: Tx) -> list[str]:
     return [row["kind"] for row in tx.all("SELECT kind FROM events WHERE subject = :path ORDER BY id", path=PATH)]
+
+
+def test_the_snapshots_of_a_large_farm_let_the_wire_in_between(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def script(one: Bench) -> None:
+        write, pieces = one.offload.bulk, []
+
+        async def third_fails(work: Callable[..., Any], statuses: list[ModemStatus], *args: Any) -> Any:
+            pieces.append(len(statuses))
+            if len(pieces) == 3:
+                raise StoreError("the disk is full")
+            return await write(work, statuses, *args)
+
+        monkeypatch.setattr(one.offload, "bulk", third_fails)
+        for at in range(100):
+            await one.journal.status(ModemStatus(f"/dev/tty{at}", ModemState.WORKING, "ready", one.clock.now()))
+        await one.journal.flush_statuses()
+        assert one.store.look(_modems) == 2 * AT_ONCE
+        await one.journal.flush_statuses()
+        assert one.store.look(_modems) == 100
+        assert max(pieces) == AT_ONCE < 20
+
+    on_bench(tmp_path, script)
+
+
+def _modems(tx: Tx) -> int:
+    return int(tx.value("SELECT count(*) FROM modems WHERE path LIKE '/dev/tty%'"))
