@@ -48,7 +48,7 @@ class Size:
 WHOLE = Size(
     repeats=3, lanes=32, parts=4000, air_modems=64, air_each=10, air_ms=3000, pickups=120, announced=120,
     memory=(8, 128), rows=100_000, waiting=(1000, 1_000_000), claims=200, many=256,
-    many_each=4, day_h=24, an_hour=300, viewers=200, asks=50, whole=True,
+    many_each=10, day_h=24, an_hour=300, viewers=200, asks=50, whole=True,
 )  # fmt: skip
 SHORT = Size(
     repeats=2, lanes=32, parts=1500, air_modems=64, air_each=3, air_ms=3000, pickups=60, announced=60,
