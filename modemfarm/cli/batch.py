@@ -59,6 +59,9 @@ POLICY = frozenset({"opted_out", "profile", "consent_missing", "frequency_cap", 
 @click.option("--flash", is_flag=True, default=None)
 @click.option("--report/--no-report", default=None, help="Whether to ask for delivery reports.")
 @click.option("--resend-unknown", is_flag=True, default=None)
+@click.option(
+    "--store-text/--no-store-text", default=None, help="Whether texts are kept once they are not needed any more."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would happen, what it costs and when it ends; send nothing.")
 @click.option("--again", is_flag=True, help="Send a file once more that was sent within 24 h.")
 @json_option

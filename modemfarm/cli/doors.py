@@ -96,8 +96,9 @@ def _take(
 ) -> tuple[Item, tuple[str, ...]]:
     scope = f"cli send {draft.to}"
     if key is not None:
-        asked = {name: value for name, value in asdict(draft).items() if name != "send_at"}
+        asked = {name: value for name, value in asdict(draft).items() if name not in {"send_at", "store_text"}}
         digest = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
+        digest = digest if draft.store_text else idempotency.blinded(tx.secret, digest)
         match idempotency.begin(tx, key, scope, digest, at):
             case idempotency.Replay(_, answer):
                 known = views.message(tx, int(answer))
@@ -166,5 +167,6 @@ def _body(draft: Draft) -> Item:
         "report": draft.report,
         "resend_unknown": draft.resend_unknown or None,
         "confirm_emergency": draft.confirm_emergency or None,
+        "store_text": None if draft.store_text else False,
     }
     return {name: value for name, value in body.items() if value is not None}

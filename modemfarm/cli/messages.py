@@ -136,6 +136,7 @@ def print_message(found: dict[str, Any], *, as_json: bool) -> None:
 @click.option("--valid-until", metavar="TIME", callback=moment, help="Not after; '' for without an end.")
 @click.option("--priority", type=click.IntRange(0, 9))
 @click.option("--reference", help="Your own words for it; '' for none.")
+@click.option("--store-text/--no-store-text", default=None, help="Whether the text is kept once it is not needed.")
 @many.which_options("edit")
 @json_option
 @pass_farm
@@ -158,7 +159,7 @@ def edit(farm: Farm, /, message_id: int | None, as_json: bool, **asked: Any) -> 
     try:
         found = farm.store().run(lambda tx: change(tx, message_id, changes, farm.config.intake, now(), who="cli"))
     except BadFieldError as error:
-        raise CliError(str(error), Exit.FAILED if error.code == "too_late" else Exit.USAGE) from None
+        raise CliError(str(error), Exit.FAILED if error.code in ("too_late", "text_gone") else Exit.USAGE) from None
     if not found:
         raise NotThereError(sentence("refusal.no_message", id=message_id))
     _changed(farm, message_id, None, as_json=as_json)

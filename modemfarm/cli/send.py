@@ -50,6 +50,9 @@ def span(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tim
 @click.option("--flash", is_flag=True, help="Show at once, do not keep (class 0).")
 @click.option("--report/--no-report", default=None, help="Whether to ask for a delivery report.")
 @click.option("--resend-unknown", is_flag=True, help="Send again when nobody can tell whether it left; it may double.")
+@click.option(
+    "--store-text/--no-store-text", default=True, help="Whether the text is kept once it is not needed any more."
+)
 @click.option("--confirm-emergency", is_flag=True, help="Yes, --class emergency is meant: it passes over opt-outs.")
 @click.option("--idempotency-key", metavar="KEY", help="The same key, recipient and text send only once in 7 days.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen; send nothing.")

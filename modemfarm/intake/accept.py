@@ -100,6 +100,7 @@ def check(draft: Draft, settings: IntakeSettings, now: datetime) -> tuple[NewMes
             flash=draft.flash,
             tags=draft.tags,
             metadata=draft.metadata,
+            store_text=draft.store_text,
             price=price,
             currency=currency,
         ),

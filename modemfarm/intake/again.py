@@ -20,7 +20,8 @@ def retry(tx: Tx, message_id: int, settings: IntakeSettings, now: datetime) -> A
         None when there is no such message.
 
     Raises:
-        BadFieldError: it is still on its way, or arrived, or nobody knows any more to whom it went.
+        BadFieldError: it is still on its way, or arrived, or nobody knows any more to whom it went, or
+            (``text_gone``) what it said.
     """
     row = sender_facts(tx, message_id)
     if row is None:
@@ -29,6 +30,8 @@ def retry(tx: Tx, message_id: int, settings: IntakeSettings, now: datetime) -> A
         raise BadFieldError("state", "not_retriable", f"a message in state {row['state']} cannot be sent again")
     if not row["recipient"]:
         raise BadFieldError("state", "not_retriable", "its person was forgotten")
+    if not row["text"]:
+        raise BadFieldError("text", "text_gone", "it is not kept any more")
     draft = Draft(
         to=row["recipient"],
         text=row["text"],
@@ -39,6 +42,7 @@ def retry(tx: Tx, message_id: int, settings: IntakeSettings, now: datetime) -> A
         reference=row["reference"],
         report=bool(row["report"]),
         flash=bool(row["flash"]),
+        store_text=bool(row["store_text"]),
         fixed_line=True,
         confirm_emergency=True,  # it was
         retry_of=message_id,

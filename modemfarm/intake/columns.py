@@ -35,6 +35,7 @@ _CALLED: Mapping[str, tuple[str, ...]] = {
     "report": ("report", "回执 回執", "отчет отчёт"),
     "resend_unknown": ("resendunknown", "", ""),
     "confirm_emergency": ("confirmemergency", "", ""),
+    "store_text": ("storetext keeptext", "保存内容 保留内容 保存內容 保留內容", "хранитьтекст"),
     "fixed_line": ("fixedline landline", "固话 固話", "городской"),
 }
 _SQUEEZED = re.compile(r"[\s_\-.]+")

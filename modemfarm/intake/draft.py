@@ -82,6 +82,7 @@ class Draft:
         valid_for: counted from `send_at` or now; `valid_until` wins.
         pinned: the sender's `from`: ICCID, label, own number or tag of a SIM.
         reference: the sender's own words for it; not unique.
+        store_text: False: text and metadata are kept no longer than they are needed to send it.
     """
 
     to: str
@@ -102,6 +103,7 @@ class Draft:
     confirm_emergency: bool = False  # the second word that class emergency needs
     fixed_line: bool = False  # the row says that a fixed line is meant
     retry_of: int | None = None
+    store_text: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from modemfarm.errors import BadFieldError, RefusedError
 from modemfarm.intake.accept import PRIORITY_MOST, check, judge, ruled, spend_of, starting
 from modemfarm.intake.draft import Draft, IntakeSettings
 from modemfarm.model import MessageClass, millionths
-from modemfarm.store.editing import Open, rewrite, take_open
+from modemfarm.store.editing import Open, keep_text, rewrite, take_open
 from modemfarm.store.engine import Tx, from_us
 from modemfarm.store.events import record
 from modemfarm.store.queue import home
@@ -26,6 +26,7 @@ FIELDS = {
     "reference": "reference",
     "tags": "tags",
     "metadata": "metadata",
+    "store_text": "store_text",
 }  # as the API calls them, and a draft
 
 
@@ -34,15 +35,18 @@ def edit(
 ) -> bool:
     """Change some fields of a message, by the names of FIELDS; None clears one.
 
-    Where only `send_at` moves, `valid_until` moves with it.
+    Where only `send_at` moves, `valid_until` moves with it. `store_text` alone may change at any time.
 
     Returns:
         False when there is no such message.
 
     Raises:
-        BadFieldError: with code ``too_late`` when something of it has left or it ended; or a value that cannot be.
+        BadFieldError: with code ``too_late`` when something of it has left or it ended; ``text_gone`` when the text
+            that shall be kept is there no more; or a value that cannot be.
         BadRecipientError, TextTooLongError, RefusedError, KeyCeilingError: as at intake; nothing is changed.
     """
+    if changes.keys() == {"store_text"}:
+        return _keep(tx, message_id, now, keep=bool(changes["store_text"]), who=who)
     found = take_open(tx, message_id, now)
     if found is None:
         return False
@@ -77,6 +81,16 @@ def edit(
     return True
 
 
+def _keep(tx: Tx, message_id: int, now: datetime, *, keep: bool, who: str) -> bool:
+    done = keep_text(tx, message_id, keep=keep)
+    if done is None:
+        return False
+    if not done:
+        raise BadFieldError("store_text", "text_gone", "the text is not kept any more")
+    record(tx, "message.edited", now, message_id=message_id, fields=["store_text"], who=who)
+    return True
+
+
 def _moment(us: int | None) -> datetime | None:
     return None if us is None else from_us(us)
 
@@ -98,6 +112,7 @@ def _as_it_is(found: Open) -> Draft:
         flash=bool(row["flash"]),
         report=bool(row["report"]),
         resend_unknown=bool(row["resend_unknown"]),
+        store_text=bool(row["store_text"]),
         fixed_line=True,
         confirm_emergency=row["class"] == MessageClass.EMERGENCY,
         retry_of=row["retry_of"],

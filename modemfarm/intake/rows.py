@@ -21,7 +21,7 @@ from modemfarm.intake.values import parse_flag, parse_moment, parse_span
 Known = Callable[[str], Mapping[str, str]]
 _JSON = json.JSONDecoder(object_pairs_hook=single_members)
 _NO_MAP = ColumnMap()
-_FLAGS = frozenset({"flash", "report", "resend_unknown", "fixed_line", "confirm_emergency"})
+_FLAGS = frozenset({"flash", "report", "resend_unknown", "fixed_line", "confirm_emergency", "store_text"})
 _TEXTS = {"to": "to", "text": "text", "class": "message_class", "purpose": "purpose", "from": "pinned"}
 _TEXTS |= {"reference": "reference"}
 
@@ -181,6 +181,8 @@ def _field(column: str, value: Any, zone: tzinfo | None) -> dict[str, Any]:
         return {}
     if column in _FLAGS:
         return {column: value if isinstance(value, bool) else parse_flag(_word(value))}
+    if column == "text" and not isinstance(value, str):
+        raise ValueError("expected a text in quotes")  # it may be one that is not to be kept
     if column in _TEXTS:
         return {_TEXTS[column]: _word(value)}
     match column:

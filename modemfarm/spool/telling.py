@@ -108,7 +108,7 @@ class Teller:
         else:
             added["Fail_reason"] = _reason(row)
             added["Failed"] = self.desk.local_us(row["final_at"] or row["created_at"])
-            added |= {"PDU": _pdu(row)} if row["recipient"] else {}  # none: the person was forgotten
+            added |= {"PDU": _pdu(row)} if row["recipient"] and row["text"] else {}  # none: forgotten
         folder = "sent" if is_sent else "failed"
         pending = f"{folder}.{row['message_id']}.{row['name']}"
         folders.write_pending(pending, with_headers(base64.b64decode(row["content"]), added))

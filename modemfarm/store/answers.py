@@ -83,5 +83,5 @@ def is_own(tx: Tx, number: str) -> bool:
 
 
 def text_of(tx: Tx, message_id: int | None) -> str:
-    """What a message of ours said; nothing for none."""
-    return str(tx.value("SELECT text FROM messages WHERE id = :id", id=message_id) or "")
+    """What a message of ours said, as far as that may be kept; nothing for none."""
+    return str(tx.value("SELECT text FROM messages WHERE id = :id AND store_text = 1", id=message_id) or "")

@@ -141,7 +141,8 @@ def origins(tx: Tx, now: datetime) -> list[str]:
 def due(tx: Tx, origin: str, now: datetime, limit: int, terms: Terms) -> list[Call]:
     """Calls whose time has come, none of which waits for an earlier one about the same message."""
     found = tx.all(
-        "SELECT c.id, c.message_id, c.event, c.at, c.origin, c.url, c.said, c.attempts, m.recipient, m.text,"
+        "SELECT c.id, c.message_id, c.event, c.at, c.origin, c.url, c.said, c.attempts, m.recipient,"
+        " CASE WHEN m.store_text = 0 THEN '' ELSE m.text END AS text,"
         " m.encoding, m.state, m.reason, m.iccid, s.label, s.number FROM callback_calls c"
         " JOIN messages m ON m.id = c.message_id LEFT JOIN sims s ON s.iccid = m.iccid"
         " WHERE c.origin = :origin AND c.due_at <= :now AND NOT EXISTS (SELECT 1 FROM callback_calls e"

@@ -79,7 +79,8 @@ def _proof(tx: Tx, number: str, now: datetime) -> dict[str, Any]:
 
 def _sent(tx: Tx, number: str, now: datetime) -> list[dict[str, Any]]:
     rows = tx.all(
-        "SELECT id, text, class, purpose, state, iccid, created_at, sent_at FROM messages"
+        "SELECT id, CASE WHEN store_text = 0 THEN '' ELSE text END AS text, class, purpose, state, iccid, created_at,"
+        " sent_at FROM messages"
         " WHERE recipient = :number AND created_at > :since AND state NOT IN ('refused', 'canceled')"
         " ORDER BY id DESC LIMIT :most",
         number=number,

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from modemfarm.model import LEFT, MessageState, PartState
+from modemfarm.store import locks
 from modemfarm.store.charging import refund
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.labels import OURS
-from modemfarm.store.messages import FINAL, NAMED, NewMessage
+from modemfarm.store.messages import CLEARED, FINAL, NAMED, OVER, NewMessage
 from modemfarm.store.queue import give_back
 
 
@@ -44,6 +45,23 @@ def _read(tx: Tx, message_id: int) -> Open | None:
     return Open(row, parts, open=not left and row["state"] not in FINAL)
 
 
+def keep_text(tx: Tx, message_id: int, *, keep: bool) -> bool | None:
+    """Say whether a message's text stays once it is not needed any more; where that is so already, it goes at once.
+
+    Returns:
+        None: there is no such message; False: the text that shall stay is gone.
+    """
+    row = tx.one("SELECT state, text FROM messages WHERE id = :id" + locks.taking(tx), id=message_id)  # noqa: S608 # ours
+    if row is None:
+        return None
+    if keep and not row["text"]:
+        return False
+    tx.run("UPDATE messages SET store_text = :keep WHERE id = :id", keep=int(keep), id=message_id)
+    if row["state"] in OVER:
+        tx.run(f"UPDATE messages SET {CLEARED} WHERE id = :id", id=message_id)  # noqa: S608 # ours
+    return True
+
+
 def rewrite(tx: Tx, found: Open, new: NewMessage, now: datetime, *, moved: bool, pinned: bool) -> None:
     """Write a message's new content over the old one, and its parts as many as it now has.
 
@@ -63,7 +81,8 @@ def rewrite(tx: Tx, found: Open, new: NewMessage, now: datetime, *, moved: bool,
     tx.run(
         "UPDATE messages SET text = :text, class = :class, encoding = :encoding, parts_total = :parts, rank = :rank,"
         " send_at = :send_at, valid_until = :valid_until, reference = :reference, pinned = :pinned, tags = :tags,"
-        " metadata = :metadata, iccid = :iccid, concat_ref = CASE WHEN :recut = 1 THEN NULL ELSE concat_ref END,"
+        " metadata = :metadata, store_text = :store_text, iccid = :iccid,"
+        " concat_ref = CASE WHEN :recut = 1 THEN NULL ELSE concat_ref END,"
         " state = :state, reason = :reason, reason_params = :params, next_at = :next_at WHERE id = :id",
         **{"class": new.message_class},
         id=row["id"],
@@ -77,6 +96,7 @@ def rewrite(tx: Tx, found: Open, new: NewMessage, now: datetime, *, moved: bool,
         pinned=new.pinned,
         tags=json.dumps(new.tags, ensure_ascii=False) if new.tags else None,
         metadata=json.dumps(dict(new.metadata), ensure_ascii=False) if new.metadata else None,
+        store_text=int(new.store_text),
         iccid=(None if not bound or bound.startswith(NAMED) else bound) if pinned else row["iccid"],
         recut=int(recut),
         state=new.state.value if anew else row["state"],

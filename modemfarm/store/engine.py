@@ -52,6 +52,8 @@ SERVER: Mapping[str, Any] = {
 }
 TRIES = 3  # of work that the server rolled back for another's sake
 BUSY_WITHIN_MS = 10_000  # another process's short transaction; a longer wait is an error
+_PRAGMAS = (f"busy_timeout={BUSY_WITHIN_MS}", "journal_mode=WAL", "synchronous=FULL",
+            f"wal_autocheckpoint={WAL_PAGES}", "secure_delete=FAST")  # fmt: skip
 
 
 @functools.lru_cache(256)  # one command asks for the same moment again and again
@@ -256,10 +258,8 @@ class Store:
         @event.listens_for(engine, "connect")
         def prepare(connection: sqlite3.Connection, _record: object) -> None:
             connection.isolation_level = None
-            connection.execute(f"PRAGMA busy_timeout={BUSY_WITHIN_MS}")
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
+            for said in _PRAGMAS:
+                connection.execute(f"PRAGMA {said}")
 
         @event.listens_for(engine, "begin")
         def start(connection: Connection) -> None:

@@ -250,11 +250,11 @@ def _spelled(number: str) -> tuple[dict[str, object], str]:
 
 
 def _securely(tx: Tx) -> None:
-    """What is deleted from a file is overwritten."""
+    """What is deleted from a file is overwritten, pages that fall free included."""
     if tx.sqlite:
         tx.run("PRAGMA secure_delete = ON")
 
 
 def _usual(tx: Tx) -> None:
     if tx.sqlite:
-        tx.run("PRAGMA secure_delete = OFF")
+        tx.run("PRAGMA secure_delete = FAST")

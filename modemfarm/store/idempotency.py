@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from modemfarm.store.engine import Tx, from_us, to_us
+from modemfarm.store.sealing import Secret
 
 KEPT = timedelta(days=7)
 
@@ -36,6 +37,15 @@ class Replay:
 @dataclass(frozen=True, slots=True)
 class OtherBody:
     """The key stands for another request."""
+
+
+def blinded(secret: Secret, digest: str) -> str:
+    """A digest for which, without the key file, nobody can try all texts of a kind, such as one-time passwords.
+
+    Raises:
+        SealError: the key file cannot be read.
+    """
+    return secret.digest(digest, "request")
 
 
 def begin(

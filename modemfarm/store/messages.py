@@ -12,6 +12,11 @@ from modemfarm.store.engine import Row, Tx, to_us
 
 NAMED = "from:"  # in `bound_iccid`: a label or tag of the sender's choice, which several SIMs may have
 FINAL = frozenset({"delivered", "undelivered", "failed", "expired", "canceled", "refused"})
+OVER = FINAL | {"sent"}  # nothing of it can leave, or leave again: its text is not needed
+CLEARED = (  # of a message that is over, in the statement that writes so
+    "text = CASE WHEN store_text = 0 THEN '' ELSE text END,"
+    " metadata = CASE WHEN store_text = 0 THEN NULL ELSE metadata END"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,7 @@ class NewMessage:
         open: claimable although it is held: a farm-wide pause stops claiming as a whole and hides no part.
         charged_key, charged_day: the API key whose day has its cost already; settled at its claim.
         automatic: nobody typed it; ``opted_out`` is the one message that an opt-out does not stop.
+        store_text: False: text and metadata go as soon as nothing of it can leave any more.
     """
 
     recipient: str
@@ -53,6 +59,7 @@ class NewMessage:
     automatic: str | None = None
     charged_key: str | None = None
     charged_day: datetime | None = None
+    store_text: bool = True
 
 
 def _us(moment: datetime | None) -> int | None:
@@ -63,11 +70,11 @@ _INSERT = (
     "INSERT INTO messages (recipient, text, class, purpose, state, reason, reason_params, next_at, encoding,"
     " parts_total, iccid, pinned, rank, created_at, send_at, final_at, valid_until, reference, batch_id, batch_row,"
     " retry_of, resend_unknown, report, flash, tags, metadata, price, currency, automatic, charged_key,"
-    " charged_key_day)"
+    " charged_key_day, store_text)"
     " VALUES (:recipient, :text, :class, :purpose, :state, :reason, :params, :next_at, :encoding, :parts, :iccid,"
     " :pinned, :rank, :now, :send_at, :final_at, :valid_until, :reference, :batch_id, :batch_row, :retry_of,"
     " :resend_unknown, :report, :flash, :tags, :metadata, :price, :currency, :automatic,"
-    " :charged_key, :charged_day)"
+    " :charged_key, :charged_day, :store_text)"
     " ON CONFLICT (batch_id, batch_row) DO NOTHING"
 )
 _INSERT_PARTS = (  # of messages that wait, are not held and may leave by any SIM
@@ -83,9 +90,10 @@ _INSERT_PARTS = (  # of messages that wait, are not held and may leave by any SI
 
 def _columns(new: NewMessage, at: int, batch_id: int | None, batch_row: int | None) -> dict[str, object]:
     """What `_INSERT` binds."""
+    gone = not new.store_text and new.state is MessageState.REFUSED
     return {
         "recipient": new.recipient,
-        "text": new.text,
+        "text": "" if gone else new.text,
         "class": new.message_class,
         "purpose": new.purpose,
         "state": new.state.value,
@@ -109,12 +117,13 @@ def _columns(new: NewMessage, at: int, batch_id: int | None, batch_row: int | No
         "report": int(new.report),
         "flash": int(new.flash),
         "tags": json.dumps(new.tags, ensure_ascii=False) if new.tags else None,
-        "metadata": json.dumps(dict(new.metadata), ensure_ascii=False) if new.metadata else None,
+        "metadata": json.dumps(dict(new.metadata), ensure_ascii=False) if new.metadata and not gone else None,
         "price": new.price,
         "currency": new.currency,
         "automatic": new.automatic,
         "charged_key": new.charged_key,
         "charged_day": _us(new.charged_day) if new.charged_key else None,
+        "store_text": int(new.store_text),
     }
 
 
@@ -172,7 +181,8 @@ def insert(tx: Tx, new: NewMessage, now: datetime) -> int | None:
 def sender_facts(tx: Tx, message_id: int) -> Row | None:
     """What a message was asked to be, for sending it again; None: no such message."""
     return tx.one(
-        "SELECT recipient, text, class, purpose, pinned, rank, reference, report, flash, state FROM messages"
+        "SELECT recipient, text, class, purpose, pinned, rank, reference, report, flash, state, store_text"
+        " FROM messages"
         " WHERE id = :id",
         id=message_id,
     )
@@ -244,8 +254,9 @@ def write_state(
     at = to_us(now)
     final = state.value in FINAL
     sent = state in (MessageState.SENT, MessageState.DELIVERED)
+    cleared = f" {CLEARED}," if state.value in OVER else ""
     tx.run(
-        "UPDATE messages SET state = :state, reason = :reason, reason_params = :params, next_at = :next_at,"
+        f"UPDATE messages SET state = :state,{cleared} reason = :reason, reason_params = :params, next_at = :next_at,"  # noqa: S608 # ours
         " sent_at = CASE WHEN :sent = 1 THEN coalesce(sent_at, :now) ELSE sent_at END,"
         " final_at = CASE WHEN :final = 1 THEN coalesce(final_at, :now)"
         " WHEN :state = 'sent' AND report = 0 THEN :now ELSE NULL END,"

@@ -111,6 +111,7 @@ def _fourth(tx: Tx) -> None:
 
 
 def _fifth(tx: Tx) -> None:
+    _add_column(tx, "messages", "store_text", "INTEGER NOT NULL DEFAULT '1'")
     meta = _tables()
     meta.create_all(tx.connection, tables=[meta.tables["callbacks"], meta.tables["callback_calls"]])
 

@@ -86,7 +86,7 @@ def _told(tx: Tx, row: Row) -> tuple[str, str, Shape]:
         changed = {"state": state, "reason": row["data"] or None}
         if whole.get("reason") != changed["reason"]:
             changed["reason_params"] = None
-        return f"m{row['message_id']}", f"{row['message_id']}:{mark}", whole | changed
+        return f"m{row['message_id']}", f"{row['message_id']}:{mark}", whole | changed | views.UNSAID
     told = shapes.parsed(row["data"]) or {}
     if kind == "batch.accepted":
         whole = views.batch(tx, int(row["subject"]), errors=100) or {"id": int(row["subject"])}
@@ -109,7 +109,7 @@ def test(tx: Tx, hook_id: int, now: datetime) -> str:
 def due(tx: Tx, hook_id: int, now: datetime, limit: int) -> list[Call]:
     """Calls whose time has come, none of which waits for an earlier one about the same."""
     found = tx.all(
-        "SELECT id, hook_id, event_id, payload, attempts, at FROM webhook_outbox o WHERE hook_id = :hook"
+        "SELECT id, hook_id, event_id, kind, payload, attempts, at FROM webhook_outbox o WHERE hook_id = :hook"
         " AND state = 'waiting' AND due_at <= :now AND NOT EXISTS (SELECT 1 FROM webhook_outbox e WHERE"
         " e.hook_id = o.hook_id AND e.order_key = o.order_key AND e.state = 'waiting' AND e.id < o.id)"
         " ORDER BY due_at, id LIMIT :n",
@@ -117,7 +117,18 @@ def due(tx: Tx, hook_id: int, now: datetime, limit: int) -> list[Call]:
         now=to_us(now),
         n=limit,
     )
-    return [Call(r["id"], r["hook_id"], r["event_id"], r["payload"], r["attempts"], from_us(r["at"])) for r in found]
+    return [Call(r["id"], r["hook_id"], r["event_id"], _whole(tx, r), r["attempts"], from_us(r["at"])) for r in found]
+
+
+def _whole(tx: Tx, row: Row) -> str:
+    """A call's payload with what its message says now, where that may be kept: a receiver's log would keep it."""
+    payload = str(row["payload"])
+    if not row["kind"].startswith("message.") or row["kind"] == "message.received":
+        return payload
+    told = json.loads(payload)
+    said = views.said(tx, told["data"]["id"])
+    told["data"] |= said if said.get("store_text") else said | views.UNSAID
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
 
 def answered(tx: Tx, call: Call, answer: str, now: datetime) -> None:

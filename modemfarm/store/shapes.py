@@ -113,6 +113,7 @@ def message(row: Row, parts: Sequence[Row]) -> Shape:
         "resend_unknown": bool(row["resend_unknown"]),
         "report": bool(row["report"]),
         "flash": bool(row["flash"]),
+        "store_text": bool(row["store_text"]),
         "tags": parsed(row["tags"]) or [],
         "metadata": parsed(row["metadata"]),
         "cost": None if price is None else round(price * row["parts_total"], 6),

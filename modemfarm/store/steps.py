@@ -11,7 +11,7 @@ from modemfarm.store.charging import charged, refund
 from modemfarm.store.counters import HOUR, minute_free_at
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.events import record
-from modemfarm.store.messages import has_started, refresh, settle_doubt
+from modemfarm.store.messages import CLEARED, has_started, refresh, settle_doubt
 from modemfarm.store.offers import lost_consent
 from modemfarm.store.permits import Permit
 from modemfarm.store.queue import give_back
@@ -261,7 +261,7 @@ def accepted(tx: Tx, one: Attempt, outcome: Outcome, now: datetime) -> bool:
         return False
     if one.parts_total == 1 and not one.ended:
         tx.run(
-            "UPDATE messages SET state = 'sent', reason = NULL, next_at = NULL, sent_at = :now,"
+            f"UPDATE messages SET state = 'sent', {CLEARED}, reason = NULL, next_at = NULL, sent_at = :now,"  # noqa: S608 # ours
             " final_at = CASE WHEN report = 0 THEN :now ELSE NULL END, resend_at = NULL, attempts = attempts + :new"
             " WHERE id = :id",
             id=one.message_id,

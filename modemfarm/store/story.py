@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from modemfarm.gsm.splitting import measure
+from modemfarm.model import Encoding
 from modemfarm.policy import remedy
 from modemfarm.store import shapes, sim_facts, standing
 from modemfarm.store.engine import Row, Tx, to_us
@@ -68,7 +69,8 @@ def explain(tx: Tx, message_id: int, *, terms: Terms = NO_TERMS, now: datetime |
         return None
     names = standing.names(tx, terms)
     parts = row["parts_total"]
-    room = measure(row["text"]).per_part
+    gone = ("字" if row["encoding"] == Encoding.UCS2 else "x") * (200 if parts > 1 else 1)  # one of the same room
+    room = measure(row["text"] or gone).per_part
     about = {"class": row["class"], "parts": parts, "n": parts, "encoding": row["encoding"], "room": room}
     told: list[_Line] = [(row["created_at"], 0, "accepted", about)]
     told += _events(tx, row)

@@ -12,7 +12,7 @@ from modemfarm.store import audit, consents, forgotten, locks
 from modemfarm.store.charging import REFUNDED, charged, uncharge
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record, record_all
-from modemfarm.store.messages import refresh
+from modemfarm.store.messages import CLEARED, refresh
 
 EXEMPT = ("conversation", "emergency")  # classes that an opt-out does not stop
 
@@ -179,8 +179,8 @@ def _cancel(tx: Tx, number: str, digits: str, now: datetime, exempt: tuple[str, 
         **binds,
     )
     canceled = tx.run(
-        "UPDATE messages AS m SET state = 'canceled', reason = 'opted_out', reason_params = NULL, next_at = NULL,"  # noqa: S608
-        f" final_at = :now WHERE {mine} AND NOT EXISTS ({_NOT_WHOLE})"
+        f"UPDATE messages AS m SET state = 'canceled', {CLEARED}, reason = 'opted_out', reason_params = NULL,"  # noqa: S608
+        f" next_at = NULL, final_at = :now WHERE {mine} AND NOT EXISTS ({_NOT_WHOLE})"
         " AND EXISTS (SELECT 1 FROM parts p WHERE p.message_id = m.id AND p.state = 'canceled')",
         now=to_us(now),
         **binds,

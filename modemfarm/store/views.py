@@ -16,6 +16,7 @@ from modemfarm.store.within import Within
 MOST_PER_PAGE = 1000
 PER_PAGE = 50
 NO_TERMS = Terms()
+UNSAID: Shape = {"text": "", "metadata": {}}  # in place of what a message says, wherever its document is kept
 UNFINISHED = ("scheduled", "held", "queued", "sending", "unknown")
 
 
@@ -79,6 +80,18 @@ def message(tx: Tx, message_id: int) -> Shape | None:
     """One message with its parts."""
     row = tx.one("SELECT * FROM messages WHERE id = :id", id=message_id)
     return None if row is None else shapes.message(row, parts_of(tx, [message_id])[message_id])
+
+
+def said(tx: Tx, message_id: int) -> Shape:
+    """What a message says, as far as its row still has it: ``text``, ``metadata`` and ``store_text``."""
+    row = tx.one("SELECT text, metadata, store_text FROM messages WHERE id = :id", id=message_id)
+    if row is None:
+        return {}
+    return {
+        "text": row["text"],
+        "metadata": shapes.parsed(row["metadata"]),
+        "store_text": bool(row["store_text"]),
+    }
 
 
 def messages(

@@ -26,7 +26,7 @@ routes = Blueprint("batches", __name__, url_prefix="/v1/batches")
 
 _FORMATS = {"application/x-ndjson": "ndjson", "application/jsonl": "ndjson", "text/csv": "csv"}
 _TEXTS = {"class": "message_class", "purpose": "purpose", "from": "pinned", "reference": "reference"}
-_FLAGS = ("flash", "report", "resend_unknown", "confirm_emergency")
+_FLAGS = ("flash", "report", "resend_unknown", "confirm_emergency", "store_text")
 _TIMES = ("send_at", "valid_until")
 
 

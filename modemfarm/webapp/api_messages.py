@@ -215,7 +215,7 @@ def change(message_id: int) -> Response:
         try:
             edit(tx, message_id, changes, settings, farm.clock.now(), who=who)
         except BadFieldError as error:
-            if error.code != "too_late":
+            if error.code not in {"too_late", "text_gone"}:
                 raise
             raise Problem(409, "conflict", str(error), code=error.code, state=before["state"]) from None
         except RefusedError as error:
@@ -256,7 +256,7 @@ def again(message_id: int) -> Response:
         try:
             return taken(tx, retry(tx, message_id, settings, farm.clock.now()), said)
         except BadFieldError as error:
-            if error.code != "not_retriable":
+            if error.code not in {"not_retriable", "text_gone"}:
                 raise
             raise Problem(409, "conflict", str(error), code=error.code) from None
 

@@ -109,6 +109,7 @@ class MessageBody(Body):
     resend_unknown: bool = False
     confirm_emergency: bool = False
     fixed_line: bool = False
+    store_text: bool = True
 
     @model_validator(mode="after")
     def _one_content(self) -> MessageBody:
@@ -144,6 +145,7 @@ class MessageBody(Body):
             resend_unknown=self.resend_unknown,
             confirm_emergency=self.confirm_emergency,
             fixed_line=self.fixed_line,
+            store_text=self.store_text,
         )
 
 
@@ -177,6 +179,7 @@ class EditBody(Body):
     reference: Word | None = None
     tags: Annotated[list[Word], Field(max_length=50)] = []
     metadata: Annotated[dict[str, Any], AfterValidator(_plain)] = {}
+    store_text: bool = True
 
     def changes(self) -> dict[str, object]:
         """What was given, by the names of the API."""

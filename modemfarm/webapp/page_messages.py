@@ -233,7 +233,7 @@ def _story(message_id: int) -> dict[str, Any]:
     can = {
         "cancel": waits,
         "edit": waits and all(part["state"] == "waiting" for part in found["parts"]),
-        "retry": found["state"] in {"failed", "undelivered", "expired", "canceled"},
+        "retry": found["state"] in {"failed", "undelivered", "expired", "canceled"} and found["text"],
         "resolve": found["state"] == MessageState.UNKNOWN,
     }
     return {"m": found, "story": told, "rules": rules, "can": can}

@@ -44,6 +44,7 @@ class Typed:
     pinned: str = ""
     send_at: str = ""
     confirmed: bool = False  # the second word that an emergency needs
+    unkept: bool = False  # the text is not to be kept
 
     def draft(self) -> Draft:
         """The message that it means.
@@ -58,6 +59,7 @@ class Typed:
             pinned=self.pinned or None,
             send_at=moment(self.send_at),
             confirm_emergency=self.confirmed,
+            store_text=not self.unkept,
         )
 
 
@@ -71,6 +73,7 @@ def typed() -> Typed:
         pinned=form.get("from", "").strip(),
         send_at=form.get("send_at", "").strip(),  # blanks are no time, and no wish to have none
         confirmed=bool(form.get("confirm_emergency")),
+        unkept=bool(form.get("no_store_text")),
     )
 
 

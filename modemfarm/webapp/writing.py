@@ -12,7 +12,7 @@ from typing import Any
 
 from flask import Response, g, request
 
-from modemfarm.store import idempotency
+from modemfarm.store import idempotency, views
 from modemfarm.store.engine import Tx
 from modemfarm.webapp.access import deps
 from modemfarm.webapp.problems import Problem
@@ -47,9 +47,11 @@ def sender_of_request() -> str:
 
 def fingerprint() -> str:
     """Digest of everything in the request that decides its outcome."""
+    body = request.get_data(cache=True)
     digest = hashlib.sha256(request.query_string + b"\n" + (request.mimetype or "").encode() + b"\n")
-    digest.update(request.get_data(cache=True))
-    return digest.hexdigest()
+    digest.update(body)
+    found = digest.hexdigest()
+    return idempotency.blinded(deps().store.secret, found) if b"store_text" in body else found
 
 
 def other_body() -> Problem:
@@ -109,10 +111,20 @@ def _once(tx: Tx, work: Callable[[Tx], Answer], name: _Name, now: datetime) -> A
         case idempotency.Open():
             raise still_running()
         case idempotency.Replay(status, text):
-            return status, json.loads(text)
+            return status, _whole(tx, json.loads(text))
     status, document = work(tx)
-    idempotency.finish(tx, name.key, name.scope, status, json.dumps(document, ensure_ascii=False))
+    idempotency.finish(tx, name.key, name.scope, status, json.dumps(_kept(document), ensure_ascii=False))
     return status, document
+
+
+def _kept(document: dict[str, Any]) -> dict[str, Any]:
+    """An answer as it is kept: what a message says is in its own row alone."""
+    return document | views.UNSAID if "store_text" in document else document
+
+
+def _whole(tx: Tx, document: dict[str, Any]) -> dict[str, Any]:
+    """A kept answer with what its message says now."""
+    return document | views.said(tx, document["id"]) if "store_text" in document else document
 
 
 _running: set[tuple[str, str]] = set()  # keys whose request is alive in this process; another one's is dead

@@ -179,7 +179,7 @@ def _columns(file: Path) -> dict[str, dict[str, tuple[object, ...]]]:
         }
 
 
-@pytest.mark.parametrize("number", [3])
+@pytest.mark.parametrize("number", [3, 4])
 def test_an_upgraded_database_has_the_tables_of_a_fresh_one(tmp_path: Path, number: int) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     old.mkdir(0o700)

@@ -84,6 +84,7 @@ messages = Table(
     words("avoid"),  # ICCIDs that a refusal told it to leave, with commas
     words("charged_key"),  # the API key whose day has the cost that `price` makes
     us("charged_key_day"),
+    flag("store_text", 1),  # 0: text and metadata go once they are no longer needed to send it
     words("automatic"),  # an answer that nobody typed: opted_out ask help confirm
     UniqueConstraint("batch_id", "batch_row", name="messages_batch_row"),
     Index("messages_by_state", "state", "id"),
