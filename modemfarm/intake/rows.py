@@ -285,7 +285,7 @@ def _csv_rows(lines: Lines, header: list[str], places: Mapping[str, int], maker:
             if maker.template is None:
                 return maker.draft(given, called, {})
             values = {column: cell.strip() for column, cell in there.items()}
-            told = {column: cell for column, cell in values.items() if column in mapped}
+            told = {column: values[column] for column in mapped if column in values}
             values |= {name: cell.strip() for name, cell in zip(squeezed, line, strict=False)}
             return maker.draft(given, called, values | told)
 
