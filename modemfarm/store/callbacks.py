@@ -122,7 +122,7 @@ def buffered(tx: Tx, message_id: int, now: datetime) -> None:
 def watch(tx: Tx, *, wanted: bool) -> None:
     """At a daemon's start: have changes noted while addresses may be called or one still waits for its message."""
     if wanted or _WATCHER.is_on(tx):
-        _WATCHER.switch(tx, on=False)  # on a server nobody adds one meanwhile
+        _WATCHER.switch(tx, on=False)  # on a server nobody takes in a message meanwhile
         if wanted or tx.value("SELECT 1 FROM callbacks LIMIT 1"):
             _WATCHER.switch(tx, on=True)
 

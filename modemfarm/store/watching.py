@@ -37,6 +37,8 @@ class Watcher:
                     f"CREATE TRIGGER {self.name} {self.moment} ON {self.table} WHEN {self.condition} BEGIN {work}; END"
                 )
             return
+        # at once what the end needs: two who switch would else each wait for the other, or both make it
+        tx.run(f"LOCK TABLE {self.table} IN ACCESS EXCLUSIVE MODE")
         tx.run(f"DROP TRIGGER IF EXISTS {self.name} ON {self.table}")
         if on:
             work = self.work.replace(NOW, _SERVER_NOW)

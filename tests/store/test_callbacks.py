@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +15,7 @@ from modemfarm.store import actions, callbacks, erasing, repeating, retention
 from modemfarm.store.callbacks import BUFFERED, DELIVERED, KNOWN, REJECTED, SENT, UNDELIVERED, Call, Wanted
 from modemfarm.store.engine import Store, Tx, to_us
 from modemfarm.store.shapes import Terms
+from tests.patience import PATIENT_S
 from tests.store.tools import LONG, NOW, SIM, TO, accepted, add, after, end, get, report_pdu, see, send, submit
 
 HOST = "http://shop.example"
@@ -274,3 +277,25 @@ def test_a_farm_that_calls_nobody_pays_nothing(told: Store) -> None:
         callbacks.watch(tx, wanted=False)
     assert not told.look(pays)
     assert events(told) == [REJECTED]
+
+
+def test_of_two_who_are_the_first_to_name_an_address_none_fails(told: Store) -> None:
+    with told.write() as tx:
+        callbacks.watch(tx, wanted=False)
+    ready = threading.Barrier(2)
+
+    def first() -> int:
+        def work(tx: Tx) -> int:
+            assert tx.sqlite or not callbacks._WATCHER.is_on(tx)
+            if not tx.sqlite:
+                ready.wait(PATIENT_S)
+            callbacks.begin(tx)
+            return ask(tx)
+
+        return told.run(work)
+
+    with ThreadPoolExecutor(2) as pool:
+        messages = [item.result(PATIENT_S) for item in [pool.submit(first), pool.submit(first)]]
+    for message in messages:
+        told.run(actions.cancel, message, NOW)
+    assert {call.message_id for call in due(told)} == set(messages)
