@@ -67,9 +67,14 @@ _STATES = _listed([kind.partition(".")[2] for kind in TYPES if kind.startswith("
 _TOLD = f"NEW.state IN ({_STATES}) AND coalesce(NEW.reason, '') <> 'plan_minute'"  # a label that comes and goes
 _BORN = "NEW.state IN ('refused', 'held')"
 _KINDS = f"NEW.kind IN ({_listed(list(EVENTS))})"
-_NOTED = "INSERT INTO webhook_changes (at, kind, message_id, subject, data) VALUES"
-_STATE = f"{_NOTED} ({NOW}, 'message.' || NEW.state, NEW.id, NEW.recipient, coalesce(NEW.reason, ''))"
-_EVENT = f"{_NOTED} (NEW.at, NEW.kind, NEW.message_id, NEW.subject, NEW.data)"
+_NOTED = "INSERT INTO webhook_changes (at, kind, message_id, subject, data)"
+# A queue of a hundred thousand may wait for the same again and again: see `labels.told_held`.
+_STATE = (
+    f"{_NOTED} SELECT {NOW}, 'message.' || NEW.state, NEW.id, NEW.recipient, coalesce(NEW.reason, '')"  # noqa: S608 # ours
+    " WHERE NEW.state <> 'held' OR NOT EXISTS (SELECT 1 FROM events e WHERE e.message_id = NEW.id"
+    " AND e.kind = 'message.held' AND e.data = '{\"reason\":\"' || coalesce(NEW.reason, '') || '\"}')"
+)
+_EVENT = f"{_NOTED} VALUES (NEW.at, NEW.kind, NEW.message_id, NEW.subject, NEW.data)"
 _WATCHERS = (
     Watcher("webhook_state", "AFTER UPDATE OF state", "messages", f"OLD.state <> NEW.state AND {_TOLD}", _STATE),
     Watcher("webhook_born", "AFTER INSERT", "messages", f"{_BORN} AND {_TOLD}", _STATE),

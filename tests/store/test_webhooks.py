@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
 from modemfarm.model import SimState, digits_key
-from modemfarm.store import actions, outbox, repeating, sims, suppress, webhooks
+from modemfarm.store import actions, labels, outbox, repeating, sims, suppress, webhooks
 from modemfarm.store.engine import Store, Tx
+from modemfarm.store.labels import Label, Waiting
 from modemfarm.store.sealing import Secret
 from tests.store.tools import NOW, SIM, TO, add, after
 
@@ -97,6 +99,27 @@ def test_a_label_that_comes_and_goes_is_not_told(told: Store) -> None:
     with told.write() as tx:
         tx.run("UPDATE messages SET state = 'held', reason = 'plan_minute' WHERE id = :id", id=message)
     assert calls(told) == []
+
+
+def test_a_hold_that_comes_back_is_told_once_for_each_reason(told: Store) -> None:
+    told.run(add)
+
+    def work(tx: Tx) -> None:
+        for slug in ("plan_hour", None, "plan_hour", None, "plan_day", None, "plan_hour"):
+            labels.label(tx, 0, partial(_called, Label(slug)), NOW)
+
+    told.run(work)
+    assert told.look(lambda tx: tx.value("SELECT count(*) FROM webhook_changes")) == 2
+    hook = told.look(webhooks.hooks)[0].id
+    reasons = []
+    while call := next(iter(calls(told)), None):
+        reasons.append(call["data"]["reason"])
+        told.run(outbox.answered, told.look(outbox.due, hook, after(1), 1)[0], "answered with 200", after(1))
+    assert reasons == ["plan_hour", "plan_day"]
+
+
+def _called(found: Label, _waiting: Waiting) -> Label:
+    return found
 
 
 def test_only_what_an_address_wants_is_told_to_it(told: Store) -> None:
