@@ -6,7 +6,7 @@ import ast
 import resource
 import shutil
 from collections import namedtuple
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from modemfarm.resources import shipped
 from modemfarm.store import admin, alerts, hosts, sims
 from modemfarm.store.engine import Tx
 from modemfarm.store.events import record
+from modemfarm.webapp.words import Words
 from tests.cli.farm import NOW, FarmAt
 
 CARD = "8986001234567890123"
@@ -261,3 +262,19 @@ def test_a_lost_or_unreadable_key_file_is_told(farm: FarmAt) -> None:
     key.unlink()
     found = seen(farm)["secret"]
     assert (found["ok"], str(key) in found["what"], str(key) in found["fix"]) == (False, True, True)
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        pytest.param({}, [], id="an older daemon"),
+        pytest.param({"ends": 0}, [], id="never"),
+        pytest.param({"ends": 1, "how": "signal 9"}, ["started again 1 time; it ended at 09:30: signal 9"], id="died"),
+        pytest.param({"ends": 3, "how": "hung"}, ["started again 3 times; the last time, at 09:30, it answered nothing"], id="hung"),
+    ],
+)  # fmt: skip
+def test_a_page_that_was_started_again_is_a_hint(told: dict[str, Any], says: list[str]) -> None:
+    at = NOW.replace(hour=9, minute=30)
+    found = list(doctor_farm._ended({"at": at.isoformat(), **told}, Pen(Words("en", UTC, NOW))))
+    assert [item.what for item in found] == says
+    assert all(item.ok and "journalctl" in item.fix for item in found)
