@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from modemfarm.store import callback_urls, locks
 from modemfarm.store.engine import Row, Tx, from_us, to_us
+from modemfarm.store.events import record
 from modemfarm.store.messages import FINAL
 from modemfarm.store.repeating import TOLD_WITHIN, pause
 from modemfarm.store.shapes import Terms
@@ -200,11 +201,12 @@ def answered(tx: Tx, call: Call) -> None:
     tx.run("DELETE FROM callback_calls WHERE id = :id", id=call.id)
 
 
-def not_answered(tx: Tx, call: Call, now: datetime, wait: timedelta | None) -> bool:
-    """It was not: again later, at `wait` at the soonest; False: it was given up, after three days."""
+def not_answered(tx: Tx, call: Call, what: str, now: datetime, wait: timedelta | None) -> bool:
+    """It was not: again later, at `wait` at the soonest; False: it was given up, after three days, and why is kept."""
     after = pause(call.attempts, f"callback {call.id}", wait)
     if now + after > call.at + TOLD_WITHIN:
         answered(tx, call)
+        _lost(tx, call, what, now)
         return False
     tx.run(
         "UPDATE callback_calls SET attempts = attempts + 1, due_at = :due WHERE id = :id",
@@ -212,6 +214,16 @@ def not_answered(tx: Tx, call: Call, now: datetime, wait: timedelta | None) -> b
         due=to_us(now + after),
     )
     return True
+
+
+def unwanted(tx: Tx, call: Call, what: str, now: datetime) -> None:
+    """Its receiver wants to hear nothing more about this message."""
+    gone(tx, [call.message_id])
+    _lost(tx, call, what, now)
+
+
+def _lost(tx: Tx, call: Call, what: str, now: datetime) -> None:
+    record(tx, "callback.lost", now, message_id=call.message_id, origin=call.origin, what=what)
 
 
 def gone(tx: Tx, message_ids: Sequence[int]) -> None:

@@ -77,7 +77,8 @@ def explain(tx: Tx, message_id: int, *, terms: Terms = NO_TERMS, now: datetime |
     told += _attempts(tx, row)
     told.sort(key=lambda line: line[:2])
     told = _until(tx, row, told)
-    told += _now(tx, row, told[-1], terms, now or datetime.now(UTC))
+    last = next(line for line in reversed(told) if line[2] != "callback_lost")  # which tells of no state
+    told += _now(tx, row, last, terms, now or datetime.now(UTC))
     for _, _, _, params in told:
         for iccid, name in (("iccid", "sim"), ("other", "other_sim")):
             if params.get(iccid):

@@ -104,7 +104,7 @@ class Callbacks:
         if result.ok:
             self._offload.call(callbacks.answered, call)
         elif result.status == GONE:
-            self._offload.call(callbacks.gone, [call.message_id])
+            self._offload.call(callbacks.unwanted, call, result.what, self._now())
             log.warning("callbacks: message %d: %s is called no more: %s", call.message_id, call.origin, result.what)
-        elif not self._offload.call(callbacks.not_answered, call, self._now(), result.wait):
+        elif not self._offload.call(callbacks.not_answered, call, result.what, self._now(), result.wait):
             log.warning("callbacks: message %d: %s given up: %s", call.message_id, call.origin, result.what)

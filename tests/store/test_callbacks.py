@@ -15,6 +15,7 @@ from modemfarm.store import actions, callbacks, erasing, repeating, retention
 from modemfarm.store.callbacks import BUFFERED, DELIVERED, KNOWN, REJECTED, SENT, UNDELIVERED, Call, Wanted
 from modemfarm.store.engine import Store, Tx, to_us
 from modemfarm.store.shapes import Terms
+from modemfarm.store.story import explain
 from tests.patience import PATIENT_S
 from tests.store.tools import LONG, NOW, SIM, TO, accepted, add, after, end, get, report_pdu, see, send, submit
 
@@ -226,17 +227,22 @@ def test_a_call_is_made_again_with_growing_pauses_for_three_days(told: Store) ->
     told.run(ask)
     told.run(heard, 0)
     (call,) = due(told)
-    assert told.run(callbacks.not_answered, call, call.at, timedelta(minutes=2))
+    assert told.run(callbacks.not_answered, call, "answered with 500", call.at, timedelta(minutes=2))
     assert told.look(callbacks.due, HOST, call.at + timedelta(seconds=119), 5, Terms()) == []
     at, kept, attempts = call.at + timedelta(minutes=2), True, 1
     while kept:
         (again,) = told.look(callbacks.due, HOST, at, 5, Terms())
-        kept = told.run(callbacks.not_answered, again, at, None)
+        kept = told.run(callbacks.not_answered, again, "answered with 500", at, None)
         at += repeating.pause(again.attempts, f"callback {call.id}") + timedelta(milliseconds=1)
         attempts += 1
     assert timedelta(days=2) < at - call.at < timedelta(days=4)
     assert attempts > 10
     assert events(told) == [DELIVERED]  # what follows is not lost with it
+    story = told.look(explain, call.message_id)
+    assert story is not None
+    (lost,) = [line["params"] for line in story if line["code"] == "callback_lost"]
+    assert (lost["origin"], lost["what"]) == (HOST, "answered with 500")
+    assert "5e1f" not in str(story)
 
 
 def test_an_address_goes_with_the_text_of_its_message(told: Store) -> None:
