@@ -8,7 +8,7 @@ from modemfarm.model import LEFT, ON_THE_AIR, MessageState, PartState
 from modemfarm.policy.consent import faults as broken_links
 from modemfarm.store import consents
 from modemfarm.store.engine import Tx
-from modemfarm.store.messages import FINAL, NAMED
+from modemfarm.store.messages import FINAL, NAMED, OVER
 
 SHOWN = 20  # of each sort
 
@@ -69,6 +69,18 @@ def _ends(tx: Tx) -> Iterator[str]:
     )
     for row in rows:
         told = "has no time of its end" if row["final_at"] is None else "has a time of its end"
+        yield f"message {row['id']} is {row['state']} and {told}"
+
+
+def _texts(tx: Tx) -> Iterator[str]:
+    over = f"state IN ({_listed(OVER)})"
+    rows = tx.all(
+        f"SELECT id, state, text FROM messages WHERE (store_text = 0 AND {over} AND text <> '')"  # noqa: S608 # our own words
+        f" OR (text = '' AND recipient <> '' AND NOT {over}) ORDER BY id LIMIT :n",  # none: the person was forgotten
+        n=SHOWN,
+    )
+    for row in rows:
+        told = "still has the text that was not to be kept" if row["text"] else "has no text that it could be sent with"
         yield f"message {row['id']} is {row['state']} and {told}"
 
 
@@ -189,6 +201,7 @@ CHECKS: dict[str, Callable[[Tx], Iterator[str]]] = {
     "message_state": _message_state,
     "parts": _parts,
     "ends": _ends,
+    "texts": _texts,
     "attempts": _attempts,
     "charges": _charges,
     "people": _people,

@@ -43,6 +43,8 @@ def busy(store: Store) -> Store:
         ("DELETE FROM messages WHERE id = {1}", "parts", "message {1},"),
         ("UPDATE messages SET final_at = 1 WHERE id = {1}", "ends", "message {1} "),
         ("UPDATE messages SET final_at = NULL, state = 'failed' WHERE id = {0}", "ends", "message {0} "),
+        ("UPDATE messages SET store_text = 0 WHERE id = {0}", "texts", "message {0} is sent and still has"),
+        ("UPDATE messages SET text = '' WHERE id = {1}", "texts", "has no text"),
         ("DELETE FROM attempts WHERE outcome IS NULL", "attempts", "without an attempt"),
         ("UPDATE attempts SET part_id = 999 WHERE outcome = 'accepted'", "attempts", "part 999,"),
         ("UPDATE parts SET attempt_id = NULL WHERE state = 'submitting'", "attempts", "has no end"),

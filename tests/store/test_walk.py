@@ -71,12 +71,18 @@ class Walk(RuleBasedStateMachine):
     def _tick(self, seconds: int = 0) -> None:
         self.at = max(self.at, next(self.clock)) + seconds
 
-    @rule(long=st.booleans(), who=st.sampled_from(PEOPLE), again=st.booleans(), priority=st.integers(0, 9))
-    def take_in(self, long: bool, who: str, again: bool, priority: int) -> None:
+    @rule(
+        long=st.booleans(),
+        who=st.sampled_from(PEOPLE),
+        again=st.booleans(),
+        kept=st.booleans(),
+        priority=st.integers(0, 9),
+    )
+    def take_in(self, long: bool, who: str, again: bool, kept: bool, priority: int) -> None:
         self._tick()
+        about = {"text": LONG if long else "x", "resend_unknown": again, "store_text": kept, "priority": priority}
         with self.store.write() as tx:
-            text = LONG if long else "x"
-            add(tx, at=after(self.at), to=who, text=text, resend_unknown=again, priority=priority, settings=INTAKE)
+            add(tx, at=after(self.at), to=who, settings=INTAKE, **about)
 
     @rule(sim=st.sampled_from((SIM, OTHER)))
     def claim(self, sim: str) -> None:
