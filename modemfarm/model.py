@@ -370,8 +370,7 @@ def digits_key(number: str) -> str:
 
 def same_number(one: str, other: str) -> bool:
     """Whether two spellings mean one line: alike in 9 significant digits; short codes and names are equal or differ."""
-    key = digits_key(one)
-    return one == other or (len(key) == 9 and key == digits_key(other))
+    return one == other or (len(key := digits_key(one)) == 9 and key == digits_key(other))
 
 
 def mask(number: str) -> str:
@@ -386,10 +385,11 @@ class Forecast:
     Attributes:
         finish_at: when the last message that can go has gone; None: nothing can go.
         messages, parts: those that can go; `stuck` wait for a person, or for a SIM that is not here.
-        late: messages whose validity ends before their turn; `late_in` has them by batch.
+        late: messages whose validity ends before their turn; `late_in` has them by batch, `NOT_THERE_YET`: asked for.
         finished: when each message has gone, by its id; `began` when its first part left the queue.
     """
 
+    NOT_THERE_YET = -1
     finish_at: datetime | None
     messages: int
     parts: int

@@ -35,7 +35,7 @@ def foresee(farm: Farm, rows: Iterable[Row]) -> tuple[files.Foreseen, dict[str, 
         "cost": None if found.cost is None else round(found.cost, 6),
         "currency": settings.currency,
         "finish_at": forecast.said(max(ours, default=None)),
-        "cannot_send": ahead.late_in.get(0, 0),
+        "cannot_send": ahead.late_in.get(ahead.NOT_THERE_YET, 0),
         "warnings": dict(sorted(found.warnings.items())),
         "warned": [{"row": row, "warnings": list(slugs)} for row, slugs in found.warned.items()],
     }

@@ -103,7 +103,7 @@ class Outlook:
                 owner.known = set(counters.known(tx, name, owner.month, asked))
         behind = max(0, views.waiting_parts(tx) - len(found)) if len(found) >= MOST else 0
         behind += sum(part.parts_total for part in more[MOST:])
-        ahead = [*found, *more[:MOST]]
+        ahead = [*found, *(replace(part, batch_id=Forecast.NOT_THERE_YET) for part in more[:MOST])]
         hours = self._offers(tx, ahead, lanes, now)
         played = Play(
             lanes,

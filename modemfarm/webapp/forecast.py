@@ -76,4 +76,7 @@ def said(moment: datetime | None) -> str | None:
 def of_one(forecast: Forecast, first: Candidate) -> dict[str, Any]:
     """The forecast of a message that is not there yet: when it will have left, or that its validity ends first."""
     moment = forecast.finished.get(first.message_id)
-    return {"finish_at": said(moment), "expires_first": moment is None and forecast.late_in.get(0, 0) > 0}
+    return {
+        "finish_at": said(moment),
+        "expires_first": moment is None and forecast.late_in.get(forecast.NOT_THERE_YET, 0) > 0,
+    }

@@ -212,7 +212,7 @@ def _seen(token: str, upload: Upload, asked: Asked) -> dict[str, Any]:
     if found.accepted:
         ahead = farm.outlook.fresh(found.firsts)
         finish = max((moment for message, moment in ahead.finished.items() if message < 0), default=None)
-        late = ahead.late_in.get(0, 0)
+        late = ahead.late_in.get(ahead.NOT_THERE_YET, 0)
     mark = hashlib.sha256(repr(called).encode()).hexdigest()[:16]
     go = w.say("send.nothing_to_send")
     if found.accepted:

@@ -163,3 +163,12 @@ def test_a_message_for_a_sim_that_is_free_goes_though_the_others_are_not(busy: S
     later(busy)
     assert client.post("/v1/messages", json=MESSAGE | until(5)).status_code == 202
     assert client.post("/v1/messages", json=MESSAGE | until(5) | {"from": ICCID.format(1)}).status_code == 429
+
+
+def test_another_message_that_ends_before_its_turn_says_nothing_of_one_that_is_asked_about(busy: Sample) -> None:
+    busy.take("+8613800138099", valid_for=timedelta(minutes=2))  # behind all others: it will expire
+    body = MESSAGE | until(5) | {"from": "no such SIM"}
+    assert busy.api().post("/v1/messages?dry_run=1", json=body).get_json()["forecast"] == {
+        "finish_at": None,
+        "expires_first": False,
+    }
