@@ -15,7 +15,7 @@ from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record
 from modemfarm.store.messages import FINAL
 from modemfarm.store.repeating import TOLD_WITHIN, pause
-from modemfarm.store.shapes import Terms
+from modemfarm.store.shapes import Terms, parsed
 from modemfarm.store.watching import NOW, Watcher
 
 # the bits of dlr-mask, and what %d says
@@ -68,7 +68,7 @@ class Wanted:
 
     Attributes:
         mask: the bits that were asked for, one at least.
-        said: what %n, %o and %B repeat, by those letters.
+        said: what %n repeats, by that letter.
     """
 
     url: str
@@ -144,6 +144,7 @@ def due(tx: Tx, origin: str, now: datetime, limit: int, terms: Terms) -> list[Ca
     found = tx.all(
         "SELECT c.id, c.message_id, c.event, c.at, c.origin, c.url, c.said, c.attempts, m.recipient,"
         " CASE WHEN m.store_text = 0 THEN '' ELSE m.text END AS text,"
+        " CASE WHEN m.store_text = 0 THEN NULL ELSE m.metadata END AS metadata,"
         " m.encoding, m.state, m.reason, m.iccid, s.label, s.number FROM callback_calls c"
         " JOIN messages m ON m.id = c.message_id LEFT JOIN sims s ON s.iccid = m.iccid"
         " WHERE c.origin = :origin AND c.due_at <= :now AND NOT EXISTS (SELECT 1 FROM callback_calls e"
@@ -164,9 +165,12 @@ def _values(row: Row, terms: Terms) -> dict[str, str]:
     """What each escape stands for; a report comes from the person that the message went to, as in Kannel."""
     sim, at = terms.sims.get(row["iccid"]), from_us(row["at"])
     own = (sim and sim.number) or row["number"] or ""
+    metadata = parsed(row["metadata"])
     return {
         **dict.fromkeys(callback_urls.FILLED, ""),
         **json.loads(row["said"]),
+        "o": str(metadata.get("account", "")),
+        "B": str(metadata.get("binfo", "")),
         "a": row["text"],
         "A": _reply(row),
         "C": "UTF-8",

@@ -199,8 +199,7 @@ def _wanted(asked: Mapping[str, bytes], user: str) -> callbacks.Wanted | None:
     if escape := callback_urls.unfilled(url):
         raise _WrongError(f"dlr-url: {escape} is not supported; a percent sign is written %%")
     mask = (_whole(asked, "dlr-mask") or 0) & callbacks.KNOWN
-    said = {"n": user, "o": _plain(asked, "account"), "B": _plain(asked, "binfo")}
-    return callbacks.Wanted(url, mask, said) if mask else None
+    return callbacks.Wanted(url, mask, {"n": user}) if mask else None
 
 
 def _text(asked: Mapping[str, bytes]) -> str:

@@ -201,7 +201,8 @@ def test_the_address_is_filled_with_what_is_known(told: Store) -> None:
 
     def work(tx: Tx) -> int:
         see(tx, number="+8613900139000")
-        message = ask(tx, url=f"{HOST}/?{every}", said={"n": "shop", "o": "acc", "B": "b i"}, text="您好")
+        kept = {"account": "acc", "binfo": "b i"}
+        message = ask(tx, url=f"{HOST}/?{every}", said={"n": "shop"}, text="您好", metadata=kept)
         send(tx)
         return message
 
@@ -214,6 +215,12 @@ def test_the_address_is_filled_with_what_is_known(told: Store) -> None:
     (call,) = due(told, terms=terms)
     assert "|Front+desk|" in call.url
     assert "|%2B8613700137000|" in call.url
+
+
+def test_of_a_message_that_is_not_to_be_kept_no_text_is_told(told: Store) -> None:
+    asked(told, url=HOST + "/?%a|%o|%B|%d", metadata={"account": "acc"}, store_text=False)
+    told.run(heard, 0)
+    assert due(told)[0].url == HOST + "/?|||8"
 
 
 def test_what_the_network_said_is_the_reply(told: Store) -> None:

@@ -218,7 +218,7 @@ def test_a_listed_address_is_kept_with_each_message(calling_: Sample, names: tup
             "mask": 31,
             "origin": "https://shop.example",
             "url": DLR,
-            "said": '{"n": "kannel", "o": "acc", "B": ""}',
+            "said": '{"n": "kannel"}',
         }
     ] * 2
     assert last(calling_)["report"] is True

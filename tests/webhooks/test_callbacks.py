@@ -177,9 +177,9 @@ def test_an_escape_cannot_lead_out_of_what_is_listed(stage: Stage, receiver: Rec
     with stage.store.write() as tx:
         callbacks.begin(tx)
     stage.start([receiver.url + "/dlr/"])
-    message = stage.message(receiver.url + "/dlr/%o/admin")
+    message = stage.message(receiver.url + "/dlr/%n/admin")
     with stage.store.write() as tx:
-        tx.run('UPDATE callbacks SET said = \'{"o": ".."}\'')
+        tx.run('UPDATE callbacks SET said = \'{"n": ".."}\'')
         tx.run("UPDATE messages SET state = 'sent' WHERE id = :id", id=message)
     until(lambda: stage.waiting() == [1], 10, stage.waiting)
     assert receiver.asked == []
