@@ -16,6 +16,7 @@ from modemfarm.store.counters import (
     is_answered,
     month_start,
     people,
+    refund_person,
     used,
     used_since,
 )
@@ -175,4 +176,4 @@ def uncharge(tx: Tx, row: Row, parts: int) -> None:
             charge(tx, FARM, "cost", row["farm_day"], -row["farm_cost"])
     charge(tx, row["charged_to"], "day", row["charged_day"], -parts)
     if row["charged_month"] is not None:
-        charge_person(tx, row["charged_to"], row["charged_month"], row["recipient"], -parts)
+        refund_person(tx, row["charged_to"], row["charged_month"], row["recipient"], parts)

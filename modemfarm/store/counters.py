@@ -180,7 +180,7 @@ def _find_people(tx: Tx, owner: str, month: int) -> int:
 
 
 def charge_person(tx: Tx, owner: str, month: int, recipient: str, parts: int) -> int | None:
-    """Charge (or, negative, take back) parts to one person; how many people it are now, None: as many as before."""
+    """Charge parts to one person; how many people it are now, None: as many as before."""
     now = tx.value(
         "INSERT INTO plan_recipients (owner, month, recipient, parts) VALUES (:owner, :month, :recipient, :parts)"
         " ON CONFLICT (owner, month, recipient) DO UPDATE SET parts = plan_recipients.parts + excluded.parts"
@@ -190,15 +190,40 @@ def charge_person(tx: Tx, owner: str, month: int, recipient: str, parts: int) ->
         recipient=recipient,
         parts=parts,
     )
-    if now > 0:
-        return charge(tx, owner, "people", month, 1) if now == parts else None
-    tx.run(
-        "DELETE FROM plan_recipients WHERE owner = :owner AND month = :month AND recipient = :recipient",
-        owner=owner,
-        month=month,
-        recipient=recipient,
-    )
-    return charge(tx, owner, "people", month, -1)
+    return charge(tx, owner, "people", month, 1) if now == parts else None
+
+
+def refund_person(tx: Tx, owner: str, month: int, recipient: str, parts: int) -> None:
+    """Take parts back from one person, who may have been forgotten since they were charged."""
+    for name in (recipient, _forgotten_as(tx, owner, month, recipient)):
+        of = {"owner": owner, "month": month, "recipient": name}
+        left = tx.value(
+            "UPDATE plan_recipients SET parts = parts - :parts"
+            " WHERE owner = :owner AND month = :month AND recipient = :recipient RETURNING parts",
+            parts=parts,
+            **of,
+        )
+        if left is not None:
+            break
+    else:
+        return
+    if left <= 0:
+        tx.run("DELETE FROM plan_recipients WHERE owner = :owner AND month = :month AND recipient = :recipient", **of)
+        charge(tx, owner, "people", month, -1)
+
+
+def hidden_person(tx: Tx, number: str, month: int) -> str:
+    """What a month that counts a person who is forgotten calls the number; more may follow it, after a dot."""
+    return tx.secret.digest(number, f"month {month}")
+
+
+def _forgotten_as(tx: Tx, owner: str, month: int, number: str) -> str | None:
+    of = "FROM plan_recipients WHERE owner = :owner AND month = :month AND recipient LIKE :alike"
+    if not tx.value(f"SELECT 1 {of}", owner=owner, month=month, alike="%.%"):  # our own words
+        return None
+    alike = f"{hidden_person(tx, number, month)}%"
+    name = tx.value(f"SELECT max(recipient) {of}", owner=owner, month=month, alike=alike)  # our own words
+    return None if name is None else str(name)
 
 
 def is_answered(tx: Tx, owner: str, month: datetime) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Integer, Text
 
 from modemfarm.model import digits_key
-from modemfarm.store import audit, callbacks, consents, forgotten, locks, suppress
+from modemfarm.store import audit, callbacks, consents, counters, forgotten, locks, suppress
 from modemfarm.store.engine import Tx, to_us
 from modemfarm.store.schema.whole import meta
 
@@ -178,7 +178,7 @@ def _the_rest(tx: Tx, number: str) -> None:
     for row in tx.all(
         "SELECT owner, month FROM plan_recipients WHERE recipient = :number ORDER BY owner, month", number=number
     ):
-        hidden = tx.secret.digest(number, f"month {row['month']}")
+        hidden = counters.hidden_person(tx, number, row["month"])
         earlier = tx.value(  # forgotten before in the same month, and written to again since
             "SELECT count(*) FROM plan_recipients WHERE owner = :owner AND month = :month AND recipient LIKE :alike",
             alike=f"{hidden}%",

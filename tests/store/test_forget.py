@@ -22,17 +22,20 @@ from modemfarm.store import (
     audit,
     consents,
     contacts,
+    counters,
     erasing,
     forgotten,
     idempotency,
     inbox,
     outbox,
+    queue,
     reviews,
     suppress,
     webhooks,
 )
 from modemfarm.store.contacts import Contact
 from modemfarm.store.engine import Store, checkpoint, to_us
+from modemfarm.store.faults import faults as store_faults
 from modemfarm.store.schema.whole import meta
 from tests.patience import PATIENT_S
 from tests.store.tools import INTAKE, NOW, SIM, TO, add, after, see, take
@@ -283,3 +286,44 @@ def test_two_hosts_that_forget_one_person_at_once_never_wait_in_a_circle(store: 
             store.run(suppress.remove, TO, NOW)
     with store.read() as tx:
         assert tx.value("SELECT count(*) FROM messages WHERE recipient = :to", to=TO) == 0
+
+
+@pytest.mark.parametrize("earlier", [0, 1])
+def test_a_part_that_comes_back_after_its_person_was_forgotten_is_no_longer_counted(store: Store, earlier: int) -> None:
+    """Somebody had it in hand: the month counted the person, then called them by a hash."""
+    plan = Plan("tight", recipients_per_month=9)
+    with store.write() as tx:
+        see(tx)
+        add(tx, to=OTHER)
+        take(tx, plan=plan)
+        for _ in range(earlier):
+            add(tx)
+            part, attempt = take(tx, plan=plan)
+            queue.give_back(tx, part.part_id, attempt, NOW)
+    if earlier:
+        erasing.forget(store.run, TO, NOW, "cli")
+        store.run(suppress.remove, TO, NOW)
+    with store.write() as tx:
+        add(tx)
+        part, attempt = take(tx, plan=plan)
+        tx.run("UPDATE parts SET state = 'submitting' WHERE id = :id", id=part.part_id)
+    erasing.forget(store.run, TO, NOW, "cli")
+    with store.write() as tx:
+        assert tx.value("SELECT count(*) FROM plan_recipients") == 2
+        queue.give_back(tx, part.part_id, attempt, NOW)
+    with store.read() as tx:
+        assert [row["recipient"] for row in tx.all("SELECT recipient FROM plan_recipients")] == [OTHER]
+        assert tx.value("SELECT used FROM counters WHERE period = 'people'") == 1
+        assert not store_faults(tx)
+
+
+def test_what_comes_back_to_a_month_that_is_cleared_changes_nothing(store: Store) -> None:
+    plan = Plan("tight", recipients_per_month=9)
+    with store.write() as tx:
+        see(tx)
+        add(tx)
+        part, attempt = take(tx, plan=plan)
+        counters.forget_people(tx, after(60 * 60 * 24 * 60))
+        queue.give_back(tx, part.part_id, attempt, NOW)
+        assert tx.value("SELECT count(*) FROM plan_recipients") == 0
+        assert tx.value("SELECT used FROM counters WHERE period = 'people'") == 1
