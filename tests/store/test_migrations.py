@@ -14,7 +14,7 @@ from modemfarm.store.engine import Store
 from modemfarm.store.migrations import SCHEMA
 from modemfarm.store.schema.whole import meta
 from tests.postgres import Cluster
-from tests.store.tools import NOW
+from tests.store.tools import NOW, add, message
 
 
 def test_a_fresh_file_gets_every_table_once(tmp_path: Path) -> None:
@@ -51,6 +51,21 @@ def test_an_upgraded_server_vacuums_its_queue_as_a_fresh_one_does(cluster: Clust
     assert not _rewritten(store)
     assert migrations.upgrade(store, NOW)
     assert _rewritten(store) == set(migrations.VACUUM)
+    store.close()
+
+
+def test_an_upgraded_server_keeps_the_texts_of_messages_that_say_nothing_about_it(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    store = Store(cluster.create("kept"), tmp_path)
+    migrations.upgrade(store, NOW)
+    with store.write() as tx:
+        number = add(tx, text="kept")
+        tx.run("ALTER TABLE messages DROP COLUMN store_text")
+        tx.run("UPDATE farm SET value = '4' WHERE key = 'schema'")
+    assert migrations.upgrade(store, NOW)
+    with store.read() as tx:
+        assert (message(tx, number)["store_text"], message(tx, number)["text"]) == (1, "kept")
     store.close()
 
 
