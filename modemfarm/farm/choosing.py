@@ -245,6 +245,7 @@ def _best(
     Of those as sound one that counts its recipient comes first, then one of its network; else it is `_turn`'s order.
     """
     needs = part.parts_total - part.part_number + 1
+    lanes = [lane for lane in lanes if _is_asked_for(part, lane)]
     if personal and len(lanes) > 1:
         to = part.recipient
         lanes = sorted(lanes, key=lambda one: (one.failures, to not in one.known, not to.startswith(one.plan.on_net)))
@@ -256,15 +257,18 @@ def _best(
                 after = lanes[place + 1]
                 beside = Beside(after.iccid, _against(part, after, avoid, needs, now) or _behind(lane, after, part))
             return lane, beside
-        if beside is None and against != "not_asked_for":
+        if beside is None:
             beside = Beside(lane.iccid, against)
     return None
 
 
+def _is_asked_for(part: Candidate, lane: LaneView) -> bool:
+    """Whether the sender's `from`, where there is one, means this lane; what is bound already goes by that."""
+    return part.pinned is None or part.pinned in lane.names or part.bound_iccid == lane.iccid
+
+
 def _against(part: Candidate, lane: LaneView, avoid: frozenset[str], needs: int, now: datetime) -> str | None:
     """Why a lane may not take a part; None: it may."""
-    if part.pinned is not None and part.pinned not in lane.names and part.bound_iccid != lane.iccid:
-        return "not_asked_for"
     if lane.iccid in avoid:
         return "refused_it"
     return blocked_by(lane, 0, now) if _is_reserved(part, lane) else blocked_by(lane, needs, now, part.recipient)
