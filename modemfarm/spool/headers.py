@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 TRUE = frozenset({"yes", "true", "on", "1"})
+FALSE = frozenset({"no", "false", "off", "0", ""})
 
 OBEYED = (
     "To",
@@ -22,12 +23,22 @@ OBEYED = (
     "Queue",
     "Provider",
     "Macro",
-    "UDH",
 )
 
 
+class BadFileError(ValueError):
+    """Why a file cannot become a message: one line for its `Fail_reason:`."""
+
+
 def _switched_on(value: str) -> bool:
+    """Raises BadFileError: it is neither yes nor no."""
+    if value.lower() not in TRUE | FALSE:
+        raise BadFileError(f"{_shown(value)} is neither yes nor no")
     return value.lower() in TRUE
+
+
+def _to_the_card(value: str) -> bool:
+    return value.lower() in {"2", "tosim"} or _switched_on(value)
 
 
 def _given(value: str) -> bool:
@@ -48,8 +59,9 @@ REFUSED: Mapping[str, Callable[[str], bool]] = {
     "Reply_path": _switched_on,
     "Retries": _given,
     "SMSC": _given,
-    "System_message": lambda value: _switched_on(value) or value.lower() in {"2", "tosim"},
+    "System_message": _to_the_card,
     "Text_is_pdu": _switched_on,
+    "UDH": _switched_on,
     "UDH-DATA": _given,
     "Voicecall": _switched_on,
 }
@@ -68,10 +80,7 @@ WRITTEN = (
 )
 
 MOST_HEADERS = 200
-
-
-class BadFileError(ValueError):
-    """Why a file cannot become a message: one line for its `Fail_reason:`."""
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,26 +89,33 @@ class SpoolFile:
 
     Attributes:
         lines: its header lines as octets, without their ends.
-        values: what they say, by name; names are case-sensitive, and of two alike the later counts.
+        values: what they say, by name; names are case-sensitive.
+        twice: names that stand more than once; which of the values counts nobody can say.
         macros: what `Macro:` names, in order.
     """
 
     lines: tuple[bytes, ...]
     values: Mapping[str, str]
+    twice: frozenset[str]
     macros: tuple[tuple[str, str], ...]
     body: bytes
 
     def is_on(self, name: str) -> bool:
-        """Whether a header of yes and no says yes."""
-        return _switched_on(self.values.get(name, ""))
+        """Whether a header of yes and no says yes.
+
+        Raises:
+            BadFileError: it says neither.
+        """
+        return _asks(name, _switched_on, self)
 
 
 def cut(content: bytes) -> SpoolFile:
     """Read a file's form; any octets have one."""
     lines: list[bytes] = []
     values: dict[str, str] = {}
+    twice: set[str] = set()
     macros: list[tuple[str, str]] = []
-    at = 0
+    at = len(_BYTE_ORDER_MARK) if content.startswith(_BYTE_ORDER_MARK) else 0
     while at < len(content):
         end = content.find(b"\n", at)
         end = len(content) if end < 0 else end
@@ -110,12 +126,15 @@ def cut(content: bytes) -> SpoolFile:
         if len(lines) < MOST_HEADERS:
             lines.append(line)
             name, colon, value = _text(line).partition(":")
+            name, value = name.strip(), value.strip()
             if colon and name == "Macro":
-                key, _, stands_for = value.strip().partition("=")
+                key, _, stands_for = value.partition("=")
                 macros.append((key, stands_for))
+            elif colon and name in values:
+                twice.add(name)
             if colon:
-                values[name.strip()] = value.strip()
-    return SpoolFile(tuple(lines), values, tuple(macros), content[at:])
+                values[name] = value
+    return SpoolFile(tuple(lines), values, frozenset(twice), tuple(macros), content[at:])
 
 
 def _text(octets: bytes) -> str:
@@ -126,10 +145,20 @@ def _text(octets: bytes) -> str:
 
 
 def refuse_unknowing(file: SpoolFile) -> None:
-    """Raises BadFileError for a header that asks for what this program does not do."""
+    """Raises BadFileError for a header that asks for what this program does not do, or says two things."""
+    for name in (*OBEYED, *REFUSED):
+        if name in file.twice:
+            raise BadFileError(f"{name}: stands more than once")
     for name, asks in REFUSED.items():
-        if asks(file.values.get(name, "")):
+        if _asks(name, asks, file):
             raise BadFileError(f"{name}: {_shown(file.values[name])} is not supported")
+
+
+def _asks(name: str, asks: Callable[[str], bool], file: SpoolFile) -> bool:
+    try:
+        return asks(file.values.get(name, ""))
+    except BadFileError as error:
+        raise BadFileError(f"{name}: {error}") from None
 
 
 def _shown(value: str) -> str:

@@ -19,7 +19,7 @@ _UNITS = {
     "month": timedelta(days=30),
     "year": timedelta(days=365),
 }
-_DIGITS = re.compile(r"[0-9]+")
+_PERIOD = re.compile(r"[A-Za-z ]*([0-9]{1,4})[A-Za-z ]*")
 
 
 def draft(file: SpoolFile, name: str) -> Draft:
@@ -38,8 +38,8 @@ def draft(file: SpoolFile, name: str) -> Draft:
         text=text,
         message_class=file.values.get("Message-Class", "").lower() or None,
         confirm_emergency=file.is_on("Confirm-Emergency"),
-        pinned=file.values.get("Queue") or file.values.get("Provider") or None,
-        priority=HIGH if file.values.get("Priority", "").lower() == "high" else None,
+        pinned=_queue(file),
+        priority=_priority(file.values.get("Priority", "")),
         valid_for=_validity(file.values.get("Validity", "")),
         flash=_flash(file),
         report=file.is_on("Report") if file.values.get("Report") else None,
@@ -114,18 +114,31 @@ def _flash(file: SpoolFile) -> bool:
     return asked == "0" or file.is_on("Flash")
 
 
+def _queue(file: SpoolFile) -> str | None:
+    queue, provider = file.values.get("Queue"), file.values.get("Provider")
+    if queue and provider and queue != provider:
+        raise BadFileError("Queue: and Provider: name different SIMs")
+    return queue or provider or None
+
+
+def _priority(value: str) -> int | None:
+    if value.lower() not in {"", "high", "normal"}:
+        raise BadFileError(f"Priority: {value[:40]} is none of High, Normal")
+    return HIGH if value.lower() == "high" else None
+
+
 def _validity(value: str) -> timedelta | None:
     """Raises BadFileError: it is no period."""
     if not value:
         return None
-    digits = _DIGITS.search(value)
+    period = _PERIOD.fullmatch(value)
     unit = next((span for name, span in _UNITS.items() if name in value.lower()), None)
-    if digits is None or len(digits[0]) > 4:
+    if period is None:
         raise BadFileError(f"Validity: {value[:40]} is no period")
-    number = int(digits[0])
+    number = int(period[1])
     if unit is not None:
         return number * unit
-    if value.strip() != digits[0] or number > 255:
+    if value != period[1] or number > 255:
         raise BadFileError(f"Validity: {value[:40]} is no period")
     return _relative(number)
 
