@@ -184,6 +184,14 @@ class DamagedStoreError(StoreError):
     """The database's file is damaged, or is no database."""
 
 
+class ReadOnlyStoreError(StoreError):
+    """The database's file lies on a disk that takes no writes; nothing was written."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__(f"{file} lies on a read-only file system; nothing was written")
+        self.file = file
+
+
 class SchemaOutdatedError(StoreError):
     """The database's schema is not the one of this version.
 

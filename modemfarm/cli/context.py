@@ -20,7 +20,8 @@ from modemfarm.config.find import NoConfigError
 from modemfarm.config.load import Config, load
 from modemfarm.errors import ConfigError
 from modemfarm.store import hosts, migrations
-from modemfarm.store.engine import Store, is_read_only
+from modemfarm.store.disk import is_read_only
+from modemfarm.store.engine import Store
 from modemfarm.store.wake import wake
 
 P = ParamSpec("P")
@@ -69,7 +70,7 @@ class Farm:
         Raises:
             ConfigError, StoreError
         """
-        store = Store(self.config.database, self.config.state_dir)
+        store = Store(self.config.database, self.config.state_dir, brief=True)
         try:
             there = store.exists()
         except OSError as error:
@@ -94,7 +95,7 @@ class Farm:
         """
         url = self.environ.get("MODEMFARM_URL")
         try:
-            refused = self._refused()
+            refused = self._refused(to_write=bool(url))
         except NoConfigError:
             if not url:
                 raise
@@ -102,21 +103,26 @@ class Farm:
         if refused is None:
             return None
         if not url:
-            raise CliError(_no_way_in(refused), Exit.UNREACHABLE)
+            raise CliError(sentence("refusal.no_rights", path=refused), Exit.UNREACHABLE)
         return Remote(url, self.environ.get("MODEMFARM_KEY", ""))
 
-    def _refused(self) -> str | None:
-        """What this user may not use; None when all is open."""
+    def _refused(self, *, to_write: bool) -> str | None:
+        """What this user may not use; None when all is open.
+
+        Args:
+            to_write: also where nobody may; else a read-only disk is there to be read, and the store refuses to write.
+        """
         store = Store(self.config.database, self.config.state_dir)
         if store.file is None:
             return None
         try:
+            write = os.W_OK if to_write or not is_read_only(store.file) else 0
             if store.file.exists():
-                return None if os.access(store.file, os.R_OK | os.W_OK) else str(store.file)
+                return None if os.access(store.file, os.R_OK | write) else str(store.file)
         except PermissionError:
             return str(store.file.parent)
         folder = next(path for path in store.file.parents if path.exists())
-        return None if os.access(folder, os.W_OK | os.X_OK) else str(folder)
+        return None if os.access(folder, write | os.X_OK) else str(folder)
 
     def committed(self, store: Store) -> None:
         """Tell the daemon that there is something to do; say so when there is none."""
@@ -151,10 +157,3 @@ def pass_farm(command: Callable[Concatenate[Farm, P], R]) -> Callable[P, R]:
         return command(root.obj, *args, **kwargs)
 
     return with_farm
-
-
-def _no_way_in(refused: str) -> str:
-    """Why what lies there cannot be used, and what to do."""
-    if is_read_only(refused):
-        return sentence("refusal.read_only", path=refused)
-    return sentence("refusal.no_rights", path=refused)

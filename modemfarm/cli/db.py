@@ -13,6 +13,7 @@ from modemfarm.daemon.lock import StateLock
 from modemfarm.errors import DamagedStoreError, StoreError
 from modemfarm.store import admin, copying, encrypting, epoch, migrations, moving
 from modemfarm.store import faults as logic
+from modemfarm.store.disk import is_read_only
 from modemfarm.store.engine import Store
 from modemfarm.store.migrations import SCHEMA
 
@@ -101,7 +102,8 @@ def backup(farm: Farm, file: Path | None, encrypt: bool, key_file: Path | None, 
         end = ".db" if store.sqlite else ".dump"
         file = folder / f"modemfarm-{now():%Y%m%dT%H%M%S}{end}{'.enc' if encrypt else ''}"
     rows = copying.backup(store, file, _secret(key_file, new=True) if encrypt else None)
-    epoch.remember(state_dir, store.run(epoch.advance))  # put back by hand, the copy is seen to be older
+    if store.file is None or not is_read_only(store.file):  # there the copy cannot become older than the database
+        epoch.remember(state_dir, store.run(epoch.advance))  # put back by hand, the copy is seen to be older
     if as_json:
         emit({"file": str(file), "octets": file.stat().st_size, "rows": rows})
         return

@@ -15,7 +15,7 @@ from modemfarm.cli.click_words import teach
 from modemfarm.cli.outcome import Exit, exit_of
 from modemfarm.cli.output import fault_of, note, sentence, words
 from modemfarm.config.find import NoConfigError
-from modemfarm.errors import ConfigError, ModemfarmError, StoreError, SubmitError
+from modemfarm.errors import ConfigError, ModemfarmError, ReadOnlyStoreError, StoreError, SubmitError
 
 teach()
 
@@ -141,6 +141,8 @@ def _told(error: ModemfarmError) -> str:
             slug = "no_configuration"
         case ConfigError():
             slug = "configuration"
+        case ReadOnlyStoreError():
+            return sentence("refusal.read_only", path=error.file)
         case StoreError():
             slug = "store"
         case SubmitError():

@@ -14,7 +14,8 @@ from modemfarm.cli.policy import user as typist
 from modemfarm.config.load import Config
 from modemfarm.errors import StoreError
 from modemfarm.store import audit, sessions, users
-from modemfarm.store.engine import Tx, is_read_only
+from modemfarm.store.disk import is_read_only
+from modemfarm.store.engine import Tx
 
 
 @click.command()

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from modemfarm.errors import StoreError
-from modemfarm.store import encrypting, epoch, hosts, migrations
+from modemfarm.store import disk, encrypting, epoch, hosts, migrations
 from modemfarm.store.engine import Store
 
 TABLES = ("messages", "parts", "attempts", "inbound", "suppressions", "sims")  # what a copy is counted by
@@ -99,7 +99,7 @@ def _copy(source: Path, target: Path) -> None:
 @contextlib.contextmanager
 def _plain(file: Path) -> Iterator[sqlite3.Connection]:
     """A connection that reads and leaves no files behind."""
-    with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+    with contextlib.closing(disk.open_to_read(file)) as connection:
         yield connection
 
 

@@ -19,8 +19,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
-from modemfarm.errors import DamagedStoreError, StoreBusyError, StoreError
-from modemfarm.store import locks
+from modemfarm.errors import DamagedStoreError, ReadOnlyStoreError, StoreBusyError, StoreError
+from modemfarm.store import disk, locks
 from modemfarm.store.sealing import Secret
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,8 @@ CHANNEL = "modemfarm"
 POOLED = 4  # connections that each of the two pools of a SQLite file keeps open
 WAL_PAGES = 8192  # 32 MB: a commit moves the log only where the daemon's own checkpoints do not keep it shorter
 _DAMAGE = ("malformed", "file is not a database")  # SQLITE_CORRUPT, SQLITE_NOTADB
-_UNUSABLE = ("unable to open database file", "readonly database", "disk I/O error")
+_NO_WRITES = "readonly database"
+_UNUSABLE = ("unable to open database file", _NO_WRITES, "disk I/O error")
 _WAITED = "lock timeout"
 _BUSY = ("locked", _WAITED, "deadlock detected", "could not serialize")
 _MADE_WITHIN_S = 1.0  # another process between making the file and its first page
@@ -189,17 +190,12 @@ def _renamed(error: Exception, file: Path | str | None) -> StoreError:
     if any(sign in text for sign in _BUSY):
         return StoreBusyError(f"the database is busy: {text}")
     if file is not None and any(sign in text for sign in _UNUSABLE):
-        return StoreError(f"{file} lies on a read-only file system" if is_read_only(file) else f"{file}: {text}")
+        if not disk.is_read_only(file):
+            return StoreError(f"{file}: {text}")
+        if _NO_WRITES in text:
+            return ReadOnlyStoreError(str(file))
+        return StoreError(f"{file} cannot be read: it lies on a read-only file system ({text})")
     return StoreError(text or type(error).__name__)
-
-
-def is_read_only(path: Path | str) -> bool:
-    """Whether a file, or where it would lie, is on a file system that takes no writes."""
-    here = Path(path)
-    try:
-        return bool(os.statvfs(here if here.exists() else here.parent).f_flag & os.ST_RDONLY)
-    except OSError:
-        return False
 
 
 class Store:
@@ -209,11 +205,13 @@ class Store:
         StoreError: the database is unreachable, damaged, full or read-only.
     """
 
-    def __init__(self, url: str, base: Path) -> None:
+    def __init__(self, url: str, base: Path, *, brief: bool = False) -> None:
         """Prepare; nothing is opened yet.
 
         Args:
             url: ``sqlite:///file`` (relative to `base`) or ``postgresql+psycopg://…``.
+            brief: for one command: a file on a read-only disk is opened all the same, to be read. Who stays does
+                without, and writes again once the disk takes it.
         """
         try:
             parsed = make_url(url)
@@ -227,6 +225,7 @@ class Store:
             parsed = parsed.set(database=str(self.file))
         self.url: URL = parsed
         self.silent: Callable[[], bool] = lambda: False  # the server owes an answer for too long: see offload.py
+        self._to_read = brief and self.file is not None and disk.is_read_only(self.file)
         self._whole = False  # it has pages, or this process made it
         self._writer = self._engine("BEGIN IMMEDIATE")
         self._reader = self._engine("BEGIN")
@@ -249,8 +248,9 @@ class Store:
                     hide_parameters=True,
                     connect_args=SERVER,
                 )
+            opened = {"creator": functools.partial(disk.open_to_read, self.file)} if self._to_read else {}
             engine = create_engine(
-                self.url, poolclass=QueuePool, pool_size=POOLED, max_overflow=60, hide_parameters=True
+                self.url, poolclass=QueuePool, pool_size=POOLED, max_overflow=60, hide_parameters=True, **opened
             )
         except (SQLAlchemyError, ImportError) as error:
             raise StoreError(f"cannot use {self.url.render_as_string()}: {error}") from error
@@ -258,7 +258,7 @@ class Store:
         @event.listens_for(engine, "connect")
         def prepare(connection: sqlite3.Connection, _record: object) -> None:
             connection.isolation_level = None
-            for said in _PRAGMAS:
+            for said in _PRAGMAS[:1] if self._to_read else _PRAGMAS:
                 connection.execute(f"PRAGMA {said}")
 
         @event.listens_for(engine, "begin")

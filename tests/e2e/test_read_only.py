@@ -48,7 +48,7 @@ def run_beneath(words: list[str], *command: str) -> Finished:
     "killed",
     [pytest.param(False, id="closed-in-order"), pytest.param(True, id="left-by-a-kill", marks=pytest.mark.slow)],
 )
-def test_what_finds_its_disk_read_only_says_so_and_loses_nothing(tmp_path: Path, killed: bool) -> None:
+def test_what_finds_its_disk_read_only_reads_and_says_that_it_cannot_write(tmp_path: Path, killed: bool) -> None:
     farm = RealFarm(tmp_path, modems=1)
     config, file = ("-c", str(farm.config)), farm.state_dir / "modemfarm.db"
     words = beneath(tmp_path)
@@ -64,6 +64,19 @@ def test_what_finds_its_disk_read_only_says_so_and_loses_nothing(tmp_path: Path,
         assert str(farm.state_dir) in refused.err, (command, refused)
         assert "Traceback" not in refused.err, (command, refused)
         assert not refused.out, (command, refused)
+    for command in (
+        ("messages", "list"),
+        ("explain", "1"),
+        ("messages", "show", "1"),
+        ("inbox", "list"),
+        ("db", "check"),
+    ):
+        read = run_beneath(words, *config, *command)
+        assert (read.code, read.err) == (0, ""), (command, read)
+    elsewhere = tmp_path.with_name(f"{tmp_path.name}-copy.db")
+    copied = run_beneath(words, *config, "db", "backup", str(elsewhere))
+    assert copied.code == 0, copied
+    assert elsewhere.exists()
     listed = run_cli(*config, "messages", "list", "--json")
     assert [row["text"] for row in json.loads(listed.out)["data"]] == ["before"]
     assert run_cli(*config, "db", "check").code == 0
