@@ -77,6 +77,19 @@ if (document.documentElement.scrollWidth > limit) {
 }
 return found.slice(0, 6);
 """
+# Text that is broken into lines narrower than 2 em: what stands one or two letters to a line.
+_NARROW = """
+const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), range = document.createRange();
+while (walk.nextNode()) {
+  const text = walk.currentNode.textContent.trim(), element = walk.currentNode.parentElement;
+  if (text.length < 3 || !element.checkVisibility() || element.closest(".sr")) continue;
+  range.selectNodeContents(walk.currentNode);
+  const lines = [...range.getClientRects()].filter(line => line.width), size = parseFloat(getComputedStyle(element).fontSize);
+  if (lines.length > 2 && Math.max(...lines.map(line => line.width)) < 2 * size)
+    found.push(`${lines.length} lines narrower than 2 em: ${text.slice(0, 40)}`);
+}
+return found;
+"""
 _AXE = Path(__file__).with_name("vendor") / "axe.min.js"
 _JUDGE = """
 const done = arguments[0];
@@ -158,8 +171,8 @@ class Browser:
         return self.text(css)
 
     def faults(self, *, targets: bool) -> list[str]:
-        """What is wrong with the page as it stands: too wide, too small."""
-        wrong = [*self.run(_WIDE), *self.run(_SMALL)]
+        """What is wrong with the page as it stands: too wide, too small, too narrow to be read."""
+        wrong = [*self.run(_WIDE), *self.run(_SMALL), *self.run(_NARROW)]
         return wrong + (self.run(_TIGHT) if targets else [])
 
     def dark(self, on: bool) -> None:
