@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from ipaddress import ip_network
 
 import click
 
@@ -40,8 +41,9 @@ def add(farm: Farm, url: str, events: tuple[str, ...], secret: str | None, as_js
     secret = secret or registry.new_secret()
     try:
         store = farm.store(create=True)
+        networks = [ip_network(text) for text in farm.config.file.webhook_networks]
         told = (url, events, secret, now())
-        hook_id = store.run(lambda tx: registry.enter(tx, store.secret, *told, who=f"cli {user()}"))
+        hook_id = store.run(lambda tx: registry.enter(tx, store.secret, *told, who=f"cli {user()}", networks=networks))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     if as_json:

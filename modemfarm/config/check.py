@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -12,6 +13,7 @@ from modemfarm.config import kinds
 from modemfarm.config.document import Document, Path_
 from modemfarm.config.schema import File
 from modemfarm.errors import ConfigError
+from modemfarm.store.addresses import ForbiddenError, refuse_literal
 from modemfarm.store.shapes import cost_fault, currencies
 
 BUILT_IN_PLANS = ("cautious", "unlimited")
@@ -153,4 +155,10 @@ def _across(document: Document, file: File) -> list[ConfigError]:
     if file.http.proxy and not kinds.loopback(file.http.listen):
         what = "whoever reaches this address could say to be somebody else: listen on 127.0.0.1 behind the proxy"
         faults.append(_at(document, ("http", "proxy"), what))
+    networks = [ipaddress.ip_network(text) for text in file.webhook_networks]
+    for at, known_url in enumerate(file.http.kannel_dlr_urls):
+        try:
+            refuse_literal(known_url, networks)
+        except ForbiddenError as error:
+            faults.append(_at(document, ("http", "kannel_dlr_urls", at), str(error)))
     return faults

@@ -6,6 +6,7 @@ A daemon's own page is a process of its own (page_child.py); `modemfarm page` is
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 import signal
 import threading
@@ -102,6 +103,7 @@ def deps(config: Config, store: Store, write: Callable[..., Any]) -> WebDeps:
             host=host, port=port, proxy=http.proxy, secure=http.proxy, names=tuple(http.names),
             insecure=not (loopback(http.listen) or http.tls), kannel=http.kannel, share_s=SHARED_S,
             kannel_dlr_urls=tuple(http.kannel_dlr_urls),
+            webhook_networks=tuple(ipaddress.ip_network(text) for text in config.file.webhook_networks),
         ),
         terms=config.terms,
         zone=ZoneInfo(config.zone),

@@ -11,6 +11,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from modemfarm.store import audit, locks
+from modemfarm.store.addresses import ForbiddenError, Network, refuse_literal
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.sealing import Secret
 from modemfarm.store.shapes import Shape, rfc3339
@@ -132,6 +133,20 @@ class TooManyError(ValueError):
     """There are as many webhooks as there may be."""
 
 
+class UnfitError(ValueError):
+    """A webhook that cannot be.
+
+    Attributes:
+        member: of the body: a JSON pointer.
+        code: a slug of the sentences `fault.…`.
+        params: what fills that sentence.
+    """
+
+    def __init__(self, member: str, code: str, what: str, **params: str) -> None:
+        super().__init__(what)
+        self.member, self.code, self.params = member, code, params
+
+
 def add(tx: Tx, url: str, events: Sequence[str], now: datetime, *, source: str = ADDED, who: str = "cli") -> int:
     """A new row.
 
@@ -155,23 +170,46 @@ def add(tx: Tx, url: str, events: Sequence[str], now: datetime, *, source: str =
 
 
 def check_events(events: Sequence[str]) -> None:
-    """Raises ValueError: one of them is no type."""
-    for kind in events:
+    """Raises UnfitError: one of them is no type."""
+    for at, kind in enumerate(events):
         if kind not in TYPES:
-            raise ValueError(f"{kind!r} is not one of {', '.join(TYPES)}")
+            known = ", ".join(TYPES)
+            what = f"{kind!r} is not one of {known}"
+            raise UnfitError(f"/events/{at}", "webhook_event", what, event=kind, known=known)
 
 
 def enter(
-    tx: Tx, farm: Secret, url: str, events: Sequence[str], secret: str, now: datetime, *, who: str = "cli"
+    tx: Tx,
+    farm: Secret,
+    url: str,
+    events: Sequence[str],
+    secret: str,
+    now: datetime,
+    *,
+    who: str = "cli",
+    networks: Sequence[Network] = (),
 ) -> int:
     """Somebody adds an address: its id.
 
+    Args:
+        networks: private ones in which it may be.
+
     Raises:
-        ValueError: the address, a type or the secret is none, or there are too many already.
+        UnfitError: the address, a type or the secret is none, or the address would never be called.
+        TooManyError: there are too many already.
         SealError: the secret cannot be sealed.
     """
-    check_url(url)
-    key_of(secret)
+    try:
+        check_url(url)
+        refuse_literal(url, networks)
+    except ForbiddenError as error:
+        raise UnfitError("/url", "private_address", str(error), host=error.host, ip=error.ip) from None
+    except ValueError as error:
+        raise UnfitError("/url", "webhook_url", str(error)) from None
+    try:
+        key_of(secret)
+    except ValueError as error:
+        raise UnfitError("/secret", "webhook_secret", str(error)) from None
     hook_id = add(tx, url, events, now, who=who)
     sealed = farm.seal(secret, place(hook_id))
     tx.run("UPDATE webhooks SET sealed = :sealed WHERE id = :id", sealed=sealed, id=hook_id)

@@ -35,11 +35,14 @@ def add() -> Response:
     def work(tx: Tx) -> Answer:
         try:
             told = (wanted.url, wanted.events, secret, farm.clock.now())
-            made.append(webhooks.enter(tx, farm.store.secret, *told, who=actor))
+            networks = farm.settings.webhook_networks
+            made.append(webhooks.enter(tx, farm.store.secret, *told, who=actor, networks=networks))
         except webhooks.TooManyError as error:
             raise Problem(409, "conflict", f"{error}.", code="too_many") from None
-        except ValueError as error:
-            raise Problem(422, "validation", f"{error}.", code="webhook") from None
+        except webhooks.UnfitError as error:
+            fault = {"pointer": error.member, "code": error.code, "detail": str(error)}
+            what = f"{error}."
+            raise Problem(422, "validation", what, code="webhook", errors=[fault], params=error.params) from None
         except SealError as error:
             raise Problem(503, "store_unavailable", f"{error}.", code="key_file") from error
         return 201, _shown(tx, made[-1])

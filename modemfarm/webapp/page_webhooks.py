@@ -36,8 +36,14 @@ def add() -> Response:
     farm = deps()
     url, chosen, secret = request.form.get("url", "").strip(), request.form.getlist("event"), webhooks.new_secret()
     try:
-        write(webhooks.enter, farm.store.secret, url, chosen, secret, farm.clock.now(), who=by_whom())
-    except ValueError as error:
+        write(
+            webhooks.enter, farm.store.secret, url, chosen, secret, farm.clock.now(),
+            who=by_whom(), networks=farm.settings.webhook_networks,
+        )  # fmt: skip
+    except webhooks.UnfitError as error:
+        what = words().row_fault(error.code, str(error), error.params)
+        return _page(422, wrong=words().page("webhook_wrong", what=what))
+    except webhooks.TooManyError as error:
         return _page(422, wrong=words().page("webhook_wrong", what=str(error)))
     return _page(secret=secret)
 

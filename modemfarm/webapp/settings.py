@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from modemfarm.intake.draft import IntakeSettings
 from modemfarm.policy.optout import Keywords
+from modemfarm.store.addresses import Network
 from modemfarm.store.engine import Store
 from modemfarm.store.shapes import Terms
 from modemfarm.webapp.asked import Asked
@@ -45,6 +46,7 @@ class WebSettings:
         insecure: other machines reach it without TLS: every page says so.
         kannel: messages are taken as Kannel takes them, too.
         kannel_dlr_urls: what an address in their dlr-url must begin with; none: dlr-url is refused.
+        webhook_networks: private ones in which added webhooks may be called.
         share_s: so long, all who watch the same piece of the page in one language and role get the same one.
         names: host names besides IP addresses, localhost and *.local under which the page answers.
     """
@@ -58,6 +60,7 @@ class WebSettings:
     names: tuple[str, ...] = ()
     kannel: bool = False
     kannel_dlr_urls: tuple[str, ...] = ()
+    webhook_networks: tuple[Network, ...] = ()
     share_s: float = 0.0
 
 

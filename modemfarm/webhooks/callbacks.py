@@ -11,10 +11,11 @@ from datetime import datetime
 
 from modemfarm.errors import StoreError
 from modemfarm.store import callback_urls, callbacks
+from modemfarm.store.addresses import ForbiddenError, Network
 from modemfarm.store.engine import Store
 from modemfarm.store.offload import Offload
 from modemfarm.store.shapes import Terms
-from modemfarm.webhooks.calling import ForbiddenError, Network, Result, post
+from modemfarm.webhooks.calling import Result, post
 from modemfarm.webhooks.pacing import Pacing
 
 log = logging.getLogger(__name__)

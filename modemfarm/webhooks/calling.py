@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import email.utils
 import http.client
-import ipaddress
 import socket
 import ssl
 import threading
@@ -14,16 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-_Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
+from modemfarm.store.addresses import Network, resolve
 
 WITHIN_S = 15.0
 _READ = 4096
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-
-
-class ForbiddenError(Exception):
-    """An address may not be called; the text says which key of config.yaml would allow it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,40 +36,6 @@ class Result:
     @property
     def ok(self) -> bool:
         return self.status is not None and 200 <= self.status < 300
-
-
-def may_call(ip: _Ip, allowed: Iterable[Network]) -> bool:
-    """Whether an address is public, or in one of the owner's networks."""
-    inner: _Ip | None = None
-    if isinstance(ip, ipaddress.IPv6Address):
-        teredo = ip.teredo[1] if ip.teredo else None
-        inner = ip.ipv4_mapped or ip.sixtofour or teredo
-        if ip in _NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-    if inner is not None:
-        return may_call(inner, allowed)
-    if any(ip.version == network.version and ip in network for network in allowed):
-        return True
-    return ip.is_global and not ip.is_multicast
-
-
-def resolve(host: str, port: int, allowed: Iterable[Network] | None) -> str:
-    """The one address to call.
-
-    Args:
-        allowed: networks beside the public ones; None: any address.
-
-    Raises:
-        ForbiddenError: one of the host's addresses may not be called.
-        OSError: it has none.
-    """
-    found = [str(item[4][0]) for item in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-    if allowed is not None:
-        networks = tuple(allowed)
-        for text in found:
-            if not may_call(ipaddress.ip_address(text.partition("%")[0]), networks):
-                raise ForbiddenError(f"{host} is {text}, a private address: webhook_networks in config.yaml allows it")
-    return found[0]
 
 
 class _Pinned(http.client.HTTPConnection):

@@ -11,11 +11,12 @@ from datetime import datetime
 
 from modemfarm.errors import StoreError
 from modemfarm.store import outbox, webhooks
+from modemfarm.store.addresses import ForbiddenError, Network
 from modemfarm.store.engine import Store, Tx
 from modemfarm.store.offload import Offload
 from modemfarm.store.sealing import SealError
 from modemfarm.webhooks.callbacks import GONE, Callbacks
-from modemfarm.webhooks.calling import ForbiddenError, Network, Result, post
+from modemfarm.webhooks.calling import Result, post
 from modemfarm.webhooks.pacing import EACH, Pacing
 from modemfarm.webhooks.signing import signed
 

@@ -35,7 +35,13 @@ def test_an_address_is_added_and_its_secret_told_once(farm: FarmAt) -> None:
 
 
 def test_what_is_no_address_type_or_secret_is_refused(farm: FarmAt) -> None:
-    for words in (("ftp://a",), ("https://a:b@example.org",), (URL, "--event", "x"), (URL, "--secret", "short")):
+    for words in (
+        ("ftp://a",),
+        ("https://a:b@example.org",),
+        (URL, "--event", "x"),
+        (URL, "--secret", "short"),
+        ("http://127.1/",),
+    ):
         assert farm("webhooks", "add", *words).code == 2
     assert farm("webhooks", "list", "--json").json["data"] == []
 

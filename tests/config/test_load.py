@@ -100,6 +100,13 @@ default_plan: prepaid
         pytest.param('http: {listen: "0.0.0.0:8025"}\n', "http.listen", 1, "insecure_lan", id="open-to-all"),
         pytest.param('http: {listen: "8025"}\n', "http.listen", 1, "address and port", id="no-address"),
         pytest.param("webhooks:\n  - {url: ftp://a, secret: whsec_a}\n", "webhooks[0].url", 2, "http", id="webhook"),
+        pytest.param(
+            "http:\n  kannel_dlr_urls:\n    - http://shop.example/\n    - http://10.0.0.7/\n",
+            "http.kannel_dlr_urls[1]",
+            4,
+            "webhook_networks",
+            id="never-called",
+        ),
         pytest.param("webhooks:\n  - {secret: whsec_a}\n", "webhooks[0].url", 2, "missing", id="missing"),
     ],
 )
@@ -195,3 +202,11 @@ def test_a_ceiling_of_money_wants_prices_in_one_currency() -> None:
     prices = "plans: {a: {price_per_part: 1, currency: CNY}, b: {price_per_part: 1, currency: EUR}}\n"
     assert "CNY, EUR" in str(fault(prices + "sending: {max_cost_per_day: 5}\n"))
     assert fault("sending: {max_parts_per_day: 0}\n").line == 1
+
+
+def test_addresses_that_the_owner_allows_or_names_are_taken() -> None:
+    taken = built(
+        "http: {kannel_dlr_urls: ['http://10.0.0.7/']}\nwebhook_networks: [10.0.0.0/8]\n"
+        "webhooks: [{url: 'http://192.168.1.4/', secret: whsec_a}]\n"
+    )
+    assert taken.file.http.kannel_dlr_urls == ["http://10.0.0.7/"]

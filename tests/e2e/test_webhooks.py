@@ -43,6 +43,9 @@ def test_sent_delivered_and_received_are_told_and_verified(tmp_path: Path) -> No
             assert [event["data"]["state"] for event in mine] == ["sent", "delivered"]
             assert mine[0]["data"]["text"] == "您好"
             added = farm.http("POST", "/v1/webhooks", {"url": url, "events": ["message.failed"]})
+            assert (added[0], added[1]["errors"][0]["code"]) == (422, "private_address")
+            named = url.replace("127.0.0.1", "localhost")
+            added = farm.http("POST", "/v1/webhooks", {"url": named, "events": ["message.failed"]})
             assert (added[0], added[1]["secret"][:6]) == (201, "whsec_")
             tried = farm.http("POST", f"/v1/webhooks/{added[1]['id']}/test", {})
             assert tried[0] == 202, tried

@@ -24,7 +24,7 @@ _FORMATS = {
     "word": ("OFFERS", "优惠"),
     "charset": ("utf-8",),
     "column-map": ("to=手机号,text=text", "phone=手机号"),
-    "webhook-url": ("http://192.168.1.4:8080/sms", "https://example.com/sms"),
+    "webhook-url": ("http://shop.example.com:8080/sms", "https://example.com/sms"),
     "webhook-secret": ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",),
     "date-time": ("2026-03-15T09:30:00Z", "2026-04-01T12:00:00+08:00"),  # after the sample's clock
 }

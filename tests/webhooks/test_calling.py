@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from modemfarm.store.addresses import ForbiddenError, may_call
 from modemfarm.webhooks import calling
-from modemfarm.webhooks.calling import ForbiddenError, may_call, post
+from modemfarm.webhooks.calling import post
 from tests.patience import PATIENT_S
 
 NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
