@@ -144,6 +144,18 @@ def blocked_by(lane: LaneView, parts: int, now: datetime, recipient: str | None 
     return None
 
 
+def room(lane: LaneView) -> int | None:
+    """How many parts a lane's limits and the farm's ceiling still leave of this day and month; None: any number."""
+    plan, price = lane.plan, millionths(lane.plan.price_per_part)
+    left = [
+        None if plan.per_month is None else plan.per_month - lane.used_month,
+        None if plan.per_day is None else plan.per_day - lane.used_today,
+        lane.farm_parts,
+        lane.farm_cost // price if lane.farm_cost is not None and price else None,
+    ]
+    return min((max(0, parts) for parts in left if parts is not None), default=None)
+
+
 def choose(
     parts: Sequence[Candidate],
     lanes: Sequence[LaneView],

@@ -25,7 +25,6 @@ from modemfarm.store import (
     labels,
     leaving,
     locks,
-    messages,
     queue,
     steps,
     suppress,
@@ -68,13 +67,9 @@ class _Claimed:
 class _Round:
     claimed: list[_Claimed] = field(default_factory=list)
     blocked: dict[str, labels.Label] = field(default_factory=dict)  # by ICCID
+    views: dict[str, LaneView] = field(default_factory=dict)  # by ICCID
     paused: bool = False
     next_at: datetime | None = None
-
-
-def _queues(view: LaneView) -> set[str]:
-    """A lane's own queue, and those of what a sender may call it."""
-    return {view.iccid, *(messages.NAMED + name for name in view.names)}
 
 
 class Dispatcher:
@@ -110,6 +105,7 @@ class Dispatcher:
         self._looked_for_known: dict[str, datetime] = {}  # by ICCID: when there was nothing
         self.failures: dict[str, int] = {}
         self.blocked: dict[str, labels.Label] = {}
+        self._seen: dict[str, LaneView] = {}  # by ICCID: what each lane had left when it last asked
         self.paused = False
         self._doubted = False  # a round ended without an answer from the store
         self.clock_trusted = True
@@ -126,6 +122,11 @@ class Dispatcher:
     def stop(self) -> None:
         """Claim nothing more."""
         self._stopped = True
+
+    def too_long(self, iccid: str, parts: int, now: datetime) -> labels.Label | None:
+        """What a message of so many parts waits for at a SIM whose limits have no room for all of them."""
+        view = self._seen.get(iccid)
+        return None if view is None else lanes.too_long(view, parts, self._settings.ceiling, now)
 
     async def claim(self, iccid: str, path: str) -> ClaimedPart:
         """Wait for the next part of a SIM. Cancelling the wait claims nothing, or gives it back."""
@@ -171,6 +172,7 @@ class Dispatcher:
                 self._wake.set()
                 continue
             next_at = done.next_at
+            self._seen |= done.views
             self.paused = done.paused
             for waiter in waiters:
                 if waiter.iccid in done.blocked:
@@ -261,14 +263,16 @@ class Dispatcher:
         taken: set[int] = set()  # parts that another host stands in the way of just now
         for _ in range(ROUNDS):
             able = {}
-            for iccid, view in self._views(tx, free, now).items():
+            views = self._views(tx, free, now)
+            done.views |= views
+            for iccid, view in views.items():
                 if blocked_by(view, 0, now) is None:
                     able[iccid] = view  # what is reserved, or goes to people who are counted, may still go
                 self._say_blocked(tx, done, view, now)
             if not able:
                 break
             by_age = {iccid for iccid in able if self._taken.get(iccid, 0) % TURN_BY_AGE == TURN_BY_AGE - 1}
-            filled = waiting.filled(tx, {one for view in able.values() for one in _queues(view)})
+            filled = waiting.filled(tx, {one for view in able.values() for one in lanes.queues(view)})
             parts = self._heads(tx, able, filled, now)
             parts += self._old_ones(tx, [able[iccid] for iccid in sorted(by_age)], filled, now)
             parts = [part for part in parts if part.part_id not in taken]
@@ -338,7 +342,7 @@ class Dispatcher:
 
     def _old_ones(self, tx: Tx, views: list[LaneView], filled: set[str], now: datetime) -> list[Candidate]:
         """What has waited longest of each priority, for the SIMs whose turn is for it."""
-        queues = {one for view in views for one in _queues(view)} & filled
+        queues = {one for view in views for one in lanes.queues(view)} & filled
         parts = [part for name in sorted(queues) for part in queue.longest_waiting(tx, name, now - PATIENCE)]
         if views:
             parts += queue.longest_waiting(tx, "", now - PATIENCE)

@@ -109,10 +109,9 @@ class FarmJournal:
             return False
         return self.leads or iccid in self._here.values()
 
-    def names(self) -> frozenset[str]:
-        """What a sender may call the SIMs that are configured or were ever seen."""
-        known = {*self._settings.sims, *self._sims}
-        return frozenset(name for iccid in known for name in self.facts(iccid).names)
+    def names(self) -> Mapping[str, frozenset[str]]:
+        """What a sender may call each SIM that is configured or was ever seen."""
+        return {iccid: self.facts(iccid).names for iccid in {*self._settings.sims, *self._sims}}
 
     @property
     def grace(self) -> timedelta:

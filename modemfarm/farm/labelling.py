@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
@@ -25,41 +26,51 @@ PACING_STAYS = timedelta(seconds=30)  # between two parts of a paced farm everyt
 
 def judge(
     waiting: Waiting,
-    blocked: Mapping[str, Label],
+    against: Callable[[str, int], Label | None],
     ready: frozenset[str],
     presence: Mapping[str, Presence],
     *,
     pauses: Collection[tuple[str, str]] = (),
-    names: Collection[str] | None = None,
+    names: Mapping[str, Collection[str]] | None = None,
 ) -> Label:
     """What one waiting message is called.
 
     Args:
-        blocked: by SIM, what its plan has against its next part.
+        against: what a SIM's plan has against a message of so many parts now.
         ready: SIMs that are in a modem and may send.
         pauses: (scope, value) of what a person stopped.
-        names: what the SIMs that are known may be called; None: not asked.
+        names: what each SIM that is known may be called; None: not asked.
     """
     own = (("all", ""), ("class", waiting.message_class), ("batch", str(waiting.batch_id)))
     if any(one in pauses for one in own):
         return Label("paused")
     if waiting.iccid is not None:
-        how = presence.get(waiting.iccid)
-        if how is Presence.PARKED:
-            return Label("sim_parked")
-        if how is Presence.PAUSED:
-            return Label("sim_paused")
-        if how is Presence.AWAY:
-            return Label("absent")
-        return blocked.get(waiting.iccid, Label(None))
-    if waiting.pinned is not None and names is not None and waiting.pinned not in names:
-        return Label("no_sim")
-    stopped = {how for how in presence.values() if how is not Presence.AWAY}  # a card in a drawer stops nothing
-    if not ready and stopped and stopped <= {Presence.PARKED, Presence.PAUSED}:
-        return Label("sim_parked" if Presence.PARKED in stopped else "sim_paused")
-    if not ready or not ready <= blocked.keys():
+        return _stopped([presence.get(waiting.iccid)]) or against(waiting.iccid, waiting.parts) or Label(None)
+    if waiting.pinned is not None and names is not None:
+        mine = frozenset(iccid for iccid, known in names.items() if waiting.pinned in known)
+        if not mine:
+            return Label("no_sim")
+        if not ready & mine:
+            return _stopped([presence.get(iccid, Presence.AWAY) for iccid in mine]) or Label(None)
+        ready &= mine
+    # what any SIM may take stands still only while none is in a modem that sends: a card in a drawer stops nothing
+    there = [how for how in presence.values() if how is not Presence.AWAY]
+    if not ready:
+        return (_stopped(there) if there else None) or Label(None)
+    found = [against(iccid, waiting.parts) for iccid in ready]
+    opening = [label for label in found if label is not None]
+    if len(opening) < len(found):
         return Label(None)
-    return min((blocked[iccid] for iccid in ready), key=lambda label: (label.next_at is None, label.next_at or 0))
+    return min(opening, key=lambda label: (label.next_at is None, label.next_at or 0))
+
+
+def _stopped(hows: Collection[Presence | None]) -> Label | None:
+    """Why none of some SIMs sends; None: one may, or is not known."""
+    if not set(hows) <= {Presence.PARKED, Presence.PAUSED, Presence.AWAY}:
+        return None
+    if Presence.PARKED in hows:
+        return Label("sim_parked")
+    return Label("sim_paused" if Presence.PAUSED in hows else "absent")
 
 
 def _said_of(label: Label) -> object:
@@ -78,6 +89,9 @@ class Labeller:
         self._said: object = None
         self._after: int | None = 0
         self._newest = 0
+        self._lengths: set[int] = set()  # of the messages that were met, in parts
+        self._long: set[tuple[str, int]] = set()  # (ICCID, parts) of what is too long for the rest of a limit
+        self._again = False
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -94,6 +108,7 @@ class Labeller:
             if not await self._offload.bulk(gates.follow, self._now()):
                 break
             self._journal.dispatcher.wake()
+        now = self._now()
         blocked = self._blocked()
         presence = self._journal.presence()
         ready = self._journal.ready()
@@ -101,30 +116,39 @@ class Labeller:
         pauses = frozenset((row["scope"], row["value"]) for row in rows)
         stands = {iccid: how for iccid, how in presence.items() if how is not Presence.HERE}
         names = self._journal.names()
+
+        @functools.cache  # a hundred thousand messages are of a few kinds
+        def against(iccid: str, parts: int) -> Label | None:
+            return self._journal.dispatcher.too_long(iccid, parts, now) or blocked.get(iccid)
+
+        @functools.cache
+        def called(one: Waiting) -> Label | None:
+            self._lengths.add(one.parts)
+            if not self._journal.labels(one.iccid):
+                return None
+            return judge(one, against, ready, presence, pauses=pauses, names=names)
+
         says = (pauses, ready, names, {iccid: _said_of(label) for iccid, label in blocked.items()}, stands)
+        long = {(iccid, parts) for iccid in ready for parts in self._lengths if against(iccid, parts)}
         if says != self._said:
             self._said = says
-            self._after = 0
-        elif not blocked and not pauses and not stands and await self._offload.bulk(labels.newest) <= self._newest:
-            return
-        for _ in range(CHUNKS_A_TURN):
-            if self._after is None:
-                self._after = self._newest  # only what came since
-            reached = await self._offload.bulk(
-                labels.label,
-                self._after,
-                lambda one: (
-                    judge(one, blocked, ready, presence, pauses=pauses, names=names)
-                    if self._journal.labels(one.iccid)
-                    else None
-                ),
-                self._now(),
-            )
-            if reached is None:
-                self._newest = await self._offload.bulk(labels.newest)
-                self._after = None
+            self._after, self._again = 0, False
+        elif long != self._long:
+            self._again = True  # near a limit that changes with every part: what has begun goes to its end first
+        self._long = long
+        if self._again and self._after is None:
+            self._after, self._again = 0, False
+        if self._after is None:
+            if not blocked and not pauses and not stands and await self._offload.bulk(labels.newest) <= self._newest:
                 return
-            self._after = reached
+            self._after = self._newest  # only what came since
+        for _ in range(CHUNKS_A_TURN):
+            self._after = await self._offload.bulk(labels.label, self._after, called, now)
+            if self._after is None:
+                self._newest = await self._offload.bulk(labels.newest)
+                break
+        if any(label.slug == "plan_minute" for label in blocked.values()):
+            await self._offload.bulk(labels.renew, called, now)
 
     def _blocked(self) -> dict[str, Label]:
         """What blocks each lane; pacing is remembered over the short moments between two parts."""

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from modemfarm.farm.choosing import LaneView
+from modemfarm.farm.choosing import LaneView, blocked_by, room
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.model import Ceiling, Plan, SimSettings
 from modemfarm.store import counters, sims
 from modemfarm.store.engine import Tx, to_us
+from modemfarm.store.labels import Label
+from modemfarm.store.messages import NAMED
 from modemfarm.store.queue import Candidate
 
 
@@ -72,6 +74,11 @@ def view(tx: Tx, facts: SimFacts, now: datetime, *, failures: int, last_at: date
     )
 
 
+def queues(one: LaneView) -> set[str]:
+    """A lane's own queue, and those of what a sender may call it."""
+    return {one.iccid, *(NAMED + name for name in one.names)}
+
+
 def under(tx: Tx, views: Mapping[str, LaneView], ceiling: Ceiling, now: datetime) -> dict[str, LaneView]:
     """The same lanes with what the whole farm may still send today."""
     if not views or not ceiling:
@@ -98,7 +105,23 @@ def opens_at(tx: Tx, one: LaneView, slug: str, ceiling: Ceiling, now: datetime) 
         return one.paced_until
     if slug == "plan_hour":
         return counters.minute_free_at(tx, one.owner, one.plan.per_hour or 1, now, span=counters.HOUR)
+    return _resets_at(one, slug, ceiling, now)
+
+
+def _resets_at(one: LaneView, slug: str, ceiling: Ceiling, now: datetime) -> datetime:
     if slug.startswith("ceiling_"):
         return counters.day_end(ceiling.days, now)
     monthly = slug in ("plan_month", "plan_recipients")
     return counters.month_end(one.plan, now) if monthly else counters.day_end(one.plan, now)
+
+
+def too_long(one: LaneView, parts: int, ceiling: Ceiling, now: datetime) -> Label | None:
+    """What a message of so many parts waits for where the rest of a limit has no room for all of them."""
+    left = room(one)
+    if left is None or parts <= left:
+        return None
+    began = counters.day_start(one.plan, now), counters.day_start(ceiling.days, now)
+    if one.day != to_us(began[0]) or one.farm_day not in (None, to_us(began[1])):
+        return None  # it was looked at on another day
+    slug = blocked_by(one, parts, now)
+    return None if slug is None else Label(slug, _resets_at(one, slug, ceiling, now))

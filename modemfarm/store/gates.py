@@ -45,16 +45,18 @@ def follow(tx: Tx, now: datetime) -> bool:
 
 
 def hide(tx: Tx, parts: Collection[int], messages: Collection[int]) -> None:
-    """Hide these waiting parts and say of their messages that they are paused."""
+    """Hide these waiting parts and say of their messages that they are paused; started ones go on being `sending`."""
     locks.messages(tx, messages)
     tx.many(
         "UPDATE parts SET gate = 1 WHERE id = :id AND state = 'waiting' AND gate = 0",
         [{"id": part_id} for part_id in parts],
     )
     tx.many(
-        "UPDATE messages SET state = 'held', reason = 'paused', reason_params = NULL, next_at = NULL WHERE id = :id"
-        " AND (state = 'queued' OR (state = 'held' AND reason IN"
-        " ('plan_minute', 'plan_hour', 'plan_day', 'plan_month', 'plan_recipients', 'ceiling_parts', 'ceiling_cost')))",
+        "UPDATE messages SET state = CASE WHEN state = 'sending' THEN 'sending' ELSE 'held' END, reason = 'paused',"
+        " reason_params = NULL, next_at = NULL WHERE id = :id AND (state = 'queued' OR (state = 'held' AND reason IN"
+        " ('plan_minute', 'plan_hour', 'plan_day', 'plan_month', 'plan_recipients', 'ceiling_parts', 'ceiling_cost'))"
+        " OR (state = 'sending' AND reason IS NULL AND NOT EXISTS (SELECT 1 FROM parts p WHERE p.message_id ="
+        " messages.id AND p.state IN ('claimed', 'submitting'))))",
         [{"id": message_id} for message_id in messages],
     )
 
@@ -140,9 +142,9 @@ def _show_some(tx: Tx, key: str, reached: list[object], now: datetime) -> list[o
     locks.messages(tx, {row["message_id"] for row in free})
     tx.many("UPDATE parts SET gate = 0 WHERE id = :id AND state = 'waiting'", [{"id": row["id"]} for row in free])
     tx.many(
-        "UPDATE messages SET state = CASE WHEN send_at > :now THEN 'scheduled' ELSE 'queued' END, reason = NULL,"
-        " next_at = CASE WHEN send_at > :now THEN send_at ELSE NULL END"
-        " WHERE id = :id AND state = 'held' AND reason = 'paused'",
+        "UPDATE messages SET state = CASE WHEN state = 'sending' THEN 'sending' WHEN send_at > :now THEN 'scheduled'"
+        " ELSE 'queued' END, reason = NULL, next_at = CASE WHEN state = 'held' AND send_at > :now THEN send_at END"
+        " WHERE id = :id AND state IN ('held', 'sending') AND reason = 'paused'",
         [{"id": message_id, "now": to_us(now)} for message_id in {row["message_id"] for row in free}],
     )
     return None if last is None else [last["id"]]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from modemfarm.store import locks
-from modemfarm.store.engine import Tx, from_us, to_us
+from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.events import record_all
+from modemfarm.store.messages import PAUSED
 
 OURS = (
     "plan_minute",
@@ -38,12 +39,16 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What a label is judged by; `iccid` None: any SIM may send it."""
+    """What a label is judged by; `iccid` None: any SIM may send it, or any that `pinned` means."""
 
     iccid: str | None
     message_class: str
     batch_id: int | None
     pinned: str | None = None
+    parts: int = 1
+
+
+_LABELLED = "id, iccid, state, reason, reason_params, next_at, class, batch_id, pinned, parts_total"
 
 
 def label(
@@ -57,23 +62,38 @@ def label(
         The id to go on after; None when all are labelled.
     """
     rows = tx.all(
-        "SELECT * FROM (SELECT * FROM (SELECT id, iccid, state, reason, reason_params, next_at, class, batch_id, pinned"
-        " FROM messages WHERE state = 'queued' AND id > :after ORDER BY id LIMIT :n) AS q UNION ALL"
-        " SELECT * FROM (SELECT id, iccid, state, reason, reason_params, next_at, class, batch_id, pinned"
-        " FROM messages WHERE state = 'held' AND id > :after ORDER BY id LIMIT :n) AS h) AS waiting"
-        " ORDER BY id LIMIT :n",
+        f"SELECT * FROM (SELECT * FROM (SELECT {_LABELLED} FROM messages WHERE state = 'queued' AND id > :after"  # noqa: S608 # ours
+        f" ORDER BY id LIMIT :n) AS q UNION ALL SELECT * FROM (SELECT {_LABELLED} FROM messages WHERE state = 'held'"
+        " AND id > :after ORDER BY id LIMIT :n) AS h) AS waiting ORDER BY id LIMIT :n",
         after=after_id,
         n=most,
     )
+    _label(tx, rows, judge, now)
+    return rows[-1]["id"] if len(rows) == most else None
+
+
+def renew(tx: Tx, judge: Callable[[Waiting], Label | None], now: datetime, most: int = 1000) -> None:
+    """The same for those whose plan's pace was to let them go by now, longest past first."""
+    rows = tx.all(
+        f"SELECT {_LABELLED} FROM messages WHERE state = 'held' AND next_at IS NOT NULL AND next_at <= :now"  # noqa: S608 # ours
+        " AND reason = 'plan_minute' ORDER BY next_at LIMIT :n",
+        now=to_us(now),
+        n=most,
+    )
+    _label(tx, rows, judge, now)
+
+
+def _label(tx: Tx, rows: list[Row], judge: Callable[[Waiting], Label | None], now: datetime) -> None:
     changes = []
     for row in rows:
         if row["state"] == "held" and (row["reason"] not in OURS or row["reason_params"]):
             continue  # somebody else holds it: ours say no particulars
-        wanted = judge(Waiting(row["iccid"], row["class"], row["batch_id"], row["pinned"]))
+        wanted = judge(Waiting(row["iccid"], row["class"], row["batch_id"], row["pinned"], row["parts_total"]))
         if wanted is None:
             continue
         next_at = None if wanted.next_at is None else to_us(wanted.next_at)
-        moved_little = wanted.slug == "plan_minute" and row["next_at"] is not None  # its time passes all the while
+        ahead = row["next_at"] is not None and row["next_at"] > to_us(now)
+        moved_little = wanted.slug == "plan_minute" and ahead  # its time passes all the while
         if wanted.slug != row["reason"] or (next_at != row["next_at"] and not moved_little):
             changes.append(
                 {"id": row["id"], "state": "held" if wanted.slug else "queued", "reason": wanted.slug, "at": next_at}
@@ -88,7 +108,6 @@ def label(
         )
     for slug in {str(change["reason"]) for change in changes if change["reason"] not in (None, "plan_minute")}:
         told_held(tx, [change["id"] for change in changes if change["reason"] == slug], slug, now)
-    return rows[-1]["id"] if len(rows) == most else None
 
 
 def told_held(tx: Tx, ids: Iterable[int], slug: str, now: datetime) -> None:
@@ -104,13 +123,6 @@ def told_held(tx: Tx, ids: Iterable[int], slug: str, now: datetime) -> None:
         {"slug": slug},
         reason=slug,
     )
-
-
-# Of a row of `messages`: a pause of its class or batch covers it.
-PAUSED = (
-    "EXISTS (SELECT 1 FROM pauses x WHERE (x.scope = 'class' AND x.value = messages.class)"
-    " OR (x.scope = 'batch' AND x.value = CAST(messages.batch_id AS TEXT)))"
-)
 
 
 def release_due(tx: Tx, now: datetime, most: int = 500) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from modemfarm.model import MessageState, PartState, Reason, derive
+from modemfarm.model import ON_THE_AIR, MessageState, PartState, Reason, derive
 from modemfarm.store.engine import Row, Tx, to_us
 
 NAMED = "from:"  # in `bound_iccid`: a label or tag of the sender's choice, which several SIMs may have
@@ -225,7 +225,7 @@ def refresh(
 
     Args:
         only: what the network told of its only part, so that it is not sent again for want of that.
-        reason: slug to show beside the new state; None clears it.
+        reason: slug to show beside the new state; None clears it. Unknown, and paused between two parts, say so.
         waits_as: what it is called when parts wait and none has left.
         next_at: when it may go on, where it waits.
     """
@@ -235,8 +235,23 @@ def refresh(
         rows = tx.all("SELECT DISTINCT state FROM parts WHERE message_id = :id", id=message_id)
         states = [PartState(row["state"]) for row in rows]
     state = derive(states, waits_as)
+    if state is MessageState.UNKNOWN:  # whatever is told of another part, this is what a person has to decide
+        reason, params = "unknown", None
+    elif reason is None and state is MessageState.SENDING and not ON_THE_AIR.intersection(states):
+        reason = _paused(tx, message_id)
     write_state(tx, message_id, state, now, reason=reason, params=params, next_at=next_at, told=only is not None)
     return state
+
+
+PAUSED = (  # of a row of `messages`: a pause of its class or batch covers it
+    "EXISTS (SELECT 1 FROM pauses x WHERE (x.scope = 'class' AND x.value = messages.class)"
+    " OR (x.scope = 'batch' AND x.value = CAST(messages.batch_id AS TEXT)))"
+)
+
+
+def _paused(tx: Tx, message_id: int) -> str | None:
+    found = tx.value(f"SELECT 1 FROM messages WHERE id = :id AND {PAUSED}", id=message_id)  # noqa: S608 # our own words
+    return "paused" if found else None
 
 
 def write_state(

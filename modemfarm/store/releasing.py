@@ -7,7 +7,7 @@ from datetime import datetime
 
 from modemfarm.store import locks
 from modemfarm.store.engine import Row, Tx, to_us
-from modemfarm.store.labels import PAUSED
+from modemfarm.store.messages import PAUSED
 
 CHUNK = 250  # messages that one transaction lets go
 LOOKED_AT = 2000  # rows that it reads to find them

@@ -190,7 +190,8 @@ def _help(tx: Tx, row: Row) -> list[tuple[str, dict[str, Any]]]:
         way = remedy.command(reason, row["recipient"], shapes.parsed(row["reason_params"]))
         said = _opt_out(tx, row) if reason == "opted_out" else []
         return said if way is None else [*said, ("help_way", {"reason": reason, "command": way})]
-    command = _command(tx, row) if state == "held" else None
+    waits = state == "held" or (state, reason) == ("sending", "paused")
+    command = _command(tx, row) if waits else None
     return [] if command is None else [("help_opens", {"command": command})]
 
 

@@ -201,6 +201,23 @@ def test_labels_go_through_everything_in_chunks(store: Store) -> None:
         assert {message(tx, number)["state"] for number in ids} == {"held"}
 
 
+def test_the_time_of_a_plans_pace_moves_on_once_it_is_past_and_nobody_is_told(store: Store) -> None:
+    with store.write() as tx:
+        paced, other = add(tx), add(tx)
+        _label(tx, Label("plan_minute", after(5)), Label("plan_day", after(5)))
+        told = tx.value("SELECT count(*) FROM events")
+
+        def renewed(slug: str | None, opens: float, now: float) -> tuple[object, object]:
+            labels.renew(tx, lambda _: Label(slug, after(opens)), after(now))
+            return message(tx, paced)["reason"], message(tx, paced)["next_at"]
+
+        assert renewed("plan_minute", 9, 4) == ("plan_minute", to_us(after(5)))
+        assert renewed("plan_minute", 9, 5) == ("plan_minute", to_us(after(9)))
+        assert renewed("plan_minute", 19, 6) == ("plan_minute", to_us(after(9)))
+        assert message(tx, other)["next_at"] == to_us(after(5))
+        assert tx.value("SELECT count(*) FROM events") == told
+
+
 def test_what_is_due_is_called_queued(store: Store) -> None:
     with store.write() as tx:
         scheduled, later = add(tx, send_at=after(60)), add(tx, send_at=after(61))

@@ -12,15 +12,17 @@ from modemfarm.errors import BadFieldError
 from modemfarm.intake import many
 from modemfarm.intake.draft import Quota
 from modemfarm.model import Ceiling, SimState
-from modemfarm.store import actions, counters, epoch, gates, labels, queue, releasing, selecting, sims, steps
+from modemfarm.store import actions, counters, epoch, gates, labels, queue, releasing, selecting, sims, steps, story
 from modemfarm.store.engine import Store, Tx, to_us
 from modemfarm.store.selecting import Which
 from tests.store.tools import (
     INTAKE,
     LONG,
     NOW,
+    OTHER,
     SIM,
     TO,
+    accepted,
     add,
     after,
     charged,
@@ -355,3 +357,35 @@ def test_a_chunk_ends_with_its_time(store: Store, monkeypatch: pytest.MonkeyPatc
     act = many.acting("cancel", (), INTAKE, who="api")
     assert many.do(store.look, run, act, many.meant("cancel"), lambda: NOW).count == 4  # type: ignore[arg-type]  # the same
     assert len(writes) == 4
+
+
+def test_a_started_message_whose_rest_is_paused_says_so(store: Store) -> None:
+    """Whether the pause finds it between two parts or with one on the air; and not once it may go on."""
+    with store.write() as tx:
+        see(tx)
+        see(tx, OTHER)
+        between = add(tx, text=LONG)
+        send(tx, mr=1)
+        air = add(tx, text=LONG)
+        part, attempt = submit(tx, OTHER)
+        assert part.message_id == air
+    store.run(actions.pause, "class", "transactional", NOW)
+    while store.run(gates.follow, NOW):
+        pass
+    with store.write() as tx:
+        assert (message(tx, between)["state"], message(tx, between)["reason"]) == ("sending", "paused")
+        assert (message(tx, air)["state"], message(tx, air)["reason"]) == ("sending", None)
+        end(tx, attempt, accepted(2))
+        assert (message(tx, air)["state"], message(tx, air)["reason"]) == ("sending", "paused")
+        lines = story.explain(tx, between)
+        assert lines is not None
+        assert (lines[-1]["code"], lines[-1]["params"]["command"]) == (
+            "help_opens",
+            "modemfarm resume --class transactional",
+        )
+    store.run(actions.resume, "class", "transactional", NOW)
+    while store.run(gates.follow, NOW):
+        pass
+    with store.read() as tx:
+        for number in (between, air):
+            assert (message(tx, number)["state"], message(tx, number)["reason"]) == ("sending", None)

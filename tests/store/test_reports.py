@@ -387,3 +387,17 @@ def test_an_attempt_that_ended_at_once_takes_no_report_of_minutes_later(store: S
         end(tx, attempt, uncertain("ERROR", at=after(0.2), kind="error", ctrl_z_at=NOW), at=after(0.2))
         get(tx, report_pdu(122, sent=after(173), done=after(174)), at=after(175))
         assert states(tx, number) == ["unknown"]
+
+
+def test_a_message_with_an_unknown_part_says_so_whatever_is_told_of_the_others(store: Store) -> None:
+    """The forms for many messages find it by that reason."""
+    with store.write() as tx:
+        see(tx)
+        number = add(tx, text=LONG)
+        for mr in (7, None, 9):
+            _, attempt = submit(tx)
+            end(tx, attempt, uncertain("timeout") if mr is None else accepted(mr))
+        assert (message(tx, number)["state"], message(tx, number)["reason"]) == ("unknown", "unknown")
+        for mr, status in ((7, 0), (9, 0x46)):
+            get(tx, report_pdu(mr, status))
+            assert (message(tx, number)["state"], message(tx, number)["reason"]) == ("unknown", "unknown")
