@@ -31,6 +31,7 @@ from modemfarm.intake.values import parse_moment
 from modemfarm.model import MessageClass
 from modemfarm.store import batches
 from modemfarm.store.engine import Store
+from modemfarm.store.sims import is_known
 from modemfarm.store.wake import wake
 
 # reasons of policy; every other one is a fault of the row
@@ -132,6 +133,7 @@ def batch(
         return _exit(seen.rejected)
     read = rows()  # a file that cannot be read makes no database
     store = farm.store(create=True)
+    _warn(farm, store, fields["pinned"])
     rejected: dict[int, RowError] = {}
     with _progress(octets.count(b"\n"), shown=sys.stderr.isatty() and not as_json) as advance:
 
@@ -165,6 +167,12 @@ def batch(
         _tell_rejected(file, rejected, rows)
     farm.committed(store)
     return _exit(rejected)
+
+
+def _warn(farm: Farm, store: Store, asked_for: object) -> None:
+    """Say so where no SIM is called what all rows ask for."""
+    if isinstance(asked_for, str) and not store.look(is_known, farm.config.terms, asked_for):
+        note(sentence("warning.sim_unknown"))
 
 
 def _contacts(farm: Farm) -> Known | None:

@@ -15,7 +15,7 @@ from modemfarm.config.load import Config
 from modemfarm.daemon.line import Line, LineError
 from modemfarm.errors import ModemfarmError
 from modemfarm.farm.clockguard import synchronised
-from modemfarm.store import admin, alerts, hosts, keys, migrations, views
+from modemfarm.store import admin, alerts, hosts, keys, migrations, views, wanting
 from modemfarm.store.engine import Store, from_us
 from modemfarm.store.migrations import SCHEMA
 from modemfarm.store.sealing import SealError
@@ -31,7 +31,7 @@ def examine(config: Config, store: Store, pen: Pen) -> Iterator[Finding]:
     if not whole.ok:
         return
     checks: tuple[Callable[[Config, Store, Pen], Iterator[Finding]], ...]
-    checks = (_daemon, _secret, _clock, _modems, _sims, _keys, _alerts)
+    checks = (_daemon, _secret, _clock, _modems, _sims, _queue, _keys, _alerts)
     for check in checks:
         try:
             yield from check(config, store, pen)
@@ -143,6 +143,12 @@ def _sims(config: Config, store: Store, pen: Pen) -> Iterator[Finding]:
         yield pen.said(
             "sim", not parked, ": ".join(filter(None, (state, why))), fix, name=item["label"] or item["iccid"]
         )
+
+
+def _queue(_config: Config, store: Store, pen: Pen) -> Iterator[Finding]:
+    """What waits for a SIM that is not here, by the name that was asked for."""
+    for name, n in store.look(wanting.by_name):
+        yield pen.find("queue", False, "wants_sim", "find_sim", name=name, n=n)
 
 
 def _keys(_config: Config, store: Store, pen: Pen) -> Iterator[Finding]:

@@ -30,6 +30,7 @@ from modemfarm.store.offers import waits
 from modemfarm.store.queue import home
 from modemfarm.store.reviews import is_open
 from modemfarm.store.rules import in_force
+from modemfarm.store.sims import is_known
 from modemfarm.store.suppress import is_suppressed
 from modemfarm.store.waiting import coming
 
@@ -195,11 +196,13 @@ def _against_offer(tx: Tx, message: NewMessage, settings: IntakeSettings, now: d
     return None
 
 
-def _warnings(message: NewMessage, settings: IntakeSettings, held_until: datetime | None) -> tuple[str, ...]:
+def _warnings(tx: Tx, message: NewMessage, settings: IntakeSettings, held_until: datetime | None) -> tuple[str, ...]:
     marketing = message.message_class == MessageClass.MARKETING
     found = warnings(message.text, marketing=marketing, rules=settings.rules)
     if held_until and message.valid_until and message.valid_until <= held_until:
         found += ("expires_in_hold",)
+    if message.pinned is not None and not is_known(tx, settings.terms, message.pinned):
+        found += ("sim_unknown",)
     return found
 
 
@@ -312,7 +315,7 @@ def write(
         state=message.state,
         reason=against,
         cost=None if message.price is None else round(message.price * message.parts_total, 6),
-        warnings=() if batch_id is not None else _warnings(message, settings, _goes_at(tx, message, settings, now)),
+        warnings=() if batch_id is not None else _warnings(tx, message, settings, _goes_at(tx, message, settings, now)),
     )
 
 
@@ -368,5 +371,5 @@ def preview(tx: Tx, draft: Draft, settings: IntakeSettings, now: datetime) -> Pr
             text=message.text,
         ),
         text=message.text,
-        warnings=_warnings(message, settings, goes_at) + _grown(draft, message),
+        warnings=_warnings(tx, message, settings, goes_at) + _grown(draft, message),
     )

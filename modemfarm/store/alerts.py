@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from modemfarm.store import views
+from modemfarm.store import views, wanting
 from modemfarm.store.engine import Row, Tx, from_us, to_us
 from modemfarm.store.shapes import Terms, is_low, parsed
 
@@ -43,10 +43,12 @@ def none_ready(tx: Tx) -> bool:
 
 
 def waits(tx: Tx) -> bool:
-    """Whether a message waits for a SIM and nothing else; what tells of faults does not count."""
+    """Whether a message waits for a SIM, here or not, and nothing else; what tells of faults does not count."""
     return bool(
         tx.value(
-            "SELECT 1 FROM (SELECT purpose FROM messages WHERE state = 'queued' ORDER BY id LIMIT :most) AS first"
+            "SELECT 1 FROM (SELECT * FROM (SELECT purpose FROM messages WHERE state = 'queued' ORDER BY id"  # noqa: S608 # our own words
+            " LIMIT :most) AS q UNION ALL SELECT * FROM (SELECT purpose FROM messages"
+            f" WHERE {wanting.WANTING} ORDER BY id LIMIT :most) AS w) AS first"
             " WHERE coalesce(purpose, '') <> :purpose LIMIT 1",
             most=_LOOKED_AT,
             purpose=PURPOSE,

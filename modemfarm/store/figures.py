@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from modemfarm.store import rates, shapes
+from modemfarm.store import rates, shapes, wanting
 from modemfarm.store.engine import Tx, to_us
 
 SEND_BUCKETS_S = (0.1, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0, 15.0, 30.0, 60.0)
@@ -42,7 +42,7 @@ def read(tx: Tx, now: datetime) -> Figures:
         seen.messages[row["state"], row["class"]] = row["n"]
     for state in ("scheduled", "held", "queued", "sending", "unknown"):
         seen.queue[(state,)] = sum(n for (of, _), n in seen.messages.items() if of == state)
-    oldest = tx.value("SELECT min(created_at) FROM messages WHERE state = 'queued'")
+    oldest = wanting.oldest_at(tx)
     seen.oldest_s = 0.0 if oldest is None else max(0.0, (to_us(now) - oldest) / 1e6)
     for row in tx.all(
         "SELECT iccid, coalesce(outcome, 'open') AS result, count(*) AS n FROM attempts GROUP BY iccid, outcome"

@@ -112,6 +112,10 @@ def _fourth(tx: Tx) -> None:
 
 def _fifth(tx: Tx) -> None:
     _add_column(tx, "messages", "store_text", "INTEGER NOT NULL DEFAULT '1'")
+    tx.run(
+        "CREATE INDEX IF NOT EXISTS messages_wanting ON messages (id)"
+        " WHERE state = 'held' AND reason IN ('no_sim', 'absent')"
+    )
     meta = _tables()
     meta.create_all(tx.connection, tables=[meta.tables["callbacks"], meta.tables["callback_calls"]])
 

@@ -78,6 +78,12 @@ def parsed(text: str | None) -> Any:
     return json.loads(text) if text else {}
 
 
+def reason_params(row: Row) -> dict[str, Any]:
+    """What fills the reason of a row of `messages`; of a name that no SIM bears, that name."""
+    found: dict[str, Any] = parsed(row["reason_params"])
+    return {"name": row["pinned"]} | found if row["reason"] == "no_sim" else found
+
+
 def message(row: Row, parts: Sequence[Row]) -> Shape:
     """One row of `messages` with its `parts`."""
     price = row["price"]
@@ -89,7 +95,7 @@ def message(row: Row, parts: Sequence[Row]) -> Shape:
         "purpose": row["purpose"],
         "state": row["state"],
         "reason": row["reason"],
-        "reason_params": parsed(row["reason_params"]),
+        "reason_params": reason_params(row),
         "next_at": rfc3339(row["next_at"]),
         "parts": [part(item) for item in parts],
         "parts_total": row["parts_total"],

@@ -9,6 +9,7 @@ from datetime import datetime
 from modemfarm.model import SimSettings, SimState, normal_iccid
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.events import record
+from modemfarm.store.shapes import Terms
 
 
 def names(row: Mapping[str, object], said: SimSettings | None) -> frozenset[str]:
@@ -129,6 +130,22 @@ def pinned_to(tx: Tx, normal: str, name: str) -> str:
         name=name,
     )
     return str(found[0]["iccid"]) if len(found) == 1 else ""
+
+
+def is_known(tx: Tx, terms: Terms, name: str) -> bool:
+    """Whether a SIM that was ever seen, or stands in config.yaml, is called so."""
+    rows = {iccid: {"iccid": iccid} for iccid in terms.sims}
+    rows |= {
+        row["iccid"]: row
+        for row in tx.all(
+            "SELECT * FROM sims WHERE iccid = :normal OR iccid = :name OR number = :name OR label = :name"
+            " OR tags <> replace(tags, :tag, '')",
+            normal=normal_iccid(name) or name,
+            name=name,
+            tag=json.dumps(name, ensure_ascii=False),
+        )
+    }
+    return any(is_called(names(row, terms.sims.get(iccid)), name) for iccid, row in rows.items())
 
 
 def all_sims(tx: Tx) -> list[Row]:

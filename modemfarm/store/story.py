@@ -104,7 +104,8 @@ def _events(tx: Tx, row: Row) -> list[_Line]:
             item["at"],
             2,
             item["kind"].replace(".", "_"),
-            {"iccid": item["subject"] or None, "total": row["parts_total"]} | shapes.parsed(item["data"]),
+            {"iccid": item["subject"] or None, "total": row["parts_total"], "name": row["pinned"]}
+            | shapes.parsed(item["data"]),
         )
         for item in rows
         if item["kind"] != "message.accepted"
@@ -121,6 +122,8 @@ def _until(tx: Tx, row: Row, told: list[_Line]) -> list[_Line]:
     found: list[_Line] = []
     for at, rank, code, params in told:
         after = min((end for end in ends if end > at), default=None) if code == "message_held" else None
+        if row["state"] == "held" and params.get("reason") == row["reason"] and row["reason"] in OURS:
+            continue  # it stands again, or still: the end says so
         if after is not None:
             found.append((at, rank, "message_was_held", params | {"until": rfc3339(after)}))
         elif code != "message_held" or row["state"] != "held" or params.get("reason") not in OURS:
@@ -168,7 +171,8 @@ def _now(tx: Tx, row: Row, last: _Line, terms: Terms, now: datetime) -> list[_Li
     state, reason = row["state"], row["reason"]
     at = row["final_at"] or max(last[0], row["created_at"])
     found: list[_Line] = []
-    params = shapes.parsed(row["reason_params"]) | {"reason": reason, "next_at": rfc3339(row["next_at"])}
+    comes = row["next_at"] is not None and row["next_at"] > to_us(now)  # what has passed is no time to wait for
+    params = shapes.reason_params(row) | {"reason": reason, "next_at": rfc3339(row["next_at"] if comes else None)}
     limits = standing.limits(tx, row, terms, now) if state == "held" and str(reason).startswith("plan_") else []
     if limits:
         found += [(to_us(now), 4, f"limit_{one['reason']}", one) for one in limits]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from modemfarm.model import normal_iccid
 from modemfarm.store import complaints as complaint_rows
 from modemfarm.store import consents as consent_ledger
-from modemfarm.store import counters, epoch, shapes, suppress
+from modemfarm.store import counters, epoch, shapes, suppress, wanting
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.shapes import Shape, Terms, rfc3339
 from modemfarm.store.within import Within
@@ -277,10 +277,8 @@ def counted(tx: Tx, now: datetime) -> Shape:
         " WHERE state IN ('scheduled', 'held', 'queued', 'sending', 'unknown') GROUP BY state"
     ):
         queue[row["state"]] = row["n"]
-    oldest = tx.one("SELECT min(id) AS id FROM messages WHERE state = 'queued'")
-    oldest_at = (
-        tx.value("SELECT created_at FROM messages WHERE id = :id", id=oldest["id"]) if oldest and oldest["id"] else None
-    )
+    lacking = wanting.count(tx)
+    oldest_at = wanting.oldest_at(tx)
     day = to_us(now - timedelta(days=1))
     sent = tx.value(
         "SELECT count(*) FROM attempts WHERE outcome = 'accepted' AND id > :id AND ended_at > :day",
@@ -289,7 +287,8 @@ def counted(tx: Tx, now: datetime) -> Shape:
     )
     return {
         "queue": queue,
-        "waiting": queue["queued"] + queue["sending"],
+        "waiting": queue["queued"] + queue["sending"] + lacking,
+        "without_sim": lacking,
         "queue_oldest_seconds": 0.0 if oldest_at is None else max(0.0, (to_us(now) - oldest_at) / 1e6),
         "parts_sent_24h": sent or 0,
         "suppressed": tx.value("SELECT count(*) FROM suppressions WHERE removed_at IS NULL") or 0,

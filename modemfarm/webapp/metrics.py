@@ -29,7 +29,9 @@ class FarmCollector(Collector):
         yield _counter("modemfarm_messages", "Messages by state and class", ("state", "class"), seen.messages)
         yield _counter("modemfarm_parts", "Attempts to send a part by SIM and result", ("iccid", "result"), seen.parts)
         yield _gauge("modemfarm_queue_messages", "Messages that are not final", ("state",), seen.queue)
-        yield _gauge("modemfarm_queue_oldest_seconds", "Age of the oldest queued message", (), {(): seen.oldest_s})
+        yield _gauge(
+            "modemfarm_queue_oldest_seconds", "Age of the oldest message that waits for a SIM", (), {(): seen.oldest_s}
+        )
         send = HistogramMetricFamily("modemfarm_send_seconds", "From Ctrl-Z to the network's answer")
         send.add_metric([], seen.send_buckets, seen.send_sum_s)
         yield send

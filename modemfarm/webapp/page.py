@@ -154,7 +154,7 @@ def seen_farm(w: Words) -> dict[str, Any]:
             prohibited = _prohibited(tx, now)
     except StoreError:
         trouble = trouble or "store"
-        stats = {"queue": {}, "waiting": 0, "pauses": [], "parts_sent_24h": 0, "restored": 0}
+        stats = {"queue": {}, "waiting": 0, "without_sim": 0, "pauses": [], "parts_sent_24h": 0, "restored": 0}
         shown, finish, messages, replies, new_replies, prohibited = [], None, [], [], 0, None
     phrases = line(shown, stats, w.clock(finish), trouble, w)
     paused = next((item for item in stats["pauses"] if item["scope"] == "all"), None)

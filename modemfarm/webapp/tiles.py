@@ -251,17 +251,18 @@ def line(
         phrases.append(Phrase(words.say("line.restored", n=stats["restored"]), "/messages?state=held", "alarm"))
     phrases.append(_working(shown, words))
     waiting = stats["waiting"]
+    there = f"/messages?state=queued,sending{',held' if stats['without_sim'] else ''}"
     if not waiting:
         phrases.append(Phrase(words.say("line.waiting_none")))
     elif finish:
-        phrases.append(Phrase(words.say("line.waiting_done", n=waiting, time=finish), "/messages?state=queued,sending"))
+        phrases.append(Phrase(words.say("line.waiting_done", n=waiting, time=finish), there))
     else:
-        phrases.append(Phrase(words.say("line.waiting", n=waiting), "/messages?state=queued,sending"))
+        phrases.append(Phrase(words.say("line.waiting", n=waiting), there))
     needs = sum(tile.state == "needs_you" or bool(tile.credit) for tile in shown)
-    unknown = stats["queue"]["unknown"]
-    if needs + bool(unknown):
-        href = "/messages?state=unknown" if unknown and not needs else "/#modems"
-        phrases.append(Phrase(words.say("line.needs", n=needs + bool(unknown)), href, "alarm"))
+    undecided = [state for state, n in (("unknown", stats["queue"]["unknown"]), ("held", stats["without_sim"])) if n]
+    if needs or undecided:
+        href = "/#modems" if needs else f"/messages?state={','.join(undecided)}"
+        phrases.append(Phrase(words.say("line.needs", n=needs + len(undecided)), href, "alarm"))
     elif all(tile.state == "working" for tile in shown if tile.button != "allow_device") and shown:
         phrases.append(Phrase(words.say("line.needs_none")))
     return phrases

@@ -142,6 +142,10 @@ class Words:
             return self.page("hours_ago", n=seconds // 3600)
         return self.page("days_ago", n=seconds // 86400)
 
+    def is_ahead(self, moment: str | None) -> bool:
+        """Whether something has a time, and that has not passed."""
+        return moment is not None and datetime.fromisoformat(moment) > self.now
+
     def clock(self, moment: str | datetime | None) -> str:
         """Hours and minutes today, with the date on other days."""
         if moment is None:

@@ -20,7 +20,7 @@ from modemfarm.cli.output import words
 from modemfarm.config.load import default_host
 from modemfarm.model import SimState
 from modemfarm.resources import shipped
-from modemfarm.store import admin, alerts, hosts, sims
+from modemfarm.store import admin, alerts, hosts, labels, sims
 from modemfarm.store.engine import Tx
 from modemfarm.store.events import record
 from modemfarm.webapp.words import Words
@@ -243,6 +243,18 @@ def test_modems_sims_keys_and_alerts_are_told_of(farm: FarmAt) -> None:
     farm.write(alerts.keep_outcome, "webhook", NOW, "answered with 500")
     found = seen(farm)["alerts"]
     assert (found["ok"], "answered with 500" in found["what"]) == (False, True)
+
+
+def test_what_waits_for_a_sim_that_is_not_here_is_told_by_name(farm: FarmAt) -> None:
+    assert "queue" not in seen(farm)
+    ran = farm("send", "13800138000", "--text", "hello", "--from", "nobody")
+    assert (ran.code, "No SIM known here" in ran.err) == (0, True)
+    farm.write(labels.label, 0, lambda _: labels.Label("no_sim"), NOW)
+    found = seen(farm)["queue"]
+    assert (found["ok"], found["what"]) == (False, '1 waiting for a SIM called "nobody" that is not here')
+    rows = farm.folder / "rows.csv"
+    rows.write_text("to,text\n13800138001,hello\n", "utf-8")
+    assert "No SIM known here" in farm("batch", str(rows), "--from", "nobody").err
 
 
 def _a_parked_sim(tx: Tx) -> None:

@@ -87,6 +87,7 @@ def test_whatever_makes_a_message_wait_is_told_with_its_time(
             claim.cancel()
         shown = _shown(one, tmp_path, number)
         assert (shown["state"], shown["reason"]) == ("held", slug)
+        assert shown["reason_params"] == ({"name": draft["pinned"]} if slug == "no_sim" else {})
         when = {
             "minute": sent + timedelta(minutes=1),
             "hour": sent + timedelta(hours=1),

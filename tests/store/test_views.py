@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from modemfarm.model import CAUTIOUS, MessageState, Plan, Reason, SimSettings
-from modemfarm.store import actions, counters, figures, sim_facts, sims, story, suppress, views
+from modemfarm.store import actions, alerts, counters, figures, sim_facts, sims, story, suppress, views, wanting
 from modemfarm.store.engine import Store, Tx, to_us
 from modemfarm.store.messages import NewMessage, insert
 from modemfarm.store.shapes import Terms
@@ -101,6 +101,47 @@ def test_stats_and_figures_count_an_empty_and_a_busy_farm(store: Store) -> None:
     assert stats["suppressed"] == 1
     assert seen.messages == {("queued", "transactional"): 1, ("held", "transactional"): 1}
     assert (seen.oldest_s, seen.optouts) == (60.0, 1)
+
+
+def test_what_is_held_for_want_of_a_sim_waits_and_what_a_plan_or_pause_holds_does_not(store: Store) -> None:
+    for slug in ("paused", "plan_day", "opt_out_review"):
+        put(store, state=MessageState.HELD, reason=Reason(slug))
+    later = NOW + timedelta(minutes=20)
+    with store.read() as tx:
+        assert (views.counted(tx, later)["waiting"], wanting.by_name(tx), alerts.waits(tx)) == (0, [], False)
+        assert (views.counted(tx, later)["queue_oldest_seconds"], figures.read(tx, later).oldest_s) == (0.0, 0.0)
+    lost = put(store, state=MessageState.HELD, reason=Reason("no_sim"), pinned="nobody")
+    put(store, state=MessageState.HELD, reason=Reason("no_sim"), pinned="nobody")
+    put(store, state=MessageState.HELD, reason=Reason("absent"), pinned=CARD)
+    with store.read() as tx:
+        counts = views.counted(tx, later)
+        assert (counts["waiting"], counts["without_sim"], counts["queue_oldest_seconds"]) == (3, 3, 1200.0)
+        assert figures.read(tx, later).oldest_s == 1200.0
+        assert alerts.waits(tx)
+        assert wanting.by_name(tx) == [("nobody", 2), (CARD, 1)]
+        assert (views.message(tx, lost) or {})["reason_params"] == {"name": "nobody"}
+        told = (story.explain(tx, lost) or [])[-1]
+        assert (told["code"], told["params"]["name"]) == ("now_held", "nobody")
+
+
+def test_a_time_that_has_passed_is_no_time_to_wait_for(store: Store) -> None:
+    held = put(store, state=MessageState.HELD, reason=Reason("plan_minute"), next_at=NOW + timedelta(minutes=1))
+    with store.read() as tx:
+        for seconds, said in ((0, True), (120, False)):
+            told = story.explain(tx, held, now=NOW + timedelta(seconds=seconds)) or []
+            assert bool(told[-1]["params"]["next_at"]) is said
+
+
+def test_a_name_is_known_by_any_word_for_a_sim_of_the_database_or_of_the_configuration(store: Store) -> None:
+    terms = Terms(sims={CARD[:-1] + "7": SimSettings(CARD[:-1] + "7", label="In the drawer", tags=("spare",))})
+    with store.write() as tx:
+        card(tx)
+        sim_facts.change(tx, CARD, {"label": "Front desk", "number": "+8613900000001", "tags": ["shop", "朝阳"]})
+    with store.read() as tx:
+        for name in (CARD, "Front desk", "+8613900000001", "shop", "朝阳", "In the drawer", "spare"):
+            assert sims.is_known(tx, terms, name), name
+        for name in ("Front", "sho", "nobody", "[", '"'):
+            assert not sims.is_known(tx, terms, name), name
 
 
 def test_pauses_batches_events_and_suppressions_are_listed(store: Store) -> None:

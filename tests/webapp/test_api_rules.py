@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from modemfarm import wording
-from tests.webapp.sample import Sample
+from tests.webapp.sample import ICCID, Sample
 
 OFFER = {"to": "+8613800138000", "text": "新品", "class": "marketing"}
 WORD = {"who": "Wang", "basis": "consent", "until": "2027-01-01T00:00:00Z"}
@@ -47,6 +47,17 @@ def test_a_word_that_cannot_be_is_422(farm: Sample, wrong: dict[str, object]) ->
 def test_an_answer_carries_warnings(farm: Sample) -> None:
     answer = farm.api().post("/v1/messages", json={"to": OFFER["to"], "text": "全场优惠 http://a.cn/x"})
     assert [item["code"] for item in answer.get_json()["warnings"]] == ["reads_like_advert", "link_without_https"]
+
+
+def test_a_name_that_no_sim_bears_is_taken_in_and_warned_of(farm: Sample) -> None:
+    client, body = farm.api(), {"to": OFFER["to"], "text": "您的订单已到店", "from": "nobody"}
+    answer = client.post("/v1/messages", json=body)
+    assert (answer.status_code, [item["code"] for item in answer.get_json()["warnings"]]) == (202, ["sim_unknown"])
+    assert [item["code"] for item in client.post("/v1/messages?dry_run=1", json=body).get_json()["warnings"]] == [
+        "sim_unknown"
+    ]
+    farm.modem(1)
+    assert "warnings" not in client.post("/v1/messages", json=body | {"from": ICCID.format(1)}).get_json()
 
 
 def test_an_offer_that_grew_by_what_is_added_is_told(farm: Sample) -> None:

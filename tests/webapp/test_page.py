@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from modemfarm import wording
 from modemfarm.errors import StoreError
 from modemfarm.model import CAUTIOUS, PartState
-from modemfarm.store import counters, devices, rules, sessions, sims, suppress, views
+from modemfarm.store import counters, devices, labels, rules, sessions, sims, suppress, views
 from modemfarm.store.engine import to_us
+from modemfarm.store.labels import Label
 from modemfarm.webapp.server import serve
 from modemfarm.webapp.settings import WebSettings
 from tests.webapp.sample import ICCID, NOW, Sample
@@ -130,6 +132,43 @@ def test_the_line_says_the_whole_truth_and_is_the_title(farm: Sample) -> None:
     page = client.get("/").get_data(as_text=True)
     assert "<title>1 of 2 modems working · 12 waiting, done about 09:31 · 1 thing needs you</title>" in page
     assert client.get("/fragment/bar").get_data(as_text=True).count("<title>") == 1
+
+
+@pytest.mark.parametrize(("lang", "waits", "needs", "why"), [
+    ("en", "1 waiting", "1 thing needs you", 'no SIM here is called "nobody"'),
+    ("zh", "1 条等待", "1 件事需要您", "没有名为“nobody”的 SIM 卡"),
+    ("ru", "1 ждёт", "1 дело ждёт вас", "ни одна SIM здесь не называется «nobody»"),
+])  # fmt: skip
+def test_what_waits_for_a_sim_that_nobody_is_called_is_told(
+    farm: Sample, lang: str, waits: str, needs: str, why: str
+) -> None:
+    client = farm.person()
+    farm.modem(1)
+    lost = farm.take(pinned="nobody")
+    farm.store.run(labels.label, 0, lambda _: Label("no_sim"), NOW)
+    farm.clock.at = NOW + timedelta(minutes=20)
+    title = re.search("<title>(.*?)</title>", page := client.get(f"/?lang={lang}").text)
+    assert title is not None
+    assert title[1].split(" · ")[1:] == [waits, needs]
+    assert 'href="/messages?state=held"' in page
+    told = unescape(client.get(f"/messages/{lost}?lang={lang}").text)
+    assert why in told
+    api = farm.api()
+    stats = api.get("/v1/stats").get_json()
+    assert (stats["waiting"], stats["without_sim"], stats["queue_oldest_seconds"]) == (1, 1, 1200.0)
+    shown = api.get(f"/v1/messages/{lost}").get_json()
+    assert (shown["reason"], shown["reason_params"]) == ("no_sim", {"name": "nobody"})
+
+
+def test_a_time_that_has_passed_is_not_said(farm: Sample) -> None:
+    client, number = farm.person(), farm.take()
+    farm.store.run(labels.label, 0, lambda _: Label("plan_minute", NOW + timedelta(minutes=1)), NOW)
+    paths = ("/messages", f"/messages/{number}")
+    assert all("09:31" in client.get(path).text for path in paths)
+    farm.clock.at = NOW + timedelta(minutes=9)
+    for path in paths:
+        said = client.get(path).text
+        assert "09:31" not in said, (path, said[said.index("09:31") - 300 : said.index("09:31") + 50])
 
 
 def test_numbers_are_masked_in_lists(farm: Sample) -> None:

@@ -89,6 +89,12 @@ messages = Table(
     UniqueConstraint("batch_id", "batch_row", name="messages_batch_row"),
     Index("messages_by_state", "state", "id"),
     Index("messages_by_recipient", "recipient", "id"),
+    Index(  # what waits for a SIM that is not here, whatever else is held
+        "messages_wanting",
+        "id",
+        postgresql_where=text("state = 'held' AND reason IN ('no_sim', 'absent')"),
+        sqlite_where=text("state = 'held' AND reason IN ('no_sim', 'absent')"),
+    ),
     Index(
         "messages_next",
         "next_at",
