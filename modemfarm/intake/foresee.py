@@ -11,7 +11,7 @@ from modemfarm.errors import SubmitError
 from modemfarm.intake.accept import preview, ruled
 from modemfarm.intake.draft import IntakeSettings, Preview
 from modemfarm.intake.rows import Row, RowError
-from modemfarm.model import MessageState
+from modemfarm.model import MessageState, Reason
 from modemfarm.store.engine import Tx
 from modemfarm.store.queue import Candidate
 
@@ -30,6 +30,7 @@ class Foreseen:
         held: of those taken, how many would wait, by the reason.
         warnings: how many are worth a second look, by slug; `warned` has the first rows of them with their slugs.
         first: the first that would be taken.
+        refused: the first that policy would not take; `reasons`: why, by slug, as the first row of each has it.
         firsts: the first part of each, for a forecast.
     """
 
@@ -42,6 +43,8 @@ class Foreseen:
     warnings: Counter[str] = field(default_factory=Counter)
     warned: dict[int, tuple[str, ...]] = field(default_factory=dict)
     first: list[Preview] = field(default_factory=list)
+    refused: list[Preview] = field(default_factory=list)
+    reasons: dict[str, Reason] = field(default_factory=dict)
     firsts: list[Candidate] = field(default_factory=list)
 
 
@@ -65,6 +68,9 @@ def foresee(tx: Tx, rows: Iterable[Row], settings: IntakeSettings, now: datetime
             continue
         if seen.verdict is MessageState.REFUSED and seen.reason is not None:
             slug = seen.reason.slug
+            found.reasons.setdefault(slug, seen.reason)
+            if len(found.refused) < shown:
+                found.refused.append(seen)
             found.rejected[row.number] = RowError(row.number, "to", slug, f"refused: {slug}")
             continue
         found.accepted += 1

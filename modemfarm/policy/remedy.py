@@ -20,3 +20,14 @@ def command(slug: str | None, number: str, params: Mapping[str, object]) -> str 
         case "opted_out":
             return f"modemfarm suppress remove {number}"
     return None
+
+
+def for_many(slug: str, params: Mapping[str, object]) -> str | None:
+    """The same for a whole list, where one command opens it; None where each person is another question."""
+    match slug:
+        case "consent_missing":
+            purpose = f" --purpose {shlex.quote(str(params['purpose']))}" if params.get("purpose") else ""
+            return f"modemfarm consent import FILE --method METHOD --wording TEXT --since DAY --until DAY{purpose}"
+        case "profile" | "signature_missing":
+            return command(slug, "", params)
+    return None

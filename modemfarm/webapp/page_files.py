@@ -12,6 +12,7 @@ from flask import Blueprint, Response, redirect, request, url_for
 
 from modemfarm.errors import BadFieldError, SubmitError
 from modemfarm.intake.foresee import Foreseen, foresee
+from modemfarm.policy.remedy import for_many
 from modemfarm.store import batches
 from modemfarm.store.engine import Tx
 from modemfarm.webapp import mailings
@@ -22,12 +23,17 @@ from modemfarm.webapp.page import frame, person, piece, show, write
 from modemfarm.webapp.page_send import CLASSES, COOKIE_ME, moment, only_once, send_test
 from modemfarm.webapp.problems import not_found
 from modemfarm.webapp.uploads import MOST_OCTETS, Upload, Uploads
+from modemfarm.webapp.words import Words
 
 routes = Blueprint("files", __name__, url_prefix="/send/file")
 
 ENCODINGS = ("utf-8", "utf-16", "gb18030", "cp1251")
+OPENED_AT = {  # what stands in the way of offers, and where on the page an end is made of it
+    "profile": "/settings#offers",
+    "consent_missing": "/people/consents#import",
+}
 _SHOWN = 3  # messages in the drawn phone
-_FAULTS = 8  # rejected rows that are told before the button; the others stand in the file to download
+_FAULTS = 8  # reasons, and rows with warnings, that are told before the button; the file to download has every row
 
 
 @routes.get("")
@@ -191,6 +197,19 @@ def _there(asked: Asked, columns: list[mailings.Column]) -> Asked:
     return replace(asked, to_column=to, text_column=text)
 
 
+def _told(found: Foreseen, w: Words) -> list[dict[str, Any]]:
+    """Why rows are not taken: a line for each reason, with its first row, how many there are, and what opens it."""
+    lines: dict[str, dict[str, Any]] = {}
+    for number, error in sorted(found.rejected.items()):
+        said = w.row_fault(error.code, error.detail)
+        line = lines.setdefault(said, {"row": number, "n": 0, "code": error.code, "said": said, "way": None})
+        line["n"] += 1
+        reason = found.reasons.get(error.code)
+        if reason is not None:
+            line["way"] = for_many(reason.slug, reason.params)
+    return list(lines.values())
+
+
 def _seen(token: str, upload: Upload, asked: Asked) -> dict[str, Any]:
     """What would become of the file as it is asked for now."""
     farm, w = deps(), words()
@@ -218,10 +237,6 @@ def _seen(token: str, upload: Upload, asked: Asked) -> dict[str, Any]:
     if found.accepted:
         slug = "send.to_many" if found.cost is None else "send.to_many_for"
         go = w.say(slug, n=found.people, money=w.money(found.cost, farm.intake.currency))
-    told = [
-        {"row": number, "column": error.column, "said": w.row_fault(error.code, error.detail)}
-        for number, error in sorted(found.rejected.items())[:_FAULTS]
-    ]
     return {
         "asked": asked,
         "preview_mark": _shown(asked, upload, token),
@@ -235,7 +250,9 @@ def _seen(token: str, upload: Upload, asked: Asked) -> dict[str, Any]:
         "columns_changed": request.form.get("columns_seen") != mark,  # drawn anew only then: one may be open
         "finish": w.clock(finish),
         "late": late,
-        "told": told,
+        "told": _told(found, w),
+        "most_told": _FAULTS,
+        "opened_at": OPENED_AT,
         "warned": [
             {"row": row, "said": " ".join(w.say(f"warning.{slug}") for slug in slugs)}
             for row, slugs in list(found.warned.items())[:_FAULTS]

@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from modemfarm import wording
-from modemfarm.store import batches, suppress, views
+from modemfarm.store import batches, rules, suppress, views
 from modemfarm.webapp import mailings, page_files
 from modemfarm.webapp.uploads import LIVES, MOST_FILES, Uploads
 from tests.e2e.farm import until
@@ -193,6 +193,37 @@ def test_rejected_rows_are_told_before_and_come_as_a_harmless_table_after(farm: 
     assert lines[0] == ["row", "column", "reason", "phone", "text", "note"]
     assert lines[1][:2] + lines[1][3:] == ["1", "", "1.38E+10", "Hello", "'=HYPERLINK(1)"]
     assert lines[2][3:] == ["13800138001", "Hello", "+86 138 0013 8001"]
+
+
+def test_fifty_offers_that_nothing_allows_yet_are_told_by_reason_with_the_way_and_shown_all_the_same(
+    farm: Sample,
+) -> None:
+    client = farm.person()
+    rows = "".join(f"138001380{number:02},新品八折\n" for number in range(50))
+    place, token = bring(farm, client, f"phone,text\n{rows}oops,x\n".encode())
+    asked = {"csrf": token, "class": "marketing"}
+
+    def looks() -> str:
+        return html.unescape(client.post(place + "/measure", data=asked).text)
+
+    said = looks()
+    assert said.count(wording.say("reason.profile")) == 1
+    assert "50 rows, from row 1 on:" in said
+    assert re.search(r'<a href="/settings#offers">.*<code>modemfarm policy attest --who NAME', said)
+    assert "Row 51:" in said
+    assert said.count('<li class="theirs">') == 3
+    assert re.search(r'<button id="go"[^>]* disabled[^>]*>Nothing to send yet', said)
+    with farm.store.write() as tx:
+        rules.change(tx, "CN", "brand", "小店", NOW, who="test")
+        rules.change(tx, "CN", "profile", "CN", NOW, who="test")
+        rules.attest(tx, "CN", "王丽", "会员书面同意", NOW + timedelta(days=90), NOW)
+    said = looks()
+    assert said.count(wording.say("reason.consent_missing")) == 1
+    assert re.search(r'<a href="/people/consents#import">.*<code>modemfarm consent import FILE', said)
+    assert said.count('<li class="theirs">') == 3
+    assert "【小店】新品八折" in said
+    del asked["class"]
+    assert re.search(r'<button id="go"((?! disabled).)*>Send to 50', looks())
 
 
 def test_rows_with_warnings_are_told_and_no_rate_of_openings_ever(farm: Sample) -> None:
