@@ -69,6 +69,7 @@ class Lane:
         self._loop = asyncio.get_running_loop()
         now = self._loop.time()
         self._claim: asyncio.Task[ClaimedPart | None] | None = None
+        self._hung: asyncio.TimerHandle | None = None  # until the part on the air takes long
         self._claim_not_before = now
         self._send_not_before = now
         self._out_of_step = False
@@ -171,17 +172,22 @@ class Lane:
         if self._board.status.sentence == "sim_parked":
             await self._say_how_it_stands()
         before = self._sender.accepted
-        hung = self._loop.call_later(_AHEAD_S, self._let_go)
         try:
-            after = await self._sender.send(part, self._ask_for_part)  # the next one, while this one is on the air
+            after = await self._sender.send(part, self._claim_ahead)
         finally:
-            hung.cancel()
+            if self._hung is not None:
+                self._hung.cancel()
         if self._sender.accepted != before:
             self._board.succeeded()
             await self._board.flush(busy=True)
         await self._obey(after)
         if self._sender.promptless >= _MOST_PROMPTLESS:
             raise FaultError("no_prompt")
+
+    def _claim_ahead(self) -> None:
+        """The next part, while this one is on the air."""
+        self._ask_for_part()
+        self._hung = self._loop.call_later(_AHEAD_S, self._let_go)
 
     def _let_go(self) -> None:
         """This modem takes long: what was claimed ahead may go out by another one."""

@@ -67,18 +67,51 @@ class Sender:
         Raises:
             LinkLostError: the port is gone; the part is settled all the same.
         """
+        try:
+            ready = await self._open(part)
+        except NoAnswerError as error:
+            log.info("attempt %d: the modem is not in step: %s", part.attempt_id, error)
+            return await self._not_sent(part, "no_prompt")
+        except BaseException as error:
+            await self._not_sent(part, "port_lost" if isinstance(error, LinkLostError) else "stop")
+            raise
+        return await self._put_on_air(part, ready, on_air) if isinstance(ready, Submission) else ready
+
+    async def _open(self, part: ClaimedPart) -> Submission | After | None:
+        """All that comes before Ctrl-Z: a prompt that may be written to, or what to do instead; nothing has left.
+
+        Raises:
+            NoAnswerError: no prompt can be asked for; the part is not settled.
+            LinkLostError: the port is gone; the part is not settled.
+        """
         await self._keep_link_open(part)
         pdu = part.pdu if self.centre is None else encode_smsc(self.centre) + part.pdu[-part.tpdu_length :]
         command = Command(f"+CMGS={part.tpdu_length}", body=pdu.hex().upper().encode() + CTRL_Z, tag=part.attempt_id)
-        try:
-            submission = self._link.submit(command, self.profile.timeouts.prompt)
-        except LinkLostError:
-            await self._journal.release(part)
-            raise
+        submission = self._link.submit(command, self.profile.timeouts.prompt)
         try:
             if not self._journal.keeps_order:
                 await self.settled()  # or step 3 could be judged by counts that lack the last part
             verdict = await self._journal.submitting(part)
+            committed = self._loop.time()
+            for _ in range(_PROMPTS):
+                if isinstance(verdict, Stop):
+                    await self._leave(submission)
+                    return None
+                what = await asyncio.shield(submission.prompt)
+                await self.settled()
+                if what != "prompt":
+                    return await self._ended_at_prompt(part, submission)
+                if not submission.escaped and self._is_old(verdict, committed):
+                    verdict = await self._recheck(part)
+                    committed = self._loop.time()
+                    if isinstance(verdict, Stop):
+                        continue
+                if not submission.escaped:
+                    return await self._ended_at_prompt(part, submission) if submission.answer.done() else submission
+                await self._leave(submission)  # the commit came too late: back to AT+CMGS
+                if not await resync(self._link, self.profile):
+                    return await self._not_sent(part, "no_prompt")
+                submission = self._link.submit(command, self.profile.timeouts.prompt)
         except StoreError as error:
             log.warning("attempt %d: not committed, not sent: %s", part.attempt_id, error)
             await self._leave(submission)
@@ -86,28 +119,7 @@ class Sender:
             return Resync()
         except BaseException:
             await self._leave(submission)
-            await self._not_sent(part, "stop")
             raise
-        committed = self._loop.time()
-        for _ in range(_PROMPTS):
-            if isinstance(verdict, Stop):
-                await self._leave(submission)
-                return None
-            if await self._prompt_of(part, submission) != "prompt":
-                return await self._ended_at_prompt(part, submission)
-            if not submission.escaped and self._is_old(verdict, committed):
-                verdict = await self._recheck(part, submission)
-                committed = self._loop.time()
-                if isinstance(verdict, Stop):
-                    continue
-            if not submission.escaped:
-                if submission.answer.done():
-                    return await self._ended_at_prompt(part, submission)
-                return await self._put_on_air(part, submission, on_air)
-            await self._leave(submission)  # the commit came too late: back to AT+CMGS
-            if not await resync(self._link, self.profile):
-                return await self._not_sent(part, "no_prompt")
-            submission = self._link.submit(command, self.profile.timeouts.prompt)
         await self._leave(submission)
         return await self._not_sent(part, "no_prompt")
 
@@ -178,24 +190,9 @@ class Sender:
         # A negative age: the clock was set back, so its word is worth nothing.
         return self._loop.time() - committed > FRESH_S or not 0 <= age_s <= FRESH_S
 
-    async def _prompt_of(self, part: ClaimedPart, submission: Submission) -> str:
-        """What the prompt became, once the part before this one is settled."""
-        try:
-            what = await asyncio.shield(submission.prompt)
-            await self.settled()
-            return what
-        except asyncio.CancelledError:
-            await self._leave(submission)
-            await self._not_sent(part, "stop")
-            raise
-
-    async def _recheck(self, part: ClaimedPart, submission: Submission) -> Go | Stop:
+    async def _recheck(self, part: ClaimedPart) -> Go | Stop:
         try:
             return await self._journal.recheck(part)
-        except asyncio.CancelledError:
-            await self._leave(submission)
-            await self._not_sent(part, "stop")
-            raise
         except StoreError as error:
             log.warning("attempt %d: not re-checked: %s", part.attempt_id, error)
             return Go(datetime.min.replace(tzinfo=self._clock.now().tzinfo))
@@ -225,7 +222,7 @@ class Sender:
         if outcome.evidence is Evidence.ACCEPTED and cancelled is None and not self._link.lost:
             self._settling = self._loop.create_task(settling, name=f"settle {part.attempt_id}")
             await asyncio.sleep(0)  # it is asked before the next part's step 3
-            return GoOn()
+            return GoOn() if self._link.in_step else Resync()
         after = await settling
         if cancelled is not None:
             raise cancelled
@@ -261,7 +258,6 @@ class Sender:
             outcome = Outcome(Evidence.REFUSED, "prompt", self._clock.now(), kind=kind, code=code, text=text)
             return await self.settle(part.attempt_id, part.iccid, outcome)
         if self._link.lost:
-            await self._not_sent(part, "port_lost")
             raise LinkLostError("the port was lost before the prompt")
         await self._leave(submission)
         await self._not_sent(part, "no_prompt")

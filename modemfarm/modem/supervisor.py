@@ -178,6 +178,8 @@ class Supervisor:
             sender = self._asking.sender
             if sender is None:
                 raise NotAskedError("busy")
+            if sender.behind:  # the database takes nothing
+                raise NotAskedError("busy")
             await sender.settled()
             beside = sender.beside(wire)
             after = await beside.send(part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import timedelta
 
 import pytest
@@ -137,6 +138,47 @@ def test_a_prompt_that_an_acceptance_kept_open_too_long_is_left_and_asked_for_ag
     assert [outcome.evidence for _, outcome in journal.outcomes] == [Evidence.ACCEPTED] * 2
     assert len(port.bodies) == 2
     assert port.escapes > 1  # one is of the start
+
+
+class OverError(Exception):
+    """The script is, and all that runs is cancelled."""
+
+
+@pytest.mark.parametrize("goes", ["unplug", "cancel", "comes late"])
+def test_no_attempt_stays_open_whatever_happens_while_a_prompt_is_asked_for_again(goes: str) -> None:
+    port, journal = ScriptedPort(), FakeJournal(commit_s=2.5)  # ESC after 2 s: the modem is asked anew
+    journal.add(make_part(1))
+
+    async def script(journal: FakeJournal, supervisor: Supervisor) -> None:
+        while not cmgs(port):
+            await asyncio.sleep(0.01)
+        port.answers |= dict.fromkeys(("AT+CSQ", "AT+CREG?", "AT+CGSN"))  # and is silent
+        await asyncio.sleep(4)
+        assert cmgs(port) == 1
+        if goes == "cancel":
+            raise OverError
+        if goes == "unplug":
+            port.unplug()
+        await wait_for(1)(journal, supervisor)
+
+    with pytest.raises(ExceptionGroup) if goes == "cancel" else contextlib.nullcontext():
+        play(port, journal, script)
+    outcome = journal.outcomes[0][1]
+    assert (outcome.evidence, outcome.phase) == (Evidence.NOT_SENT, "prompt")
+    assert port.bodies == []
+
+
+def test_what_is_accepted_without_its_final_ok_counts_and_the_next_part_follows() -> None:
+    port, journal = ScriptedPort(), FakeJournal()
+    port.result = [lambda port: f"+CMGS: {port.mr}", lambda port: f"+CMGS: {port.mr}|OK"]
+    journal.add(make_part(1), make_part(2))
+    play(port, journal, wait_for(2))
+    assert [(attempt, outcome.evidence) for attempt, outcome in journal.outcomes] == [
+        (1, Evidence.ACCEPTED),
+        (2, Evidence.ACCEPTED),
+    ]
+    assert journal.released == []
+    assert "AT+CSQ" in port.heard[port.heard.index(next(line for line in port.heard if "+CMGS" in line)) :]
 
 
 @pytest.mark.parametrize("goes", ["stop", "unplug"])
