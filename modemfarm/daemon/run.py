@@ -84,7 +84,7 @@ def run(
         doctor: what the page's Settings ask for findings.
 
     Returns:
-        The exit code: 0 after a drain, 1 where another daemon took the name.
+        The exit code: 0 after a drain, 1 where another daemon took the name, 5 where the store took nothing at the end.
 
     Raises:
         ConfigError, StoreError: it cannot start.
@@ -289,7 +289,7 @@ class Daemon:
             loop.remove_reader(waker)
             waker.close()
             await self._leave()
-        return int(self._usurped)
+        return 1 if self._usurped else 5 if self._journal.store_down_since is not None else 0
 
     async def _enter(self) -> ClockGuard:
         """Settle what a dead instance of this host left open; the lease is taken."""
@@ -311,7 +311,8 @@ class Daemon:
             async with asyncio.timeout(DRAIN_WITHIN_S):
                 await self._fleet.drain()
         except TimeoutError:
-            log.warning("stopping: some results did not come within %g s", DRAIN_WITHIN_S)
+            log.warning("stopping: some results did not come, or were not written, within %g s", DRAIN_WITHIN_S)
+            self._journal.end()
         await self._journal.flush_statuses()
 
     async def _leave(self) -> None:

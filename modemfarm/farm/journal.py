@@ -65,6 +65,7 @@ class FarmJournal:
         self._unsettled: set[tuple[int, int]] = set()  # (part, attempt) whose step 3 may be committed, not sent
         self.resting: dict[str, datetime] = {}  # SIMs that were refused, until when they rest
         self.store_down_since: datetime | None = None
+        self._ending = False
         self.elsewhere: frozenset[str] = frozenset()  # SIMs in modems of other hosts
         self.leads = True  # this host does what one does for all
         self.registrations = Registrations(settings)
@@ -326,18 +327,24 @@ class FarmJournal:
     # what the daemon runs
 
     async def _until_stored(self, work: Callable[..., T], *args: Any, urgent: bool = False) -> T:
-        """Repeat a guarded write until the store takes it."""
+        """Repeat a guarded write until the store takes it, or the daemon ends."""
         while True:
             try:
                 result: T = await (self._offload.at_once if urgent else self._offload.run)(work, *args)
             except StoreError as error:
                 self._is_down(error)
+                if self._ending:
+                    raise asyncio.CancelledError from error
                 await asyncio.sleep(STORE_AGAIN_S)
                 continue
             if self.store_down_since is not None:
                 log.info("the store is back after %.0f s", (self._now() - self.store_down_since).total_seconds())
                 self.store_down_since = None
             return result
+
+    def end(self) -> None:
+        """Try nothing again: what the store does not take now is settled by the next start, as after a crash."""
+        self._ending = True
 
     def _is_down(self, error: StoreError) -> None:
         if self.store_down_since is None:

@@ -76,3 +76,24 @@ def test_a_full_disk_stops_sending_and_intake_and_loses_nothing(tmp_path: Path, 
         assert not verdict.lost
         assert not verdict.doubled
         assert not farm.log("refuse")
+
+
+@pytest.mark.slow
+def test_a_daemon_ends_while_nothing_can_be_written_and_the_next_one_tells_what_was_open(
+    tmp_path: Path, small_disk: Path
+) -> None:
+    texts = [(to, f"short {number}") for number, (to, _) in enumerate(mixed_texts(24))]
+    with RealFarm(tmp_path, airtime_ms=700, result_within="20s", state_dir=small_disk).start() as farm:
+        farm.submit(texts)
+        until(lambda: farm.on_air() >= 4, 20, "parts on the air", 0.01)
+        with full(small_disk):
+            until(lambda: farm.http("GET", "/healthz")[0] == 503, 20, farm.said)
+            assert farm.terminate()[0] == 5
+        farm.restart()
+        moving = "/v1/messages?state=held&state=queued&state=sending&limit=1"
+        until(lambda: farm.get(moving)["data"] == [], 60, farm.said)
+        # a report that came to nobody leaves `sent`
+        assert {row["state"] for row in farm.messages()} <= {"delivered", "sent", "unknown"}
+        verdict = farm.judge(texts)
+        assert not verdict.lost
+        assert not verdict.doubled

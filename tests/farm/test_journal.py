@@ -218,6 +218,26 @@ def test_a_store_that_cannot_commit_lets_nothing_leave_and_loses_no_result(tmp_p
     on_bench(tmp_path, script)
 
 
+def test_a_daemon_that_ends_waits_no_longer_for_a_store_that_takes_nothing(tmp_path: Path) -> None:
+    async def script(one: Bench) -> None:
+        await one.add()
+        part = await one.journal.claim(SIM, PATH)
+        assert isinstance(await one.journal.submitting(part), Go)
+        outage = Outage(one)
+        try:
+            settling = asyncio.ensure_future(one.journal.settle(part.attempt_id, SIM, accepted(5, one.clock.now())))
+            await asyncio.sleep(600)
+            assert not settling.done()
+            one.journal.end()
+            await asyncio.wait({settling}, timeout=10)
+            assert settling.cancelled()
+        finally:
+            outage.end()
+        assert await one.value("SELECT state FROM parts") == "submitting"  # the next start says that it may have left
+
+    on_bench(tmp_path, script)
+
+
 def test_dispatch_goes_on_when_the_store_is_back(tmp_path: Path) -> None:
     async def script(one: Bench) -> None:
         number = await one.add()
