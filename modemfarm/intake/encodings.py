@@ -38,10 +38,11 @@ def decode_rows(octets: bytes, encoding: str | None, known_words: Iterable[str])
         # a named UTF-8 may still begin with its mark
         text = octets.decode("utf-8-sig" if name.lower().replace("_", "-") in {"utf-8", "utf8"} else name)
     except LookupError as error:
-        raise BadFieldError("encoding", "unknown_encoding", f"{name} is not an encoding") from error
+        raise BadFieldError("encoding", "unknown_encoding", f"{name} is not an encoding", name=name) from error
     except UnicodeDecodeError as error:
         line = octets[: error.start].count(b"\n") + 1
-        raise BadFieldError("encoding", "bad_encoding", f"line {line} is not {name}; name the right one") from error
+        what = f"line {line} is not {name}; name the right one"
+        raise BadFieldError("encoding", "bad_encoding", what, name=name, line=str(line)) from error
     return text.removeprefix("\ufeff")
 
 

@@ -49,7 +49,8 @@ def needs(*scopes: str) -> Callable[[View], View]:
         def guarded(*args: Any, **kwargs: Any) -> Any:
             g.key = _key()
             if not g.key.scopes & {*scopes, "admin"}:
-                raise Problem(403, "forbidden_scope", f"This API key lacks the scope {' or '.join(scopes)}.")
+                lacks = f"This API key lacks the scope {' or '.join(scopes)}."
+                raise Problem(403, "forbidden_scope", lacks, params={"what": " / ".join(scopes)})
             return view(*args, **kwargs)
 
         guarded.scopes = scopes  # type: ignore[attr-defined] # for the test of all routes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from typing import Any
 
@@ -12,12 +13,12 @@ from modemfarm.intake.bulk import Bulk
 from modemfarm.intake.mapping import parse_map
 from modemfarm.intake.people import filler
 from modemfarm.intake.rows import read_rows
-from modemfarm.intake.values import parse_flag, parse_span
+from modemfarm.intake.values import parse_span
 from modemfarm.model import MessageClass
 from modemfarm.store import views
 from modemfarm.webapp import asking, forecast, narrowed
 from modemfarm.webapp.access import deps, intake, needs
-from modemfarm.webapp.problems import Problem, not_found
+from modemfarm.webapp.problems import not_found, unsupported
 from modemfarm.webapp.reading import octets
 from modemfarm.webapp.settings import MOST_BATCH_OCTETS
 from modemfarm.webapp.writing import fingerprint, go_on, key_of_request, reply, scope_of_request
@@ -35,22 +36,19 @@ def _defaults() -> dict[str, Any]:
     asking.only(*_TEXTS, *_FLAGS, *_TIMES, "priority", "template", "name", "encoding", "valid_for", "map")
     given: dict[str, Any] = {field: request.args[name] for name, field in _TEXTS.items() if name in request.args}
     if "message_class" in given and given["message_class"] not in {item.value for item in MessageClass}:
-        raise asking.wrong("class", "transactional, marketing, conversation or emergency")
+        raise asking.wrong("class", "expected", expected=", ".join(MessageClass))
     given |= {name: moment for name in _TIMES if (moment := asking.since(name)) is not None}
     if "valid_for" in request.args:
         try:
             given["valid_for"] = parse_span(request.args["valid_for"])
-        except ValueError as error:
-            raise asking.wrong("valid_for", str(error)) from None
+        except ValueError:
+            raise asking.wrong("valid_for", "span") from None
     for name in _FLAGS:
         if name in request.args:
-            try:
-                given[name] = parse_flag(request.args[name])
-            except ValueError as error:
-                raise asking.wrong(name, str(error)) from None
+            given[name] = asking.flag(name)
     if (priority := asking.whole("priority")) is not None:
         if priority > 9:
-            raise asking.wrong("priority", "0 to 9")
+            raise asking.wrong("priority", "between", least=0, most=9)
         given["priority"] = priority
     return given
 
@@ -60,12 +58,7 @@ def _defaults() -> dict[str, Any]:
 def take() -> Response:
     kind = _FORMATS.get(request.mimetype)
     if kind is None:
-        raise Problem(
-            415,
-            "unsupported_media_type",
-            "Send application/x-ndjson or text/csv.",
-            headers={"Accept": ", ".join(_FORMATS)},
-        )
+        raise unsupported(*_FORMATS)
     defaults = _defaults()
     data = octets(MOST_BATCH_OCTETS)
     try:
@@ -79,10 +72,11 @@ def take() -> Response:
             columns=parse_map(request.args.getlist("map")),
         )
     except BadFieldError as error:
-        place = {"parameter": "map"} if error.field == "map" else {"pointer": ""}
-        faults = [{**place, "code": error.code, "detail": str(error)}]
-        about = dict(error.params)
-        raise Problem(422, "validation", str(error), code=error.code, errors=faults, params=about) from None
+        raise asking.unreadable(error) from None
+    first = next(rows, None)
+    if first is None:
+        raise asking.unreadable(BadFieldError("", "no_rows", "there is no row in the body"))
+    rows = itertools.chain([first], rows)
     key = key_of_request()
     mark = secrets.token_hex(16) if key is None else f"key:{scope_of_request()}:{key}:{fingerprint()}"
     return _answered(*go_on(202, lambda: _store(rows, mark)))

@@ -20,7 +20,7 @@ from modemfarm.webapp import asking, reading
 from modemfarm.webapp.access import by_whom, deps, needs
 from modemfarm.webapp.bodies import Body, Content, Moment, Word, body
 from modemfarm.webapp.numbers import named, number_of, typed
-from modemfarm.webapp.problems import Problem, not_found
+from modemfarm.webapp.problems import Problem, not_found, unsupported
 from modemfarm.webapp.settings import MOST_BATCH_OCTETS
 from modemfarm.webapp.writing import Answer, go_on, reply, write
 
@@ -118,12 +118,11 @@ def revoke(number: str) -> Response:
 @needs("people")
 def import_() -> Response:
     if request.mimetype not in _LISTS:
-        accept = {"Accept": ", ".join(_LISTS)}
-        raise Problem(415, "unsupported_media_type", "Send application/x-ndjson or text/csv.", headers=accept)
+        raise unsupported(*_LISTS)
     asking.only("method", "wording", "since", "until", "purpose", "source", "encoding")
     method = request.args.get("method")
     if method not in (None, *METHODS):
-        raise asking.wrong("method", f"one of {', '.join(METHODS)}")
+        raise asking.wrong("method", "expected", expected=", ".join(METHODS))
     farm, octets = deps(), reading.octets(MOST_BATCH_OCTETS)
     vouched = agreed.Vouched(
         actor=by_whom(),
@@ -139,8 +138,7 @@ def import_() -> Response:
     try:
         rows = agreed.read(octets, encoding)
     except BadFieldError as error:
-        fault = {"pointer": "", "code": error.code, "detail": str(error)}
-        raise Problem(422, "validation", str(error), code=error.code, errors=[fault]) from None
+        raise asking.unreadable(error) from None
 
     def work() -> dict[str, Any]:
         answers = farm.keywords.answers

@@ -14,6 +14,7 @@ from modemfarm.store.shapes import cost_fault
 from modemfarm.webapp.access import by_whom, deps, needs
 from modemfarm.webapp.asking import only
 from modemfarm.webapp.bodies import Body, Whole, body
+from modemfarm.webapp.faults import fault
 from modemfarm.webapp.problems import Problem, not_found
 from modemfarm.webapp.writing import reply
 
@@ -50,23 +51,11 @@ def create() -> Response:
     farm = deps()
     wrong = [scope for scope in wanted.scopes if scope not in keys.SCOPES]
     if wrong:
-        fault = {"pointer": "/scopes", "code": "not_fitting", "detail": f"known are {', '.join(keys.SCOPES)}"}
-        raise Problem(422, "validation", "Not as expected: /scopes.", code="not_fitting", errors=[fault])
+        raise _not_fitting("/scopes", "expected", expected=", ".join(keys.SCOPES))
     if wanted.sims is not None and (not wanted.scopes or "admin" in wanted.scopes):
-        fault = {
-            "pointer": "/scopes",
-            "code": "not_fitting",
-            "detail": "name the scopes of a key for some SIMs; not admin",
-        }
-        raise Problem(422, "validation", "Not as expected: /scopes.", code="not_fitting", errors=[fault])
-    if wanted.cost_per_day is not None and (what := cost_fault(farm.terms.currencies)):
-        raise Problem(
-            422,
-            "validation",
-            "Not as expected: /cost_per_day.",
-            code="not_fitting",
-            errors=[{"pointer": "/cost_per_day", "code": "not_fitting", "detail": what}],
-        )
+        raise _not_fitting("/scopes", "scopes_for_sims")
+    if wanted.cost_per_day is not None and cost_fault(farm.terms.currencies):
+        raise _not_fitting("/cost_per_day", "one_currency")
     cost = None if wanted.cost_per_day is None else millionths(wanted.cost_per_day)
     made = farm.offload_call(
         keys.create_key, wanted.name, wanted.scopes, farm.clock.now(), wanted.parts_per_day, cost,
@@ -82,3 +71,8 @@ def revoke(key_id: int) -> Response:
     if not farm.offload_call(keys.revoke_key_id, key_id, farm.clock.now(), by_whom()):
         raise not_found("key", key_id, " that works")
     return Response(status=204)
+
+
+def _not_fitting(pointer: str, slug: str, **params: str) -> Problem:
+    found = fault({"pointer": pointer}, "not_fitting", slug, params)
+    return Problem(422, "validation", f"Not as expected: {pointer}.", code="not_fitting", errors=[found])

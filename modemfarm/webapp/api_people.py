@@ -17,7 +17,7 @@ from modemfarm.webapp import asking
 from modemfarm.webapp.access import by_whom, deps, needs
 from modemfarm.webapp.bodies import ContactBody, body
 from modemfarm.webapp.numbers import named
-from modemfarm.webapp.problems import Problem, not_found
+from modemfarm.webapp.problems import not_found, unsupported
 from modemfarm.webapp.reading import octets
 from modemfarm.webapp.settings import MOST_BATCH_OCTETS
 from modemfarm.webapp.writing import Answer, go_on, reply, write
@@ -104,15 +104,13 @@ def forget(number: str) -> Response:
 def import_() -> Response:
     asking.only("encoding")
     if request.mimetype not in _FORMATS:
-        what = "Send text/csv or application/x-ndjson."
-        raise Problem(415, "unsupported_media_type", what, headers={"Accept": ", ".join(_FORMATS)})
+        raise unsupported(*_FORMATS)
     data = octets(MOST_BATCH_OCTETS)
     encoding = request.args.get("encoding") or request.mimetype_params.get("charset")
     try:
         found = people.read(data, deps().intake, encoding)
     except BadFieldError as error:
-        fault = {"pointer": "", "code": error.code, "detail": str(error)}
-        raise Problem(422, "validation", str(error), code=error.code, errors=[fault]) from None
+        raise asking.unreadable(error) from None
 
     def work() -> dict[str, Any]:
         done = people.take(deps().offload_call, found, deps().clock.now())

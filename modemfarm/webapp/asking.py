@@ -7,26 +7,38 @@ from typing import Any
 
 from flask import request
 
+from modemfarm.errors import BadFieldError
 from modemfarm.intake.values import parse_flag, parse_moment
 from modemfarm.model import MessageState
 from modemfarm.store.views import MOST_PER_PAGE, PER_PAGE
+from modemfarm.webapp.faults import fault, of_file
 from modemfarm.webapp.problems import Problem
 
 
-def wrong(name: str, what: str) -> Problem:
-    """A query parameter that cannot be used."""
-    fault = {"parameter": name, "code": "query", "detail": what}
-    return Problem(422, "validation", f"{name}: {what}", code="query", errors=[fault])
+def wrong(name: str, slug: str, **params: Any) -> Problem:
+    """A query parameter that cannot be used.
+
+    Args:
+        slug: of the sentence `form.…` that says what is expected.
+    """
+    found = fault({"parameter": name}, "query", slug, params)
+    return Problem(422, "validation", f"{name}: {found['detail']}", code="query", errors=[found])
+
+
+def unreadable(error: BadFieldError) -> Problem:
+    """A body of rows that cannot be read as a whole."""
+    found = of_file(error, request.args, charset="charset" in request.mimetype_params)
+    return Problem(422, "validation", str(error), code=error.code, errors=[found], params=dict(error.params))
 
 
 def only(*names: str) -> None:
     """Refuse any other query parameter."""
     for name in request.args:
         if name not in names:
-            raise wrong(name, f"unknown; known are {', '.join(names) or 'none'}")
+            raise wrong(name, "unknown_parameter", known=", ".join(names) or "-")
     for name, value in request.args.items(multi=True):
         if "\x00" in value:
-            raise wrong(name, "the character U+0000 stands in no text")
+            raise wrong(name, "null_character")
 
 
 def limit() -> int:
@@ -35,7 +47,7 @@ def limit() -> int:
     if raw is None:
         return PER_PAGE
     if not raw.isascii() or not raw.isdigit() or int(raw[:9]) < 1:
-        raise wrong("limit", "a number from 1 to 1000")
+        raise wrong("limit", "between", least=1, most=MOST_PER_PAGE)
     return min(int(raw[:9]), MOST_PER_PAGE)
 
 
@@ -43,7 +55,7 @@ def order() -> str:
     """Newest first unless asked otherwise."""
     raw = request.args.get("order", "desc")
     if raw not in {"asc", "desc"}:
-        raise wrong("order", "asc or desc")
+        raise wrong("order", "expected", expected="asc, desc")
     return raw
 
 
@@ -53,7 +65,7 @@ def cursor() -> str | None:
         raw = request.args.get(name)
         if raw:
             if not raw.isascii() or not raw.isdigit():
-                raise wrong(name, "a cursor that this API gave")
+                raise wrong(name, "cursor")
             return raw
     return None
 
@@ -70,17 +82,17 @@ def since(name: str = "since") -> datetime | None:
         return None
     try:
         return parse_moment(raw.replace(" ", "+"))  # a + that nobody escaped arrives as a space
-    except ValueError as error:
-        raise wrong(name, str(error)) from None
+    except ValueError:
+        raise wrong(name, "moment") from None
 
 
 def flag(name: str) -> bool:
     """Yes or no; no unasked."""
     raw = request.args.get(name)
     try:
-        return bool(raw) and parse_flag(raw or "")
-    except ValueError as error:
-        raise wrong(name, str(error)) from None
+        return raw is not None and parse_flag(raw)
+    except ValueError:
+        raise wrong(name, "flag") from None
 
 
 def whole(name: str) -> int | None:
@@ -89,7 +101,7 @@ def whole(name: str) -> int | None:
     if raw is None:
         return None
     if not raw.isascii() or not raw.isdigit() or len(raw) > 18:
-        raise wrong(name, "a whole number")
+        raise wrong(name, "int_type")
     return int(raw)
 
 
@@ -99,5 +111,5 @@ def states() -> list[str]:
     wanted = [item for raw in request.args.getlist("state") for item in raw.split(",") if item]
     for item in wanted:
         if item not in known:
-            raise wrong("state", f"{item!r} is none of {', '.join(sorted(known))}")
+            raise wrong("state", "expected", expected=", ".join(sorted(known)))
     return wanted

@@ -25,7 +25,8 @@ from modemfarm.intake.rows import Known
 from modemfarm.intake.values import is_day, is_own_number
 from modemfarm.model import MessageState
 from modemfarm.modem.dialled import MOST_STEPS
-from modemfarm.webapp.problems import Problem, invalid
+from modemfarm.webapp.faults import unfit
+from modemfarm.webapp.problems import Problem, invalid, unsupported
 from modemfarm.webapp.reading import octets
 from modemfarm.webapp.settings import MOST_BODY_OCTETS
 from modemfarm.webapp.strict import refuse_ambiguous
@@ -33,7 +34,7 @@ from modemfarm.webapp.strict import refuse_ambiguous
 
 def _storable(text: str) -> str:
     if "\x00" in text:
-        raise ValueError("the character U+0000 cannot be sent or kept")
+        raise unfit("null_character")
     return text
 
 
@@ -41,18 +42,18 @@ def _utc(moment: datetime) -> datetime:
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        raise ValueError("out of range") from None
+        raise unfit("out_of_range") from None
 
 
 def _plain(metadata: dict[str, Any]) -> dict[str, Any]:
     try:
         text = json.dumps(metadata, allow_nan=False)
     except ValueError:
-        raise ValueError("NaN and Infinity are not JSON") from None
+        raise unfit("not_finite") from None
     if len(text) > 16_384:
-        raise ValueError("more than 16 KiB")
+        raise unfit("metadata_too_long")
     if "\\u0000" in text:
-        raise ValueError("the character U+0000 cannot be kept")
+        raise unfit("null_character")
     return metadata
 
 
@@ -66,13 +67,13 @@ Word = Annotated[str, Field(max_length=255), AfterValidator(_storable)]
 
 def _number(text: str) -> str:
     if not is_own_number(text):
-        raise ValueError('a number like "+8613800138000"')
+        raise unfit("number")
     return text
 
 
 def _day(text: str) -> str:
     if not is_day(text):
-        raise ValueError('a day like "2027-12-31"')
+        raise unfit("day")
     return text
 
 
@@ -114,9 +115,9 @@ class MessageBody(Body):
     @model_validator(mode="after")
     def _one_content(self) -> MessageBody:
         if (self.text is None) == (self.template is None):
-            raise ValueError("give either text or template")
+            raise unfit("text_or_template")
         if self.vars is not None and self.template is None:
-            raise ValueError("vars fill a template; there is none")
+            raise unfit("vars_without_template")
         return self
 
     def draft(self, known: Known) -> Draft:
@@ -204,7 +205,7 @@ class ManyBody(Body):
     @model_validator(mode="after")
     def _something(self) -> ManyBody:
         if all(getattr(self, name) is None for name in ("state", "reason", "batch", "to", "message_class")):
-            raise ValueError("say which: state, reason, batch, to or class")
+            raise unfit("say_which")
         return self
 
 
@@ -214,7 +215,7 @@ class ChangesBody(EditBody):
     @model_validator(mode="after")
     def _something(self) -> ChangesBody:
         if not self.model_fields_set:
-            raise ValueError("say what to change")
+            raise unfit("say_what")
         return self
 
 
@@ -249,7 +250,7 @@ class PauseBody(Body):
     @model_validator(mode="after")
     def _one_scope(self) -> PauseBody:
         if self.message_class is not None and self.batch is not None:
-            raise ValueError("give class or batch, not both")
+            raise unfit("class_or_batch")
         return self
 
     def scope(self) -> tuple[str, str]:
@@ -381,7 +382,7 @@ def body(model: type[Some], *, optional: bool = False, most: int = MOST_BODY_OCT
     if optional and not data.strip():
         data = b"{}"
     elif not request.is_json:
-        raise Problem(415, "unsupported_media_type", "Send application/json.", headers={"Accept": "application/json"})
+        raise unsupported("application/json")
     refuse_ambiguous(data)
     aliases = {name: field.alias for name, field in model.model_fields.items() if field.alias}
     try:

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from modemfarm import wording
 from modemfarm.errors import BadFieldError, KeyCeilingError, StoreError, SubmitError
+from modemfarm.webapp.faults import of_model, shown, summed
 from modemfarm.webapp.words import Words
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,15 @@ _BY_STATUS = {
     413: "too_large",
     415: "unsupported_media_type",
     422: "validation",
+}
+# what werkzeug says of these is about browsers
+_SAID = {
+    "bad_request": "api.not_understood",
+    "forbidden": "api.forbidden",
+    "not_found": "api.not_found",
+    "method_not_allowed": "api.method_not_allowed",
+    "too_large": "api.too_large",
+    "unsupported_media_type": "api.media_type",
 }
 
 
@@ -72,7 +82,10 @@ class Problem(Exception):  # noqa: N818 - it is the document of RFC 9457, raised
         told = None if slug else words.row_fault(self.code, self.detail, self.params)
         if told == self.detail and wording.known(f"api.{self.kind}"):
             slug = f"api.{self.kind}"
-        return words.say(slug, {"what": self.detail.removesuffix("."), **self.params}) if slug else told or self.detail
+        if slug is None:
+            return told or self.detail
+        what = summed(self.errors, words, self.params) if self.errors else self.detail.removesuffix(".")
+        return words.say(slug, {"what": what, **self.params})
 
     def document(self, words: Words | None = None) -> dict[str, Any]:
         """The JSON members, in English or in a reader's language."""
@@ -84,9 +97,7 @@ class Problem(Exception):  # noqa: N818 - it is the document of RFC 9457, raised
             "detail": self.detail if words is None else self.said(words),
         }
         if self.errors is not None:
-            members["errors"] = (
-                self.errors if words is None else [_said(one, words, self.params) for one in self.errors]
-            )
+            members["errors"] = [shown(one, words, self.params) for one in self.errors]
         return members | self.more
 
     def answer(self, words: Words) -> Response:
@@ -97,13 +108,6 @@ class Problem(Exception):  # noqa: N818 - it is the document of RFC 9457, raised
             {"Content-Language": words.lang, **self.headers},
             content_type="application/problem+json",
         )
-
-
-def _said(fault: dict[str, Any], words: Words, params: dict[str, Any]) -> dict[str, Any]:
-    if words.lang == "en":
-        return fault
-    about = {name: value for name, value in params.items() if name != "raw"}
-    return fault | {"detail": words.row_fault(str(fault["code"]), str(fault["detail"]), about)}
 
 
 def not_found(thing: str, name: object = "", which: str = "") -> Problem:
@@ -120,15 +124,17 @@ def not_found(thing: str, name: object = "", which: str = "") -> Problem:
 
 def invalid(error: ValidationError, aliases: dict[str, str] | None = None) -> Problem:
     """A body of the wrong form, each fault with its JSON pointer (RFC 6901)."""
-    errors = []
-    for fault in error.errors(include_url=False, include_context=False, include_input=False):
-        place = [(aliases or {}).get(str(step), str(step)) for step in fault["loc"]]
-        pointer = "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in place)
-        errors.append({"pointer": pointer, "code": fault["type"], "detail": fault["msg"]})
+    errors = of_model(error, aliases or {})
     if any(fault["code"] == "json_invalid" for fault in errors):
         return Problem(400, "malformed_json", "The body is not JSON: " + errors[0]["detail"], errors=errors)
     names = ", ".join(sorted({item["pointer"] or "the body" for item in errors}))
     return Problem(422, "validation", f"Not as expected: {names}.", errors=errors)
+
+
+def unsupported(*types: str) -> Problem:
+    """A body of another type than the route takes."""
+    accept, what = {"Accept": ", ".join(types)}, " / ".join(types)
+    return Problem(415, "unsupported_media_type", f"Send {' or '.join(types)}.", headers=accept, params={"what": what})
 
 
 def unsubmittable(error: SubmitError) -> Problem:
@@ -164,7 +170,9 @@ def from_http(error: HTTPException) -> Problem:
     if 300 <= status < 400 or status == 500:
         status = 500 if status == 500 else 404
     kind = _BY_STATUS.get(status, "internal" if status >= 500 else "bad_request")
-    return Problem(status, kind, error.description or HTTPStatus(status).phrase, headers=headers)
+    slug = _SAID.get(kind)
+    detail = wording.say(slug) if slug else error.description or HTTPStatus(status).phrase
+    return Problem(status, kind, detail, headers=headers, slug=slug)
 
 
 def install(app: Flask, is_api: Any, page: Any, words: Callable[[], Words]) -> None:
@@ -176,16 +184,16 @@ def install(app: Flask, is_api: Any, page: Any, words: Callable[[], Words]) -> N
         words: the words of the request's language.
     """
 
-    def shown(problem: Problem) -> Response:
+    def answered(problem: Problem) -> Response:
         return problem.answer(words()) if is_api() else page(problem)
 
-    app.register_error_handler(Problem, shown)
-    app.register_error_handler(StoreError, lambda error: shown(store_down(error)))
-    app.register_error_handler(SubmitError, lambda error: shown(unsubmittable(error)))
-    app.register_error_handler(HTTPException, lambda error: shown(from_http(error)))
+    app.register_error_handler(Problem, answered)
+    app.register_error_handler(StoreError, lambda error: answered(store_down(error)))
+    app.register_error_handler(SubmitError, lambda error: answered(unsubmittable(error)))
+    app.register_error_handler(HTTPException, lambda error: answered(from_http(error)))
 
     def unexpected(error: Exception) -> Response:
         log.error("http: %s %s", request.method, _route(), exc_info=error)
-        return shown(Problem(500, "internal", "Something went wrong here; the log has the details."))
+        return answered(Problem(500, "internal", "Something went wrong here; the log has the details."))
 
     app.register_error_handler(Exception, unexpected)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from modemfarm.intake.members import MemberTwiceError, single_members
+from modemfarm.webapp.faults import fault
 from modemfarm.webapp.problems import Problem
 
 
@@ -20,17 +21,16 @@ def refuse_ambiguous(data: bytes) -> None:
         found = json.loads(data, object_pairs_hook=single_members)
     except MemberTwiceError as twice:
         name = twice.name.encode("utf-8", "backslashreplace").decode()
-        what = f"{name} stands twice in one object"
-        raise _problem(f"/{_step(name)}", "member_twice", what) from None
+        raise _problem(f"/{_step(name)}", "member_twice", name) from None
     except (ValueError, RecursionError):
         return
     for pointer in _not_text(found, ""):
-        raise _problem(pointer, "not_text", "half a surrogate pair is no text")
+        raise _problem(pointer, "not_text")
 
 
-def _problem(pointer: str, code: str, what: str) -> Problem:
-    fault = {"pointer": pointer, "code": code, "detail": what}
-    return Problem(422, "validation", f"{pointer or 'the body'}: {what}.", code=code, errors=[fault])
+def _problem(pointer: str, code: str, name: str = "") -> Problem:
+    found = fault({"pointer": pointer}, code, code, {"member": name})
+    return Problem(422, "validation", f"{pointer or 'the body'}: {found['detail']}.", code=code, errors=[found])
 
 
 def _not_text(value: Any, pointer: str) -> Iterator[str]:

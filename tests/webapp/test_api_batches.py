@@ -132,6 +132,42 @@ def test_what_is_no_batch_is_told(farm: Sample) -> None:
     assert client.get("/v1/batches/77").status_code == 404
 
 
+@pytest.mark.parametrize(("kind", "body"), [("x-ndjson", b""), ("x-ndjson", b"\n \n"), ("csv", b"to,text\n")])
+def test_a_body_without_rows_makes_no_batch(farm: Sample, kind: str, body: bytes) -> None:
+    kind = {"x-ndjson": "application/x-ndjson", "csv": "text/csv"}[kind]
+    answer = farm.api().post("/v1/batches", data=body, content_type=kind, headers={"Idempotency-Key": "a"})
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "no_rows")
+    assert answer.get_json()["errors"][0]["pointer"] == ""
+    assert farm.store.look(lambda tx: tx.value("SELECT count(*) FROM batches")) == 0
+
+
+def test_a_body_of_broken_rows_is_a_batch_that_names_each(farm: Sample) -> None:
+    answer = farm.api().post("/v1/batches", data=b"x\n{}\n", headers=NDJSON)
+    told = answer.get_json()
+    assert (answer.status_code, told["accepted"], told["rejected"]) == (202, 0, 2)
+    assert [fault["row"] for fault in told["errors"]] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("query", "kind", "place"),
+    [
+        ("", "text/csv; charset=klingon", {"header": "Content-Type"}),
+        ("?encoding=klingon", "text/csv", {"parameter": "encoding"}),
+        ("?template=%7Bname", "text/csv", {"parameter": "template"}),
+    ],
+)
+def test_what_cannot_be_read_has_its_place(farm: Sample, query: str, kind: str, place: dict[str, str]) -> None:
+    answer = farm.api().post(f"/v1/batches{query}", data=b"to,text\n1,2\n", content_type=kind)
+    assert answer.status_code == 422
+    (fault,) = answer.get_json()["errors"]
+    assert {name: fault[name] for name in fault.keys() - {"code", "detail"}} == place
+    document = farm.api().get("/v1/openapi.json").get_json()
+    assert (
+        place.keys()
+        <= document["components"]["schemas"]["Problem"]["properties"]["errors"]["items"]["properties"].keys()
+    )
+
+
 def test_a_batch_is_paused_sent_again_and_resolved(farm: Sample) -> None:
     client = farm.api()
     csv = "to,text\n+8613800138000,a\n+8613800138001,b\n"

@@ -107,7 +107,10 @@ def test_a_key_used_with_another_body_on_another_route_is_refused(farm: Sample) 
     client = farm.api()
     key = {"Idempotency-Key": "k1"}
     assert client.post("/v1/messages", json=OK, headers=key).status_code == 202
-    for path, sent in (("/v1/suppressions", {"json": {"number": OK["to"]}}), ("/v1/batches", {"data": b"to,text\n"})):
+    for path, sent in (
+        ("/v1/suppressions", {"json": {"number": OK["to"]}}),
+        ("/v1/batches", {"data": b"to,text\n1,x\n"}),
+    ):
         kind = {} if "json" in sent else {"content_type": "text/csv"}
         answer = client.post(path, headers=key, **sent, **kind)
         assert (answer.status_code, answer.get_json()["code"]) == (422, "idempotency_mismatch"), path
