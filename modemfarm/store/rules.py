@@ -120,9 +120,21 @@ def look_for_changes(tx: Tx, configured: Configured, now: datetime) -> bool:
 
 
 def attest(
-    tx: Tx, profile: str, who: str, basis: str, until: datetime, now: datetime, *, document: str | None = None
+    tx: Tx,
+    profile: str,
+    who: str,
+    basis: str,
+    until: datetime,
+    now: datetime,
+    *,
+    document: str | None = None,
+    by: str | None = None,
 ) -> None:
-    """Keep somebody's word that offers may be sent under a profile until then; it replaces an earlier one."""
+    """Keep somebody's word that offers may be sent under a profile until then; it replaces an earlier one.
+
+    Args:
+        by: who wrote that word down, where it is known.
+    """
     withdraw(tx, profile, now, who=who)
     tx.run(
         "INSERT INTO policy_attestations (profile, who, basis, document, until, at)"
@@ -136,7 +148,7 @@ def attest(
     )
     gates.begin(tx, "offers", "", now)
     last = (until - timedelta(microseconds=1)).date().isoformat()  # where a day ends, the next has begun
-    record(tx, "policy.attested", now, subject=profile, who=who, basis=basis, document=document, until=last)
+    record(tx, "policy.attested", now, subject=profile, who=who, basis=basis, document=document, until=last, by=by)
 
 
 def withdraw(tx: Tx, profile: str, now: datetime, *, who: str) -> bool:

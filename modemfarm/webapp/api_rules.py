@@ -16,7 +16,7 @@ from modemfarm.webapp.problems import Problem, not_found
 from modemfarm.webapp.writing import Answer, reply, write
 
 routes = Blueprint("rules", __name__, url_prefix="/v1")
-_LONGEST = timedelta(days=3 * 366)
+LONGEST = timedelta(days=3 * 366)  # of a word that somebody gives for offers
 
 
 @routes.get("/policy")
@@ -62,14 +62,16 @@ def change() -> Response:
 @needs("admin")
 def attest() -> Response:
     wanted = body(AttestationBody)
-    farm = deps()
+    farm, actor = deps(), by_whom()
     configured, now = farm.intake.policy, farm.clock.now()
-    if not now < wanted.until <= now + _LONGEST:
+    if not now < wanted.until <= now + LONGEST:
         raise _wrong("/until", "expected a moment within the next three years")
 
     def work(tx: Tx) -> Answer:
         profile = rules.in_force(tx, configured, now).profile.name
-        rules.attest(tx, profile, wanted.who, wanted.basis, wanted.until, now, document=wanted.document or None)
+        rules.attest(
+            tx, profile, wanted.who, wanted.basis, wanted.until, now, document=wanted.document or None, by=actor
+        )
         return 201, rules.document(rules.in_force(tx, configured, now), configured)
 
     return reply(*write(work))

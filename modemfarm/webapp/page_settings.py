@@ -1,15 +1,18 @@
-"""Settings on the page: who is told when something needs a person."""
+"""Settings on the page: what is set, who is told of faults, what opens offers."""
 
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, Response, redirect, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from modemfarm import wording
-from modemfarm.store import alerts, audit, rates, views
+from modemfarm.policy.profiles import Rules, hours_of
+from modemfarm.policy.remedy import command
+from modemfarm.store import alerts, audit, rates, rules, views
 from modemfarm.store.shapes import rfc3339
 from modemfarm.webapp import access
 from modemfarm.webapp.access import deps
@@ -24,6 +27,11 @@ _LINES = 20
 @routes.get("/settings")
 @person
 def settings() -> Response:
+    return shown()
+
+
+def shown(status: int = 200, **told: Any) -> Response:
+    """The page of settings; `told`: what a form on it says once more, and what is wrong with that."""
     farm = deps()
     w, now = words(), farm.clock.now()
     last = farm.store.look(alerts.outcomes)
@@ -38,15 +46,33 @@ def settings() -> Response:
     merged = farm.merged if access.may("admin") else {}
     return show(
         "settings.html",
+        status,
         ways=ways,
         offers=found,
         lines=lines,
         cards=cards,
         merged=merged,
         mark="",
+        vouching=_rules(farm.store.look(rules.in_force, farm.intake.policy, now)),
+        **told,
         **_looked(w),
         **seen_farm(w),
     )
+
+
+def _rules(found: Rules) -> dict[str, Any]:
+    """What stands about offers, for the page: the rules in force, and the word that opens them."""
+    profile, given = found.profile, found.attestation
+    return {
+        "profile": profile,
+        "hours": hours_of(profile),
+        "given": given,
+        "day": None if given is None else f"{(given.until - timedelta(seconds=1)).astimezone(words().zone):%Y-%m-%d}",
+        "open": found.is_open,
+        "signed": found.signature,
+        "command": command("profile", "", {"own_sim": profile.own_sim}),
+        "sign": command("signature_missing", "", {}),
+    }
 
 
 def _line(row: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 
 from modemfarm import wording
 from modemfarm.model import SimSettings, mask
-from modemfarm.store import alerts, audit, events, passwords, users, webhooks
+from modemfarm.store import alerts, audit, events, passwords, rules, users, webhooks
 from modemfarm.store.shapes import Terms
 from modemfarm.webapp.words import Words
 from tests.docs import code
@@ -57,6 +57,42 @@ def test_nobody_without_a_session_sees_or_presses(farm: Sample) -> None:
     stranger = farm.app.test_client()
     assert stranger.get("/settings").status_code == 303
     assert stranger.post("/settings/alerts/test").status_code == 303
+
+
+@pytest.mark.parametrize("lang", wording.LANGUAGES)
+def test_an_administrator_vouches_for_offers_and_takes_the_word_back(farm: Sample, lang: str) -> None:
+    farm.store.run(lambda tx: rules.change(tx, "CN", "brand", "小店", NOW, who="test"))
+    admin, operator = farm.person(), farm.person("operator")
+    page = html.unescape(admin.get(f"/settings?lang={lang}").text)
+    assert wording.say("page.vouch", lang=lang) in page
+    token = re.search(r'name="csrf" value="([^"]+)"', page)
+    profile = re.search(r'name="profile" value="([^"]+)"', page)
+    assert token is not None
+    assert profile is not None
+    word = {"csrf": token[1], "profile": profile[1], "who": "王丽", "basis": "会员书面同意", "until": "2027-03-01",
+            "document": "ARCEP 7", "meant": "1"}  # fmt: skip
+    seen = operator.get(f"/settings?lang={lang}").text
+    assert "/settings/offers/attest" not in seen
+    assert operator.post("/settings/offers/attest", data=word).status_code == 403
+    for wrong in (
+        {"meant": ""},
+        {"who": " "},
+        {"until": "2031-01-01"},
+        {"until": "2026-01-01"},
+        {"until": "x"},
+        {"profile": "XX"},
+    ):
+        refused = admin.post("/settings/offers/attest", data=word | wrong)
+        assert (refused.status_code, "王丽" in refused.text or "who" in wrong) == (422, True)
+    assert not admin.get("/settings").text.count("/settings/offers/withdraw")
+    answer = admin.post("/settings/offers/attest", data=word)
+    assert (answer.status_code, answer.location) == (303, "/settings#offers")
+    told = wording.say("policy.open", {"who": "王丽", "basis": "会员书面同意", "day": "2027-03-01"}, lang)
+    assert told in html.unescape(admin.get(f"/settings?lang={lang}").text)
+    line = farm.store.look(audit.listed)[0]
+    assert (line["action"], line["who"], json.loads(line["data"])["by"]) == ("policy.attested", "王丽", "page")
+    assert admin.post("/settings/offers/withdraw", data={"csrf": token[1]}).status_code == 303
+    assert told not in html.unescape(admin.get(f"/settings?lang={lang}").text)
 
 
 def _noted(farm: Sample) -> list[tuple[str, str, str]]:
