@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from flask import Blueprint, Response, redirect, request, url_for
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from modemfarm.errors import SubmitError
+from modemfarm.errors import BadFieldError, SubmitError
 from modemfarm.intake import agreed
 from modemfarm.policy.consent import GENERAL, METHODS
 from modemfarm.store import audit, consents, signups, views
@@ -21,6 +22,7 @@ from modemfarm.webapp.language import words
 from modemfarm.webapp.numbers import number_of
 from modemfarm.webapp.page import frame, person, person_as, show, write
 from modemfarm.webapp.problems import invalid, not_found
+from modemfarm.webapp.uploads import MOST_OCTETS
 
 routes = Blueprint("consent", __name__, url_prefix="/people/consents")
 PROOF = (  # in the order in which a person reads it
@@ -45,7 +47,7 @@ def _page(status: int = 200, **told: Any) -> Response:
         found = views.consents(tx, cursor=asking.cursor(), limit=_SHOWN)
         kept, head = signups.words(tx), consents.head(tx)
     looked = checked(farm.store) if "check" in request.args else None
-    told = {"fault": "", "typed": {"number": request.args.get("number", "")[:40]}} | told
+    told = {"fault": "", "listed": {}, "typed": {"number": request.args.get("number", "")[:40]}} | told
     return show("consents.html", status, mark="", found=found, kept=kept, head=head, looked=looked, proof=PROOF,
                 methods=METHODS, general=GENERAL, **told, **frame())  # fmt: skip
 
@@ -69,6 +71,54 @@ def grant() -> AnyResponse:
     except SubmitError as error:
         return _page(422, fault=words().fault(error), typed=form)
     return redirect(url_for("consent.ledger"), 303)
+
+
+@routes.post("/import")
+@person
+def take_in() -> Response:
+    """A list of people who agreed, with the word of whoever brings it; without that each is asked by one message."""
+    farm, actor, form, w = deps(), by_whom(), request.form, words()
+    try:
+        brought = request.files.get("file")
+        octets = b"" if brought is None else brought.stream.read(MOST_OCTETS + 1)
+        if not octets:
+            return _page(422, list_fault=w.say("send.no_file"), listed=form)
+        if len(octets) > MOST_OCTETS:
+            return _page(413, list_fault=w.say("send.file_too_large", mib=MOST_OCTETS // 1024 // 1024), listed=form)
+        vouched = agreed.Vouched(
+            actor=actor,
+            sha256=hashlib.sha256(octets).hexdigest(),
+            method=form["method"] if form.get("method") in METHODS else None,
+            wording=form.get("wording", "").strip() or None,
+            since=_day(form.get("since", ""), 0),
+            until=_day(form.get("until", ""), 1),
+            purposes=tuple(name.strip() for name in form.get("purpose", "").split(",") if name.strip()) or (GENERAL,),
+            source=form.get("source", "").strip() or None,
+        )
+        answers = farm.keywords.answers
+        done = agreed.take(farm.offload_call, agreed.read(octets), vouched, farm.intake, answers, farm.clock.now)
+    except SubmitError as error:
+        return _page(422, list_fault=w.fault(error), listed=form)
+    farm.wake()
+    faults: dict[str, dict[str, Any]] = {}
+    for one in done.rejected:
+        fault = faults.setdefault(w.row_fault(one.code, one.detail), {"row": one.row, "n": 0})
+        fault["n"] += 1
+    return _page(imported=done, row_faults=faults)
+
+
+def _day(day: str, after: int) -> datetime | None:
+    """When a day begins here, or so many after it; None: none is named.
+
+    Raises:
+        BadFieldError: it is none.
+    """
+    if not day.strip():
+        return None
+    try:
+        return datetime.fromisoformat(_midnight(day.strip(), after))
+    except ValueError as error:
+        raise BadFieldError("since", "bad_time", f"{day!r} is no day") from error
 
 
 def _midnight(day: str, after: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from html import unescape
@@ -54,6 +55,33 @@ def test_a_consent_is_written_down_with_its_proof_by_name(farm: Sample) -> None:
     shown = person.get(PAGE).text
     for said in (ONE, "form 7", "v3", wording.say("page.method_paper"), wording.say("page.consent_granted")):
         assert said in shown
+
+
+def test_a_list_of_people_who_agreed_is_taken_in_on_the_page(farm: Sample) -> None:
+    person = farm.person("operator")
+    rows = "".join(f"138001380{number:02},小王\n" for number in range(50)) + "oops,x\nnope,y\n"
+
+    def bring(text: str, **more: str) -> Any:
+        word = {"method": "paper", "wording": "同意接收优惠", "since": "2026-01-01", "until": "2026-02-28"} | more
+        return press(person, f"{PAGE}/import", file=(io.BytesIO(text.encode()), "list.csv"), **word)
+
+    answer = bring("手机号,姓名\n" + rows)
+    told = unescape(answer.text)
+    assert answer.status_code == 200
+    counts = {"granted": 50, "pending": 0, "known": 0, "out": 0, "rejected": 2}
+    assert wording.say("said.consents_taken", counts) in told
+    assert "2 rows, from row 51 on:" in told
+    (kept,) = farm.store.look(consents.records, "+8613800138007")
+    assert (kept["method"], kept["exact_wording"], kept["actor"][:4]) == ("paper", "同意接收优惠", "page")
+    assert "consents.imported" in [row["action"] for row in farm.store.look(audit.listed)]
+    for text, more in (("", {}), ("a,b\n1,2\n", {}), ("phone\n13800138099\n", {"since": "soon"})):
+        refused = bring(text, **more)
+        assert (refused.status_code, 'role="alert"' in refused.text, "同意接收优惠" in refused.text) == (
+            422,
+            True,
+            True,
+        )
+    assert farm.person("viewer").post(f"{PAGE}/import").status_code == 403
 
 
 @pytest.mark.parametrize(
