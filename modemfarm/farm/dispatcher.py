@@ -10,8 +10,10 @@ from datetime import datetime, timedelta
 
 from modemfarm.errors import StoreError
 from modemfarm.farm import lanes
-from modemfarm.farm.choosing import PATIENCE, TURN_BY_AGE, Assignment, LaneView, Presence, blocked_by, choose, kept
+from modemfarm.farm.choosing import Assignment, LaneView, Presence, blocked_by, choose, kept
 from modemfarm.farm.encoding import encode
+from modemfarm.farm.fronts import ANYONE, Fronts
+from modemfarm.farm.further import Further
 from modemfarm.farm.lanes import SimFacts
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.model import UNLIMITED, ClaimedPart
@@ -41,8 +43,6 @@ STORE_AGAIN_S = 1.0
 IDLE_LOOK_S = 60.0
 FENCED_FOR = timedelta(seconds=1)  # until the lease is renewed
 TAKEN_FOR = timedelta(milliseconds=50)  # another host's transaction
-KNOWN_EVERY = timedelta(seconds=5)
-ANYONE = ""  # a recipient whom no plan counts yet
 
 
 @dataclass(slots=True)
@@ -101,8 +101,7 @@ class Dispatcher:
         self._stopped = False
         self._last_at: dict[str, datetime] = {}
         self._in_flight: dict[int, tuple[str, str]] = {}  # attempt -> recipient, ICCID
-        self._taken: dict[str, int] = {}  # messages that each SIM began, for the turns by age
-        self._looked_for_known: dict[str, datetime] = {}  # by ICCID: when there was nothing
+        self._fronts, self._further = Fronts(), Further()
         self.failures: dict[str, int] = {}
         self.blocked: dict[str, labels.Label] = {}
         self._seen: dict[str, LaneView] = {}  # by ICCID: what each lane had left when it last asked
@@ -207,7 +206,8 @@ class Dispatcher:
     async def _hand_over(self, claimed: _Claimed) -> None:
         part, waiter = claimed.part, self._waiters.get(claimed.lane.iccid)
         self._last_at[claimed.lane.iccid] = claimed.at
-        self._taken[claimed.lane.iccid] = self._taken.get(claimed.lane.iccid, 0) + (part.rank >= 0)
+        if part.rank >= 0:
+            self._fronts.began(claimed.lane.iccid, claimed.lane.day)
         try:
             pdu, length = encode(part, claimed.concat_ref, claimed.at)
         except ValueError:
@@ -261,21 +261,21 @@ class Dispatcher:
         in_flight = dict(self._in_flight.values()) | beside.on_the_air(tx)
         locks.owners(tx, self._limited(free))
         taken: set[int] = set()  # parts that another host stands in the way of just now
+        more = self._further.anew()
         for _ in range(ROUNDS):
-            able = {}
             views = self._views(tx, free, now)
             done.views |= views
-            for iccid, view in views.items():
-                if blocked_by(view, 0, now) is None:
-                    able[iccid] = view  # what is reserved, or goes to people who are counted, may still go
+            for view in views.values():
                 self._say_blocked(tx, done, view, now)
+            # what is reserved, or goes to people who are counted, may still go
+            able = {iccid: view for iccid, view in views.items() if blocked_by(view, 0, now) is None}
             if not able:
                 break
-            by_age = {iccid for iccid in able if self._taken.get(iccid, 0) % TURN_BY_AGE == TURN_BY_AGE - 1}
+            by_age = self._fronts.by_age(able.values())
             filled = waiting.filled(tx, {one for view in able.values() for one in lanes.queues(view)})
-            parts = self._heads(tx, able, filled, now)
-            parts += self._old_ones(tx, [able[iccid] for iccid in sorted(by_age)], filled, now)
-            parts = [part for part in parts if part.part_id not in taken]
+            parts = self._fronts.heads(tx, able, filled, now) + more
+            parts += self._fronts.old_ones(tx, [view for view in able.values() if view.iccid in by_age], filled, now)
+            parts = [part for part in parts if part.part_id not in taken and (self.clock_trusted or not part.by_clock)]
             seen, parts = parts, gates.sift(tx, parts, pauses)
             able = {iccid: lanes.with_known(tx, view, parts) for iccid, view in able.items()}
             choice = choose(
@@ -296,10 +296,15 @@ class Dispatcher:
                     done.claimed.append(claimed)
                     in_flight[claimed.part.recipient] = assignment.iccid
                     del free[assignment.iccid]
-            if not free or not (choice.bindings or choice.assignments or len(parts) < len(seen)):
+            moving = bool(choice.bindings or choice.assignments or len(parts) < len(seen))
+            found = self._further.anew() if moving else self._further.following(tx, parts, able.values(), now)
+            if not free or found is None:
                 break
+            more = found
         else:
-            done.next_at = now  # bound parts stood before all others so far: look behind them at once
+            self._further.unfinished |= moving  # bound parts stood before all others so far
+        if self._further.unfinished:
+            done.next_at = now
             return done
         done.next_at = self._next_look(tx, done, now)
         if taken:
@@ -326,27 +331,6 @@ class Dispatcher:
             for iccid in free
         }
         return lanes.under(tx, views, self._settings.ceiling, now)
-
-    def _heads(self, tx: Tx, able: Mapping[str, LaneView], filled: set[str], now: datetime) -> list[Candidate]:
-        """What stands in front of each lane's own queue, of those of its names, and of the one for any SIM."""
-        parts: list[Candidate] = []
-        for iccid, view in able.items():
-            if iccid in filled:
-                parts += queue.heads(tx, iccid, now, 3)
-            if view.month is not None and blocked_by(view, 1, now, ANYONE) == "plan_recipients":
-                parts += self._to_known(tx, view, view.month, now)
-        for name in sorted(filled - able.keys()):
-            parts += queue.heads(tx, name, now, 2)
-        parts += queue.heads(tx, "", now, len(able) + 8)
-        return parts if self.clock_trusted else [part for part in parts if not part.by_clock]
-
-    def _old_ones(self, tx: Tx, views: list[LaneView], filled: set[str], now: datetime) -> list[Candidate]:
-        """What has waited longest of each priority, for the SIMs whose turn is for it."""
-        queues = {one for view in views for one in lanes.queues(view)} & filled
-        parts = [part for name in sorted(queues) for part in queue.longest_waiting(tx, name, now - PATIENCE)]
-        if views:
-            parts += queue.longest_waiting(tx, "", now - PATIENCE)
-        return parts if self.clock_trusted else [part for part in parts if not part.by_clock]
 
     def _claim(
         self, tx: Tx, given: Assignment, waiter: _Waiter, blocked: Mapping[str, labels.Label], now: datetime
@@ -378,16 +362,6 @@ class Dispatcher:
                 else queue.next_concat_ref(tx, lane.iccid, part.recipient, part.message_id)
             )
         return _Claimed(part, attempt_id, lane, ref, now)
-
-    def _to_known(self, tx: Tx, view: LaneView, month: datetime, now: datetime) -> list[Candidate]:
-        """For a SIM that may write to nobody new: parts behind those that it cannot take, looked for now and then."""
-        last = self._looked_for_known.get(view.iccid)
-        if last is not None and now - last < KNOWN_EVERY:
-            return []
-        found = queue.heads_to_known(tx, view.owner, month, view.iccid, now, 3)
-        if not found:
-            self._looked_for_known[view.iccid] = now
-        return found
 
     @staticmethod
     def _next_look(tx: Tx, done: _Round, now: datetime) -> datetime | None:

@@ -18,7 +18,7 @@ from modemfarm.store.suppress import OPTED_OUT, stops_forgotten
 
 STARTED_RANK = -1  # the other parts of a message whose first part went out: before everything else
 
-_NEXT_RANK = (
+NEXT_RANK = (
     "SELECT rank FROM parts WHERE state = 'waiting' AND gate = 0 AND bound_iccid = :bound AND rank >= :rank"
     " ORDER BY rank LIMIT 1"
 )
@@ -27,19 +27,15 @@ WHAT = (  # the columns of a `Candidate`
     " p.charged_to, p.charged_day, p.farm_day, m.parts_total, m.text, m.encoding, m.iccid, m.pinned, m.report, m.flash,"
     " m.valid_until, m.concat_ref, m.avoid, m.batch_id, m.charged_key, m.state AS message_state, q.iccid AS sticky"
 )
+FIRST = (  # of a row `p` of waiting `parts`: no part of its message waits before it
+    "(p.part_number = 1 OR NOT EXISTS (SELECT 1 FROM parts e WHERE e.message_id = p.message_id"
+    " AND e.part_number < p.part_number AND e.state = 'waiting'))"
+)
 _DUE_OF_RANK = (
     WHAT + " FROM parts p JOIN messages m ON m.id = p.message_id LEFT JOIN people q ON q.number = p.recipient"
     " WHERE p.state = 'waiting' AND p.gate = 0 AND p.bound_iccid = :bound AND p.rank = :rank AND p.due_at <= :now"
-    " ORDER BY p.due_at, p.id LIMIT :most"
+    f" AND {FIRST} ORDER BY p.due_at, p.id LIMIT :most"
 )
-_DUE_TO_KNOWN = (
-    WHAT + " FROM plan_recipients r JOIN messages m ON m.recipient = r.recipient JOIN parts p ON p.message_id = m.id"
-    " LEFT JOIN people q ON q.number = p.recipient"
-    " WHERE r.owner = :owner AND r.month = :month AND m.state IN ('queued', 'held', 'scheduled', 'sending')"
-    " AND p.state = 'waiting' AND p.gate = 0 AND p.bound_iccid IN ('', :bound) AND p.due_at <= :now"
-    " ORDER BY p.rank, p.due_at, p.id LIMIT :most"
-)
-
 _CLAIM = "UPDATE parts SET state = 'claimed', attempt_id = :attempt, iccid = :iccid, bound_iccid = :iccid"
 _WAITS = f" WHERE id = :id AND state = 'waiting' AND gate = 0 AND NOT {OPTED_OUT}"
 _CLAIM_ALONE = f"{_CLAIM}, {CHARGED}{_WAITS}"  # and charge it: it is its message's only part
@@ -99,7 +95,7 @@ class Candidate:
 
 
 def heads(tx: Tx, bound_iccid: str, now: datetime, most: int, *, claim: bool = True) -> list[Candidate]:
-    """The first waiting, due parts bound to one SIM ("" reads the unbound ones), in the order they should go.
+    """The first waiting part of the first due messages bound to one SIM ("": to none), in the order they should go.
 
     Args:
         claim: what another host looks at in this moment is left out, and what is found is left out there.
@@ -108,7 +104,7 @@ def heads(tx: Tx, bound_iccid: str, now: datetime, most: int, *, claim: bool = T
     rank = STARTED_RANK
     while len(found) < most:
         # Rank by rank: a scheduled message in an urgent one must not hide due ones behind it.
-        next_rank = tx.value(_NEXT_RANK, bound=bound_iccid, rank=rank)
+        next_rank = tx.value(NEXT_RANK, bound=bound_iccid, rank=rank)
         if next_rank is None:
             break
         rows = tx.all(
@@ -126,27 +122,14 @@ def heads(tx: Tx, bound_iccid: str, now: datetime, most: int, *, claim: bool = T
 def longest_waiting(tx: Tx, bound_iccid: str, before: datetime) -> list[Candidate]:
     """The first part of each priority that has been due since `before`; they stand in `heads`' order, not by age."""
     found: list[Candidate] = []
-    rank = tx.value(_NEXT_RANK, bound=bound_iccid, rank=STARTED_RANK + 1)
+    rank = tx.value(NEXT_RANK, bound=bound_iccid, rank=STARTED_RANK + 1)
     while rank is not None:
         rows = tx.all(
             _DUE_OF_RANK + locks.skipping(tx, "p", "m"), bound=bound_iccid, rank=rank, now=to_us(before), most=2
         )
         found += [candidate(row) for row in rows]
-        rank = tx.value(_NEXT_RANK, bound=bound_iccid, rank=rank + 1)
+        rank = tx.value(NEXT_RANK, bound=bound_iccid, rank=rank + 1)
     return found
-
-
-def heads_to_known(tx: Tx, owner: str, month: datetime, iccid: str, now: datetime, most: int) -> list[Candidate]:
-    """The first parts for one SIM to people whom its owner's month counts already."""
-    rows = tx.all(
-        _DUE_TO_KNOWN + locks.skipping(tx, "p", "m"),
-        owner=owner,
-        month=to_us(month),
-        bound=iccid,
-        now=to_us(now),
-        most=most,
-    )
-    return [candidate(row) for row in rows]
 
 
 def candidate(row: Row) -> Candidate:

@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from modemfarm.model import CAUTIOUS, UNLIMITED, Plan
-from modemfarm.store import actions, attempts, counters, queue, steps, views
+from modemfarm.store import actions, attempts, behind, counters, queue, steps, views
 from modemfarm.store.engine import Store, Tx, to_us
 from modemfarm.store.shapes import Terms
 from tests.store.tools import LONG, NOW, SIM, accepted, add, after, claim, end, lane, permit, see, take
@@ -119,9 +119,9 @@ def test_parts_to_people_who_are_counted_are_found_behind_others(store: Store) -
             add(tx, to=_to(number))
         wanted = add(tx, to=_to(1))
         later = add(tx, to=_to(1), send_at=after(60))
-        found = queue.heads_to_known(tx, SIM, MONTH, SIM, NOW, 3)
+        found = behind.to_known(tx, SIM, MONTH, SIM, NOW, 3)
         assert [one.message_id for one in found] == [wanted]
-        assert [one.message_id for one in queue.heads_to_known(tx, SIM, MONTH, SIM, after(60), 3)] == [wanted, later]
+        assert [one.message_id for one in behind.to_known(tx, SIM, MONTH, SIM, after(60), 3)] == [wanted, later]
 
 
 TIGHT = Plan("tight", per_minute=9, per_hour=14, per_day=17, per_month=21, recipients_per_month=8)

@@ -16,6 +16,7 @@ from modemfarm.farm.dispatcher import Dispatcher, _Waiter
 from modemfarm.farm.lanes import sim_facts
 from modemfarm.farm.outlook import Outlook
 from modemfarm.farm.settings import FarmSettings
+from modemfarm.model import Plan
 from modemfarm.store import hosts, messages, waiting
 from modemfarm.store.engine import Store, Tx
 from modemfarm.store.offload import Offload
@@ -82,10 +83,12 @@ def _fill(tx: Tx) -> None:
         add(tx, to=f"+86138{number:08}", text="x" * (1 + 60 * (number % 5)), priority=number % 10)
 
 
+@pytest.mark.parametrize(("plan", "behind"), [("cautious", False), ("tight", True)])
 def test_the_statements_of_a_claim_and_of_a_forecast_read_no_long_table(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, monkeypatch: pytest.MonkeyPatch, plan: str, behind: bool
 ) -> None:
-    facts = FarmSettings("here", default_plan="cautious")
+    """Also where the first messages are too long for the rest of the day, and the claim looks behind them."""
+    facts = FarmSettings("here", plans={"tight": Plan("tight", per_day=1)}, default_plan=plan)
     store.run(_fill)
     store.run(hosts.take_lease, "here", "run", 1, "0", datetime.now(UTC))
 
@@ -109,6 +112,7 @@ def test_the_statements_of_a_claim_and_of_a_forecast_read_no_long_table(
         Outlook(store, facts, lambda: NOW).fresh()
     assert any("SET state = 'claimed'" in sql for sql in claiming)
     assert any("FROM parts" in sql for sql in looking)
+    assert any("AS needs" in sql for sql in claiming) is behind
     assert _scans(store, claiming | looking) == []
 
 
