@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shlex
+from email.message import EmailMessage
 from types import SimpleNamespace
 from typing import Any
+from urllib.error import HTTPError, URLError
 
 import jinja2
 import pytest
@@ -64,20 +67,72 @@ def test_home_assistant(farm: Sample) -> None:
     assert (found["to"], found["text"]) == (TO, 'Water in the "cellar"')
 
 
-def test_alertmanager(farm: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
-    scope: dict[str, Any] = {"__name__": "recipe"}
-    exec(block("Alertmanager", "python"), scope)  # the docs' own program
-    body = json.dumps({"version": "4", "alerts": [{"status": "firing", "labels": {"alertname": "DiskFull"}}]}).encode()
-    asked: list[Any] = []
-    monkeypatch.setattr(scope["urllib"].request, "urlopen", asked.append)
-    receiver = SimpleNamespace(
-        headers={"Content-Length": len(body)},
-        rfile=SimpleNamespace(read=lambda _: body),
-        send_response=lambda _: None,
-        end_headers=lambda: None,
-    )
-    scope["Receiver"].do_POST(receiver)
-    (request,) = asked
-    headers = {"Authorization": request.get_header("Authorization"), "Content-Type": "application/json"}
-    found = sent(farm, request.full_url, headers, request.data)
-    assert (found["to"], found["text"]) == (TO, "firing: DiskFull")
+class Alertmanager:
+    """Calls the program of the recipe, which calls the farm."""
+
+    def __init__(self, farm: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.farm, self.key, self.down = farm, farm.key("messages:send"), False
+        self._scope: dict[str, Any] = {"__name__": "recipe"}
+        exec(block("Alertmanager", "python"), self._scope)  # the docs' own program
+        monkeypatch.setattr(self._scope["urllib"].request, "urlopen", self._reached)
+
+    def tells(self, *alerts: tuple[str, str]) -> int:
+        """What the program answers to a group of alerts."""
+        told = [
+            {"status": status, "labels": {"alertname": name}, "fingerprint": name, "startsAt": "2026-03-14T09:00:00Z"}
+            for status, name in alerts
+        ]
+        body = json.dumps({"version": "4", "groupKey": "{}", "alerts": told}).encode()
+        answered: list[int] = []
+        receiver = SimpleNamespace(
+            headers={"Content-Length": len(body)},
+            rfile=SimpleNamespace(read=lambda _: body),
+            send_response=answered.append,
+            end_headers=lambda: None,
+        )
+        self._scope["Receiver"].do_POST(receiver)
+        (status,) = answered
+        return status
+
+    def sent(self) -> list[str]:
+        return [message["text"] for message in self.farm.api().get("/v1/messages?order=asc").get_json()["data"]]
+
+    def _reached(self, request: Any, timeout: float) -> Any:
+        assert (request.full_url, request.get_header("Authorization")) == (URL, "Bearer KEY")
+        assert timeout > 0
+        if self.down:
+            raise URLError("Connection refused")
+        headers = {"Content-Type": "application/json", "Idempotency-Key": request.get_header("Idempotency-key")}
+        answer = self.farm.app.test_client().post("/v1/messages", data=request.data, headers=headers | self.key)
+        if answer.status_code >= 400:
+            raise HTTPError(URL, answer.status_code, "", EmailMessage(), io.BytesIO(answer.data))
+        return SimpleNamespace(status=answer.status_code)
+
+
+@pytest.fixture
+def alertmanager(farm: Sample, monkeypatch: pytest.MonkeyPatch) -> Alertmanager:
+    return Alertmanager(farm, monkeypatch)
+
+
+def test_alertmanager_tells_each_state_of_a_group_once(alertmanager: Alertmanager) -> None:
+    assert alertmanager.tells(("firing", "DiskFull"), ("firing", "Down")) == 202
+    assert alertmanager.tells(("firing", "Down"), ("firing", "DiskFull")) == 202
+    assert alertmanager.tells(("resolved", "DiskFull")) == 202
+    assert alertmanager.sent() == ["firing: DiskFull\nfiring: Down", "resolved: DiskFull"]
+
+
+def test_alertmanager_with_more_than_a_message_holds(alertmanager: Alertmanager) -> None:
+    assert alertmanager.tells(*(("firing", f"Alert{'漢' * 20}{at}") for at in range(100))) == 202
+    (text,) = alertmanager.sent()
+    assert (len(text), text[-3:]) == (300, "...")
+
+
+def test_alertmanager_comes_again_only_where_that_helps(
+    alertmanager: Alertmanager, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alertmanager.down = True
+    assert alertmanager.tells(("firing", "DiskFull")) == 503
+    alertmanager.down = False
+    assert alertmanager.tells(("firing", "nothing\0")) == 422
+    assert "U+0000" in capsys.readouterr().err
+    assert alertmanager.tells(("firing", "DiskFull")) == 202
