@@ -135,7 +135,10 @@ def batch(
     store = farm.store(create=True)
     _warn(farm, store, fields["pinned"])
     rejected: dict[int, RowError] = {}
-    with _progress(octets.count(b"\n"), shown=sys.stderr.isatty() and not as_json) as advance:
+    with (
+        _told_if_stopped(again=again),
+        _progress(octets.count(b"\n"), shown=sys.stderr.isatty() and not as_json) as advance,
+    ):
 
         def through(count: int) -> None:
             wake(farm.config.state_dir)
@@ -218,6 +221,16 @@ def _note_rejected(rejected: dict[int, RowError]) -> None:
         fault = rejected[number]
         what = f"{fault.column + ': ' if fault.column else ''}{fault.code}: {fault_of(fault.code, fault.detail)}"
         note(sentence("said.row", n=number, what=what))
+
+
+@contextlib.contextmanager
+def _told_if_stopped(*, again: bool) -> Iterator[None]:
+    """Where Ctrl-C ends it, how it goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        note(sentence("said.batch_broken_off_again" if again else "said.batch_broken_off"))
+        raise
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from modemfarm.cli.context import Farm, pass_farm
 from modemfarm.cli.finding import Finding, Pen
 from modemfarm.cli.outcome import Exit
 from modemfarm.cli.output import emit, json_option, say, words
+from modemfarm.config.find import NoConfigError
 from modemfarm.errors import ModemfarmError
 from modemfarm.store.engine import Store
 from modemfarm.webapp.words import Words
@@ -23,7 +24,7 @@ from modemfarm.webapp.words import Words
 @json_option
 @pass_farm
 def doctor(farm: Farm, as_json: bool) -> int:
-    """Look for what is wrong and say how to mend it; exits 1 when something is.
+    """Look for what is wrong and say how to mend it; exits 1 when something is, 5 without a configuration.
 
     --json prints {"ok", "checks": [{"code", "check", "ok", "what", "fix"}]}.
     """
@@ -32,12 +33,22 @@ def doctor(farm: Farm, as_json: bool) -> int:
     well = all(item.ok for item in found)
     if as_json:
         emit({"ok": well, "checks": [asdict(item) for item in found]})
-        return Exit.DONE if well else Exit.FAILED
+        return _exit(farm, well=well)
     for item in found:
         mark = "bad" if not item.ok else ("hint" if item.fix else "ok")
         say(f"{pen.words.say(f'doctor.{mark}')}  {item.check}: {item.what}")
         if item.fix:
             say(f"      -> {item.fix}")
+    return _exit(farm, well=well)
+
+
+def _exit(farm: Farm, *, well: bool) -> Exit:
+    try:
+        _ = farm.config
+    except NoConfigError:
+        return Exit.UNREACHABLE
+    except ModemfarmError:
+        return Exit.FAILED
     return Exit.DONE if well else Exit.FAILED
 
 
@@ -45,6 +56,9 @@ def examine(farm: Farm, pen: Pen) -> Iterator[Finding]:
     """Every check, in the order in which things depend on each other."""
     try:
         config = farm.config
+    except NoConfigError as error:
+        yield pen.find("configuration", False, "quoted", "no_configuration", what=error)
+        return
     except ModemfarmError as error:
         yield pen.find("configuration", False, "quoted", "mend_line", what=error)
         return

@@ -17,6 +17,7 @@ from modemfarm.webapp.words import Words
 from modemfarm.wording import choose_locale, known
 
 NARROWEST = 6
+_TELLING_ENDS = frozenset({"iccid", "id", "modem", "path", "number", "to", "from"})  # what differs stands at their end
 _MOMENTS = frozenset({"since", "valid_until"})
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else on stdout.")
@@ -120,8 +121,9 @@ def table(columns: Sequence[tuple[str, str]], rows: Sequence[Mapping[str, Any]],
             cut = min(-spare, max(0, widths[index] - max(NARROWEST, width(heads[index]))))
             widths[index] -= cut
             spare += cut
+    ends = [key in _TELLING_ENDS for key, _ in columns]
     for line in (heads, *cells):
-        say("  ".join(_fit(cell, room) for cell, room in zip(line, widths, strict=True)).rstrip())
+        say("  ".join(_fit(cell, room, end=end) for cell, room, end in zip(line, widths, ends, strict=True)).rstrip())
 
 
 def record(row: Mapping[str, Any]) -> None:
@@ -168,16 +170,17 @@ def _columns(char: str) -> int:
     return 2 if unicodedata.east_asian_width(char) in {"W", "F"} else 1
 
 
-def _fit(text: str, room: int) -> str:
+def _fit(text: str, room: int, *, end: bool = False) -> str:
+    """A text in so many columns; of one that is too long its beginning, or its end, is kept."""
     if width(text) <= room:
         return text + " " * (room - width(text))
     kept, used = "", 1
-    for char in text:
+    for char in reversed(text) if end else text:
         used += _columns(char)
         if used > room:
             break
         kept += char
-    return kept + "…" + " " * (room - width(kept) - 1)
+    return ("…" + kept[::-1] if end else kept + "…") + " " * (room - width(kept) - 1)
 
 
 def local(moment: str | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString, ScalarString, Sin
 from modemfarm.errors import ConfigError
 
 Path_ = tuple[str | int, ...]
+_KEY = re.compile(r'duplicate key "(.*?)" with value')
 MOST_OCTETS = 1_000_000
 
 
@@ -73,7 +75,8 @@ def parse_document(text: str, name: str) -> Document:
     try:
         root = yaml.load(text)
     except DuplicateKeyError as error:
-        raise ConfigError(name, "", "a key stands twice", _line_of(error)) from error
+        found = _KEY.search(str(error.problem))  # what follows the key are its values: one may be a PIN
+        raise ConfigError(name, "", f"the key {found[1] if found else '?'} stands twice", _line_of(error)) from error
     except MarkedYAMLError as error:
         raise ConfigError(name, "", f"not YAML: {error.problem or 'unreadable'}", _line_of(error)) from error
     except (YAMLError, ValueError, RecursionError) as error:

@@ -75,7 +75,9 @@ def test_a_batch_that_was_broken_off_goes_on(farm: FarmAt, monkeypatch: pytest.M
         raise KeyboardInterrupt
 
     monkeypatch.setattr(batches, "finish", killed)
-    assert farm("batch", "a.csv", "--json").code == 1
+    broken = farm("batch", "a.csv", "--json")
+    assert (broken.code, broken.out) == (1, "")
+    assert "The same command goes on" in broken.err
     monkeypatch.setattr(batches, "finish", finish)
     ran = farm("batch", "a.csv", "--json")
     assert (ran.json["accepted"], ran.json["rejected"]) == (899, 1)

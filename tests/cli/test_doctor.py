@@ -104,7 +104,14 @@ def test_the_doctor_speaks_the_readers_language(
 
 def test_without_a_configuration_the_fix_is_told(bare: FarmAt, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
-    assert "或运行 `modemfarm init`" in bare("doctor").out
+    found = bare("doctor")
+    assert "      -> 请先运行 `modemfarm init`" in found.out
+    assert found.code == bare("doctor", "--json").code == 5
+    (bare.folder / "farm").mkdir(mode=0o700)
+    (bare.folder / "farm" / "config.yaml").write_text("hots: a\n", "utf-8")
+    found = bare("doctor")
+    assert "改正那一行" in found.out
+    assert found.code == 1
 
 
 def test_what_is_allowed_and_hardly_meant_is_a_hint(bare: FarmAt) -> None:

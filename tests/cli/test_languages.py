@@ -136,6 +136,24 @@ def test_a_table_of_wide_letters_fits_the_terminal(
     assert not any("\x1b" in line for line in lines)
 
 
+@pytest.mark.usefixtures("lang")
+def test_of_what_names_a_thing_the_end_is_kept(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "26")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    rows = [
+        {"iccid": f"8986001234567890000{at}", "path": f"/tmp/modemfarm/modems/tty{at}", "sentence": "It works. " * 3}
+        for at in (1, 2)
+    ]
+    table((("iccid", "sim"), ("path", "port"), ("sentence", "what")), rows, wide="sentence")
+    first, second = capsys.readouterr().out.splitlines()[1:]
+    assert all(width(line) <= 26 for line in (first, second))
+    assert [name[-3:] for name in first.split()[:2]] == ["001", "ty1"]
+    assert [name[-3:] for name in second.split()[:2]] == ["002", "ty2"]
+    assert first[0] == "…"
+
+
 # what is English on purpose: file, words that the literal holds
 ENGLISH = {
     ("context.py", "no configuration"),  # never shown: the API is asked instead
