@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from modemfarm.model import Plan
-from modemfarm.store import counters
+from modemfarm.store import counters, sims
 from modemfarm.store.counters import HOUR, MINUTE
 from modemfarm.store.engine import Row, Tx, to_us
 from modemfarm.store.shapes import Terms, rfc3339
@@ -34,13 +34,14 @@ def names(tx: Tx, terms: Terms) -> dict[str, str]:
 
 
 def limits(tx: Tx, message: Row, terms: Terms, now: datetime) -> list[dict[str, Any]]:
-    """Each limit that keeps one of its SIMs from taking a message: that SIM's only, where it is bound to one."""
+    """Each limit that keeps one of its SIMs from taking a message: the one it is bound to, or those that it names."""
     rows = tx.all(
-        "SELECT * FROM sims WHERE state = 'active' AND (iccid = :iccid OR CAST(:iccid AS TEXT) IS NULL)"
-        " ORDER BY iccid LIMIT :n",
+        "SELECT * FROM sims WHERE state = 'active' AND (iccid = :iccid OR CAST(:iccid AS TEXT) IS NULL) ORDER BY iccid",
         iccid=message["iccid"],
-        n=MOST,
     )
+    if message["iccid"] is None and message["pinned"] is not None:
+        rows = [row for row in rows if message["pinned"] in sims.names(row, terms.sims.get(row["iccid"]))]
+    rows = rows[:MOST]
     found = (_limit(tx, row, message, terms, now) for row in rows)
     return [one for one in found if one is not None]
 
