@@ -75,7 +75,7 @@ def test_(farm: Farm, sim: str, timeout: timedelta, as_json: bool) -> int:
         raise CliError(sentence("refusal.number_unknown", iccid=found["iccid"]), Exit.USAGE)
     text = f"modemfarm test {secrets.token_hex(4)}"
     began, began_s = now(), time.monotonic()
-    door, message = _take(farm, found, found["number"], text, "sims test")
+    door, message = _take(farm, found, found["number"], text, inbox.TRIAL)
     sent_s: float | None = None
     back_s: float | None = None
     while (past_s := time.monotonic() - began_s) < timeout.total_seconds() and message["state"] not in _BAD:

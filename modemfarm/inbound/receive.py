@@ -245,6 +245,7 @@ def judge(tx: Tx, inbound_id: int, settings: InboundSettings, now: datetime) -> 
     reply_to = inbox.last_sent_to(tx, number) if is_person else None
     acted = act(tx, row, reply_to, settings.acting(tx, now), now) if is_person else Acted(Verdict("none"))
     inbox.write_verdict(tx, inbound_id, kind, acted.verdict.tier, acted.verdict.keyword, reply_to)
+    inbox.look_at_trial(tx, inbound_id, now)
     record(tx, "message.received", now, subject=number, inbound_id=inbound_id, message_kind=kind)
     if is_person:
         sticky.exchanged(tx, number, row["iccid"], now, wrote=True)

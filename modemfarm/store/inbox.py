@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from modemfarm.model import digits_key
 from modemfarm.store.engine import Row, Tx, to_us
 
+TRIAL = "sims test"  # the reference of a message by which a SIM shows that it sends and receives
 SIGNIFICANT = 9  # digits that two spellings of one line share
 SAME_WITHIN = timedelta(hours=48)  # one PDU read twice; an operator's second copy comes within it too
 
@@ -254,6 +255,17 @@ def write_verdict(tx: Tx, inbound_id: int, kind: str, verdict: str, keyword: str
         verdict=verdict,
         keyword=keyword,
         reply=reply_to,
+    )
+
+
+def look_at_trial(tx: Tx, inbound_id: int, now: datetime) -> None:
+    """Take for seen what is a trial of ours that a SIM sent to its own number: nobody wrote it."""
+    tx.run(
+        "UPDATE inbound SET read_at = :now WHERE id = :id AND read_at IS NULL AND EXISTS (SELECT 1 FROM messages m"
+        " WHERE m.recipient = inbound.originator AND m.reference = :trial AND m.text = inbound.text)",
+        now=to_us(now),
+        id=inbound_id,
+        trial=TRIAL,
     )
 
 

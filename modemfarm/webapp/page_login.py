@@ -57,7 +57,8 @@ def _form(status: int = 200, said: str = "login_text", wait_s: int = 0) -> Respo
     """The login page, bound to this browser."""
     if not request.cookies.get(cookie(COOKIE_FORM)):
         g.form_token = secrets.token_urlsafe(32)
-    response = show("login.html", status, said=words().page(said, minutes=math.ceil(wait_s / 60)))
+    said += "_seconds" if 0 < wait_s < 60 else ""
+    response = show("login.html", status, said=words().page(said, seconds=wait_s, minutes=math.ceil(wait_s / 60)))
     if "form_token" in g:
         _set(response, COOKIE_FORM, g.form_token, None)
     if wait_s:

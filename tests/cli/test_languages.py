@@ -171,7 +171,6 @@ ENGLISH = {
     ("pdu.py", "half an octet"),
     ("trials.py", "sims identify"),  # a message's reference
     ("trials.py", "modemfarm test"),  # the text of a trial
-    ("trials.py", "sims test"),
 }
 PROSE = re.compile(r"[a-z]{2,},? [a-z]{2,}")
 

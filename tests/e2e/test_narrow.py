@@ -33,6 +33,12 @@ def test_no_value_of_the_settings_stands_a_letter_to_a_line_on_a_phone(tmp_path:
             browser.run("document.querySelectorAll('details').forEach(one => one.open = true)")
             assert len(browser.all(".facts.set dd")) == len(MERGED)
             assert browser.faults(targets=False) == []
+        browser.open("/people/consents?lang=en")
+        assert browser.faults(targets=True) == []
+        places = "return [...document.querySelectorAll('#ledger .more a')].map(a => a.getBoundingClientRect().toJSON())"
+        first, second = browser.run(places)
+        assert second["top"] - first["bottom"] >= 8 or second["left"] - first["right"] >= 8
+        browser.open("/settings?lang=en")
         browser.run("document.querySelector('.set dd').style.width = '0'")
         assert browser.run("return document.querySelector('.set dd').innerText").startswith('"CN"')
         assert [fault for fault in browser.faults(targets=False) if "narrower than 2 em" in fault]

@@ -11,7 +11,19 @@ from modemfarm.inbound.receive import Understood, receive
 from modemfarm.model import Received
 from modemfarm.policy.consent import faults
 from modemfarm.policy.profiles import Configured
-from modemfarm.store import actions, consents, queue, reviews, rules, steps, suppress, withdrawing
+from modemfarm.store import (
+    actions,
+    consents,
+    inbox,
+    queue,
+    reviews,
+    rules,
+    steps,
+    suppress,
+    threads,
+    unread,
+    withdrawing,
+)
 from modemfarm.store.engine import Row, Store, Tx
 from tests.store.tools import (
     INBOUND,
@@ -58,6 +70,17 @@ def _answers(tx: Tx, kind: str | None = None) -> list[Row]:
 def _last_text(tx: Tx, text: str, at: float = 0) -> None:
     add(tx, text=text, at=after(at))
     send(tx, at=after(at))
+
+
+def test_a_trial_that_came_back_is_nothing_new_and_stays_in_the_inbox(store: Store) -> None:
+    with store.write() as tx:
+        see(tx)
+        add(tx, to=TO, text="modemfarm test 1a2b", reference=inbox.TRIAL)
+        _get(tx, "modemfarm test 1a2b")
+        assert (unread.count(tx), threads.unread(tx)["people"]) == (0, 0)
+        assert [item["text"] for item in threads.listed(tx, "people")["data"]] == ["modemfarm test 1a2b"]
+        _get(tx, "几点关门？", at=65)
+        assert unread.count(tx) == 1
 
 
 def test_an_exact_refusal_suppresses_cancels_and_is_confirmed_once_from_the_same_sim(store: Store) -> None:

@@ -100,6 +100,8 @@ def test_failures_make_the_next_try_wait_longer_and_longer(farm: Sample) -> None
     for _ in range(9):
         refused = log_in(client)  # the right one waits as well
         assert refused.status_code == 429
+        asked = int(refused.headers["Retry-After"])
+        assert f"Wait {f'{asked} s' if asked < 60 else f'{asked // 60} min'}," in refused.text
         waits.append(int(refused.headers["Retry-After"]))
         farm.clock.at += timedelta(seconds=waits[-1])
         assert log_in(client, password="guess").status_code == 403
