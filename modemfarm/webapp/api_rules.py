@@ -12,8 +12,10 @@ from modemfarm.store.engine import Tx
 from modemfarm.webapp import asking
 from modemfarm.webapp.access import by_whom, deps, needs
 from modemfarm.webapp.bodies import AttestationBody, PolicyBody, body
+from modemfarm.webapp.faults import fault
 from modemfarm.webapp.problems import Problem, not_found
 from modemfarm.webapp.writing import Answer, reply, write
+from modemfarm.wording import known
 
 routes = Blueprint("rules", __name__, url_prefix="/v1")
 LONGEST = timedelta(days=3 * 366)  # of a word that somebody gives for offers
@@ -40,7 +42,7 @@ def change() -> Response:
         if getattr(farm.intake.policy, key) is not None:
             raise Problem(409, "conflict", f"config.yaml sets policy.{key}; change it there.", code="configured")
     if given.get("profile") not in (None, *NAMES):
-        raise _wrong("/profile", f"expected one of {', '.join(NAMES)}")
+        raise _wrong("/profile", "expected", expected=", ".join(NAMES))
     configured = farm.intake.policy
 
     def work(tx: Tx) -> Answer:
@@ -51,7 +53,8 @@ def change() -> Response:
             try:
                 rules.change(tx, profile, key, None if value is None else str(value), now, who=who)
             except ValueError as error:
-                raise _wrong(f"/{key}", str(error)) from None
+                slug = key if known(f"form.{key}") else "unfitting"
+                raise _wrong(f"/{key}", slug, detail=str(error)) from None
         told = rules.document(rules.in_force(tx, configured, now), configured)
         return 200, {**told, "opt_outs": rates.document(tx, now)}
 
@@ -65,7 +68,7 @@ def attest() -> Response:
     farm, actor = deps(), by_whom()
     configured, now = farm.intake.policy, farm.clock.now()
     if not now < wanted.until <= now + LONGEST:
-        raise _wrong("/until", "expected a moment within the next three years")
+        raise _wrong("/until", "three_years")
 
     def work(tx: Tx) -> Answer:
         profile = rules.in_force(tx, configured, now).profile.name
@@ -91,6 +94,13 @@ def withdraw() -> Response:
     return Response(status=204)
 
 
-def _wrong(pointer: str, what: str) -> Problem:
-    fault = {"pointer": pointer, "code": "not_fitting", "detail": what}
-    return Problem(422, "validation", f"Not as expected: {pointer}.", code="not_fitting", errors=[fault])
+def _wrong(pointer: str, slug: str, *, detail: str = "", **params: str) -> Problem:
+    """A member that does not fit.
+
+    Args:
+        slug: of the sentence `form.…`.
+        detail: what English says instead, where that is more.
+    """
+    found = fault({"pointer": pointer}, "not_fitting", slug, params)
+    found |= {"detail": detail} if detail else {}
+    return Problem(422, "validation", f"Not as expected: {pointer}.", code="not_fitting", errors=[found])

@@ -178,7 +178,7 @@ def test_doctor_names_each_fault_with_its_fix(farm: FarmAt) -> None:
 
 def test_doctor_works_without_a_configuration(bare: FarmAt) -> None:
     ran = bare("doctor")
-    assert ran.code == 1
+    assert ran.code == 5
     assert "modemfarm init" in ran.out
 
 

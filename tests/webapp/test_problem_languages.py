@@ -71,6 +71,9 @@ PLACES: list[tuple[str, str, Any, dict[str, str], str]] = [
     ("post", "/v1/messages", b'{"to"', {"pointer": ""}, "line 1, column 5"),
     ("post", "/v1/keys", {"name": "a", "rate": "60/min"}, {"pointer": "/rate"}, "whole number"),
     ("post", "/v1/keys", {"name": "a", "scopes": ["x"]}, {"pointer": "/scopes"}, "messages:send"),
+    ("patch", "/v1/policy", {"hours": "noon"}, {"pointer": "/hours"}, "not 'noon'"),
+    ("patch", "/v1/policy", {"profile": "XX"}, {"pointer": "/profile"}, "one of unknown, CN"),
+    ("put", "/v1/contacts/+8613800138000", {"zone": "Mars"}, {"pointer": "/zone"}, "Asia/Shanghai"),
     ("get", "/v1/messages?limit=0", None, {"parameter": "limit"}, "from 1 to 1000"),
     ("get", "/v1/messages?colour=red", None, {"parameter": "colour"}, "unknown"),
     ("get", "/v1/messages?since=soon", None, {"parameter": "since"}, "with its offset"),
@@ -110,6 +113,13 @@ def test_each_place_is_told_in_the_readers_language(
 )
 def test_what_is_not_here_is_not_told_as_to_a_browser(farm: Sample, method: str, path: str, slug: str) -> None:
     assert farm.api().open(path, method=method).get_json()["detail"] == wording.say(slug)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_word_that_is_taken_is_not_told_of_as_of_a_network(farm: Sample, lang: str) -> None:
+    wanted = {"word": "STOP", "purpose": "a", "wording": "b"}
+    (fault,) = post(farm, "/v1/consents/words", wanted, lang).get_json()["errors"]
+    assert fault["detail"] == wording.say("fault.reserved", None, lang)
 
 
 def test_every_language_says_what_a_request_may_lack() -> None:
