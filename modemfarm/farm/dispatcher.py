@@ -12,9 +12,10 @@ from modemfarm.errors import StoreError
 from modemfarm.farm import lanes
 from modemfarm.farm.choosing import Assignment, LaneView, Presence, blocked_by, choose, kept
 from modemfarm.farm.encoding import encode
-from modemfarm.farm.fronts import ANYONE, Fronts
+from modemfarm.farm.fronts import Fronts
 from modemfarm.farm.further import Further
 from modemfarm.farm.lanes import SimFacts
+from modemfarm.farm.looking import ANYONE
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.model import UNLIMITED, ClaimedPart
 from modemfarm.store import (

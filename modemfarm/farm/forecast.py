@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import bisect
 import heapq
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import itertools
+from collections import Counter
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from modemfarm.farm.choosing import LaneView, Presence, blocked_by, choose
-from modemfarm.model import NO_CEILING, Ceiling, Forecast, Plan, millionths
-from modemfarm.store.counters import day_end, day_start, month_end, month_start
+from modemfarm.farm import looking
+from modemfarm.farm.allowance import HOUR, MINUTE, Owner, Purse
+from modemfarm.farm.choosing import PATIENCE, TURN_BY_AGE, Choice, LaneView, Presence, blocked_by, choose
+from modemfarm.farm.further import crowded
+from modemfarm.farm.lanes import queues
+from modemfarm.model import Forecast, millionths
+from modemfarm.store.behind import MOST as FITTING
 from modemfarm.store.engine import from_us, to_us
-from modemfarm.store.queue import Candidate
+from modemfarm.store.messages import NAMED
+from modemfarm.store.queue import STARTED_RANK, Candidate
 
 MOST = 4_000  # messages played one by one; the rest goes on at the pace that these had
-HEADS = 4  # of the queue for any SIM, beyond two a free lane
 HORIZON = timedelta(days=400)
-HOUR = timedelta(hours=1)
-MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,73 +41,15 @@ class Work:
     parts: int
     until: datetime | None
 
+    @property
+    def needs(self) -> int:
+        """How much room it needs in a limit."""
+        return self.first.parts_total - self.first.part_number + 1
 
-@dataclass(slots=True)
-class Owner:
-    """Whose limits count: a SIM or an account, with what it has used up to now."""
-
-    plan: Plan
-    used_today: int = 0
-    used_month: int = 0
-    recent: deque[datetime] = field(default_factory=deque)  # charges of the last hour, oldest first
-    people: int = 0
-    known: set[str] = field(default_factory=set)
-    day: datetime | None = None
-    day_ends: datetime | None = None
-    month: datetime | None = None
-    month_ends: datetime | None = None
-
-    def turn(self, now: datetime) -> None:
-        """Begin the day and the month that `now` lies in, where it is another one."""
-        if self.day is None or self.day_ends is None or now >= self.day_ends:
-            if self.day is not None:
-                self.used_today = 0
-            self.day, self.day_ends = day_start(self.plan, now), day_end(self.plan, now)
-        if self.month is None or self.month_ends is None or now >= self.month_ends:
-            if self.month is not None:
-                self.used_month, self.people, self.known = 0, 0, set()
-            self.month, self.month_ends = month_start(self.plan, now), month_end(self.plan, now)
-        while self.recent and self.recent[0] <= now - HOUR:
-            self.recent.popleft()
-
-    def free_at(self, limit: int | None, span: timedelta, now: datetime) -> datetime | None:
-        """When one more part fits into any `span`; None: now."""
-        if limit is None or len(self.recent) < limit:
-            return None
-        opens = self.recent[-limit] + span
-        return opens if opens > now else None
-
-
-@dataclass(slots=True)
-class Purse:
-    """What the whole farm's ceiling leaves of its day; the money in millionths."""
-
-    ceiling: Ceiling = NO_CEILING
-    parts: int = 0
-    cost: int = 0
-    day: datetime | None = None
-    ends: datetime | None = None
-
-    def turn(self, now: datetime) -> None:
-        """Begin the day that `now` lies in, where it is another one."""
-        if self.ceiling and (self.day is None or self.ends is None or now >= self.ends):
-            if self.day is not None:
-                self.parts = self.cost = 0
-            self.day, self.ends = day_start(self.ceiling.days, now), day_end(self.ceiling.days, now)
-
-    def left(self) -> tuple[int | None, int | None]:
-        """Parts and money; None: no ceiling."""
-        most = self.ceiling
-        parts = None if most.parts is None else most.parts - self.parts
-        return parts, None if most.cost is None else most.cost - self.cost
-
-    def pays(self, parts: int, cost: int) -> bool:
-        """Take so much of the day; False, and nothing taken, where there is not enough."""
-        left, money = self.left()
-        if (left is not None and parts > left) or (money is not None and cost > money):
-            return False
-        self.parts, self.cost = self.parts + parts, self.cost + cost
-        return True
+    @property
+    def queue(self) -> str:
+        """Where it waits: for one SIM, for those of a name, or for any ("")."""
+        return self.first.bound_iccid or ("" if self.first.pinned is None else NAMED + self.first.pinned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +83,23 @@ class _Queue:
     def heads(self, most: int) -> list[Work]:
         return [item[3] for item in self.ready[:most]]
 
+    def to_known(self, known: Container[str], most: int) -> list[Work]:
+        found = (item[3] for item in self.ready if item[3].first.recipient in known)
+        return list(itertools.islice(found, most))
+
+    def fitting(self, parts: int) -> list[Work]:
+        return list(itertools.islice((item[3] for item in self.ready if item[3].needs <= parts), FITTING))
+
+    def longest(self, before: int) -> list[Work]:
+        """The first two of each priority that have been due since `before`; what began already goes anyway."""
+        found: list[Work] = []
+        place = bisect.bisect_left(self.ready, (STARTED_RANK + 1,))
+        while place < len(self.ready):
+            rank = self.ready[place][0]
+            found += [item[3] for item in self.ready[place : place + 2] if item[0] == rank and item[1] <= before]
+            place = bisect.bisect_left(self.ready, (rank + 1,))
+        return found
+
     def take(self, work: Work) -> None:
         one = work.first
         place = bisect.bisect_left(self.ready, (one.rank, one.due_at, one.part_id))
@@ -151,6 +113,7 @@ class Play:
         opens: the first moment from `at` on at which a message's class may go to its recipient; None: never.
         went: told of each message when it has gone.
         purse: the farm's ceiling, with what is used of its day.
+        watch: a message that began, at the latest, when a free SIM could have taken it, whatever hid it.
     """
 
     def __init__(
@@ -164,6 +127,7 @@ class Play:
         opens: Callable[[Candidate, datetime], datetime | None] = lambda _part, at: at,
         went: Callable[[Candidate, datetime], None] = lambda _part, _at: None,
         purse: Purse | None = None,
+        watch: int | None = None,
     ) -> None:
         self.now = now
         self._lanes = {lane.iccid: lane for lane in lanes}
@@ -178,6 +142,11 @@ class Play:
         self._free = set(self._lanes)
         self._going: dict[str, tuple[str, datetime]] = {}
         self._last: dict[str, datetime] = {}
+        self._called: dict[str, set[str]] = {}  # by ICCID: its queue, and those of its names
+        self._taken: Counter[str] = Counter()  # messages that each SIM began, for the turns by age
+        self._looked_for_known: dict[str, datetime] = {}  # by ICCID: when there was nothing
+        self._watch = watch
+        self._watched: Work | None = None
         self._late: Counter[int] = Counter()  # by batch
         self._stuck = self._messages = self._parts = 0
         self.finished: dict[int, datetime] = {}
@@ -188,9 +157,14 @@ class Play:
     def _enter(self, work: Work) -> None:
         wanted, pinned = work.first.bound_iccid, work.first.pinned
         if self._can_serve(wanted, pinned):
-            self._queues.setdefault(wanted, _Queue()).put(work, to_us(self.now))
+            self._put(work)
         else:
             self._stuck += 1
+
+    def _put(self, work: Work) -> None:
+        self._queues.setdefault(work.queue, _Queue()).put(work, to_us(self.now))
+        if work.first.message_id == self._watch:
+            self._watched = work
 
     def _can_serve(self, bound: str, pinned: str | None) -> bool:
         """Whether any SIM that sends now may take it."""
@@ -232,40 +206,97 @@ class Play:
                 views[iccid] = view
         if not views:
             return False
-        works = self._heads(list(views))
+        by_age = {iccid for iccid in views if self._taken[iccid] % TURN_BY_AGE == TURN_BY_AGE - 1}
+        works = self._heads(views, by_age)
+        if self._let_go(works, views, by_age):
+            return True
+        further = self._further(works, views)
+        if self._let_go(further, views):
+            return True
+        self._look_behind(works | further, views)
+        return False
+
+    def _let_go(
+        self, works: Mapping[int, Work], views: Mapping[str, LaneView], by_age: Collection[str] = frozenset()
+    ) -> bool:
+        """Choose among some messages; whether anything moved."""
         if not works:
             return False
-        moved = self._let_wait(works)
-        if moved:
+        if self._let_wait(works):
             return True
-        going = {to: iccid for to, (iccid, until) in self._going.items() if until > now}
-        parts = [work.first for work in works.values()]
-        seen = [self._with_known(view, parts) for view in views.values()]
-        choice = choose(parts, seen, self._presence, now, sticky=self._sticky, in_flight=going)
+        choice = self._choose([work.first for work in works.values()], views, by_age)
         for binding in choice.bindings:
             work = works[binding.message_id]
-            self._queues[work.first.bound_iccid].take(work)
-            bound = replace(work, first=replace(work.first, bound_iccid=binding.iccid))
-            self._queues.setdefault(binding.iccid, _Queue()).put(bound, to_us(now))
-        sent = False
+            self._queues[work.queue].take(work)
+            self._put(replace(work, first=replace(work.first, bound_iccid=binding.iccid)))
+        moved = bool(choice.bindings)
         for assignment in choice.assignments:
-            sent |= self._send(works[assignment.part.message_id], self._lanes[assignment.iccid])
-        return bool(choice.bindings) or sent
+            moved |= self._send(works[assignment.part.message_id], self._lanes[assignment.iccid])
+        return moved
 
-    def _heads(self, free: Sequence[str]) -> dict[int, Work]:
+    def _choose(self, parts: Sequence[Candidate], views: Mapping[str, LaneView], by_age: Collection[str]) -> Choice:
+        last = {part.recipient: self._going[part.recipient] for part in parts if part.recipient in self._going}
+        going = {to: iccid for to, (iccid, until) in last.items() if until > self.now}
+        seen = [self._with_known(view, parts) for view in views.values()]
+        return choose(parts, seen, self._presence, self.now, sticky=self._sticky, in_flight=going, by_age=by_age)
+
+    def _look_behind(self, works: Mapping[int, Work], views: Mapping[str, LaneView]) -> None:
+        """Note where SIMs stand idle that could take the message that is watched: it only was not seen."""
+        work = self._watched
+        if work is None or work.first.message_id in works or work.first.due_at > to_us(self.now):
+            return
+        opens = self._opens(work.first, self.now)
+        if opens is not None and opens <= self.now and self._choose([work.first], views, ()).assignments:
+            self.began.setdefault(work.first.message_id, self.now)
+
+    def _heads(self, views: Mapping[str, LaneView], by_age: Collection[str]) -> dict[int, Work]:
+        """What the dispatcher looks at: the heads of each free SIM's queues, and what waited longest on its turn."""
         found: list[Work] = []
-        for iccid in free:
+        for iccid, view in views.items():
             if iccid in self._queues:
-                found += self._queues[iccid].heads(3)
+                found += self._queues[iccid].heads(looking.OWN)
+            if looking.is_for_known(view, self.now):
+                found += self._to_known(view)
+        for name in self._filled(views.values()) - views.keys():
+            found += self._queues[name].heads(looking.NAMED)
         if "" in self._queues:
-            found += self._queues[""].heads(2 * len(free) + HEADS)
+            found += self._queues[""].heads(len(views) + looking.BEYOND)
+        if by_age:
+            before = to_us(self.now - PATIENCE)
+            for name in self._filled(views[iccid] for iccid in by_age) | ({""} & self._queues.keys()):
+                found += self._queues[name].longest(before)
         return {work.first.message_id: work for work in found}
+
+    def _further(self, works: Mapping[int, Work], views: Mapping[str, LaneView]) -> dict[int, Work]:
+        """What fits behind messages that are too long for the rest of a limit."""
+        rooms = crowded([work.first for work in works.values()], views.values(), self.now)
+        found = [
+            work for name, left in rooms.items() if name in self._queues for work in self._queues[name].fitting(left)
+        ]
+        return {work.first.message_id: work for work in found if work.first.message_id not in works}
+
+    def _filled(self, views: Iterable[LaneView]) -> set[str]:
+        called: set[str] = set()
+        for view in views:
+            called |= self._called.get(view.iccid) or self._called.setdefault(view.iccid, queues(view))
+        return called & self._queues.keys()
+
+    def _to_known(self, view: LaneView) -> list[Work]:
+        last = self._looked_for_known.get(view.iccid)
+        if last is not None and self.now - last < looking.KNOWN_EVERY:
+            return []
+        known = self._owners[view.owner].known
+        where = [self._queues[name] for name in ("", view.iccid) if name in self._queues]
+        found = [work for queue in where for work in queue.to_known(known, looking.OWN)]
+        if not found:
+            self._looked_for_known[view.iccid] = self.now
+        return found
 
     def _let_wait(self, works: Mapping[int, Work]) -> bool:
         """Set aside what may not go yet, and drop what can no longer go; whether there was any."""
         moved = False
         for work in works.values():
-            queue = self._queues[work.first.bound_iccid]
+            queue = self._queues[work.queue]
             opens = self._opens(work.first, self.now)
             if work.until is not None and work.until <= (opens or self.now):
                 queue.take(work)
@@ -275,7 +306,7 @@ class Play:
                 self._stuck += 1
             elif opens > self.now:
                 queue.take(work)
-                queue.put(replace(work, first=replace(work.first, due_at=to_us(opens))), to_us(self.now))
+                self._put(replace(work, first=replace(work.first, due_at=to_us(opens))))
             else:
                 continue
             moved = True
@@ -288,7 +319,7 @@ class Play:
         anew = self._purse.day is None or work.first.farm_day != to_us(self._purse.day)
         if anew and not self._purse.pays(work.parts, cost):
             return False
-        self._queues[work.first.bound_iccid].take(work)
+        self._queues[work.queue].take(work)
         if not (work.first.charged_to == lane.owner and owner.day and work.first.charged_day == to_us(owner.day)):
             owner.used_today += work.parts
             owner.used_month += work.parts
@@ -303,10 +334,11 @@ class Play:
             owner.recent.append(at)
         self._free.discard(lane.iccid)
         self._last[lane.iccid] = self.now
+        self._taken[lane.iccid] += work.first.rank >= 0
         self._going[work.first.recipient] = lane.iccid, at
         heapq.heappush(self._busy, (at, lane.iccid))
         self._went(work.first, at)
-        self.began[work.first.message_id] = self.now
+        self.began.setdefault(work.first.message_id, self.now)
         self.finished[work.first.message_id] = at
         self._messages += 1
         self._parts += work.parts

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from modemfarm.farm import lanes
-from modemfarm.farm.choosing import PATIENCE, TURN_BY_AGE, LaneView, blocked_by, room
+from modemfarm.farm import lanes, looking
+from modemfarm.farm.choosing import PATIENCE, TURN_BY_AGE, LaneView, room
 from modemfarm.store import behind, queue
 from modemfarm.store.engine import Tx, to_us
 from modemfarm.store.queue import Candidate
-
-ANYONE = ""  # a recipient whom no plan counts yet
-KNOWN_EVERY = timedelta(seconds=5)
 
 
 class Fronts:
@@ -28,12 +25,12 @@ class Fronts:
         parts: list[Candidate] = []
         for iccid, view in able.items():
             if iccid in filled:
-                parts += queue.heads(tx, iccid, now, 3)
-            if view.month is not None and blocked_by(view, 1, now, ANYONE) == "plan_recipients":
+                parts += queue.heads(tx, iccid, now, looking.OWN)
+            if view.month is not None and looking.is_for_known(view, now):
                 parts += self._to_known(tx, view, view.month, now)
         for name in sorted(filled - able.keys()):
-            parts += queue.heads(tx, name, now, 2)
-        return parts + queue.heads(tx, "", now, len(able) + 8)
+            parts += queue.heads(tx, name, now, looking.NAMED)
+        return parts + queue.heads(tx, "", now, len(able) + looking.BEYOND)
 
     def by_age(self, views: Collection[LaneView]) -> set[str]:
         """The SIMs whose turn is for what has waited longest; one that it was too long for comes again the next day."""
@@ -62,9 +59,9 @@ class Fronts:
     def _to_known(self, tx: Tx, view: LaneView, month: datetime, now: datetime) -> list[Candidate]:
         """For a SIM that may write to nobody new: parts behind those that it cannot take, looked for now and then."""
         last = self._looked_for_known.get(view.iccid)
-        if last is not None and now - last < KNOWN_EVERY:
+        if last is not None and now - last < looking.KNOWN_EVERY:
             return []
-        found = behind.to_known(tx, view.owner, month, view.iccid, now, 3)
+        found = behind.to_known(tx, view.owner, month, view.iccid, now, looking.OWN)
         if not found:
             self._looked_for_known[view.iccid] = now
         return found

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from modemfarm.farm import lanes
 from modemfarm.farm.choosing import LaneView, blocked_by, room
-from modemfarm.farm.fronts import ANYONE
+from modemfarm.farm.looking import ANYONE
 from modemfarm.store import behind
 from modemfarm.store.engine import Tx
 from modemfarm.store.messages import NAMED
@@ -31,7 +31,7 @@ class _Place:
     at: tuple[int, int] = (-1, -1)  # due, part
 
 
-def _crowded(parts: Collection[Candidate], views: Collection[LaneView], now: datetime) -> dict[str, int]:
+def crowded(parts: Collection[Candidate], views: Collection[LaneView], now: datetime) -> dict[str, int]:
     """The queues in which a message stands before others that some free lane has no room for, and the room there is."""
     needs: dict[str, int] = {}
     for part in parts:
@@ -73,7 +73,7 @@ class Further:
         Each call after `anew` looks behind what the one before found.
         """
         if self._looking is None:
-            self._looking = self._look(tx, _crowded(parts, views, now), now)
+            self._looking = self._look(tx, crowded(parts, views, now), now)
         return next(self._looking, None)
 
     def _look(self, tx: Tx, rooms: dict[str, int], now: datetime) -> Iterator[list[Candidate]]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import statistics
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from modemfarm.farm.forecast import HOUR, MOST, LaneFacts, Owner, Play, Purse, Work, extrapolate
+from modemfarm.farm.allowance import HOUR, Owner, Purse
+from modemfarm.farm.forecast import MOST, LaneFacts, Play, Work, extrapolate
 from modemfarm.farm.hours import OfferHours
 from modemfarm.farm.lanes import sim_facts
 from modemfarm.farm.settings import FarmSettings
 from modemfarm.model import Ceiling, Forecast, MessageClass
-from modemfarm.store import actions, counters, hosts, offers, sims, views, waiting
+from modemfarm.store import actions, counters, gates, hosts, offers, queue, sims, views, waiting
 from modemfarm.store.engine import Store, Tx
+from modemfarm.store.messages import NAMED
 from modemfarm.store.queue import Candidate
 from modemfarm.store.rules import in_force
 
@@ -70,7 +72,8 @@ class Outlook:
         asked_at, turn = self._turns.get(kind, (self._now(), None))
         if until is None or (turn is not None and turn < until and self._stands(asked_at)):
             return None
-        played = self.fresh([replace(first, valid_until=None)])
+        with self._store.read() as tx:
+            played = self._look(tx, [replace(first, valid_until=None)], watch=first.message_id)
         turn = played.began.get(first.message_id)
         if turn is None or turn >= until:
             return played.finished.get(first.message_id)
@@ -91,11 +94,14 @@ class Outlook:
         with self._store.read() as tx:
             return self._look(tx, more)
 
-    def _look(self, tx: Tx, more: Sequence[Candidate]) -> Forecast:
+    def _look(self, tx: Tx, more: Sequence[Candidate], watch: int | None = None) -> Forecast:
+        """The forecast; for a message that is watched also by the SIMs that may be back at any moment."""
         now = self._now()
-        if actions.is_farm_paused(tx):
+        pauses = frozenset((row["scope"], row["value"]) for row in actions.pauses(tx))
+        if ("all", "") in pauses:
             return Forecast(None, 0, 0, 0, 0)
-        lanes, owners = self._lanes(tx, now)
+        back = sims.expected(tx, now - self._settings.sim_grace) if watch is not None else frozenset()
+        lanes, owners = self._lanes(tx, sims.working(tx) | back, now)
         found = waiting.parts(tx, MOST)
         for name, owner in owners.items():
             if owner.plan.recipients_per_month is not None and owner.month is not None:
@@ -103,7 +109,8 @@ class Outlook:
                 owner.known = set(counters.known(tx, name, owner.month, asked))
         behind = max(0, views.waiting_parts(tx) - len(found)) if len(found) >= MOST else 0
         behind += sum(part.parts_total for part in more[MOST:])
-        ahead = [*found, *(replace(part, batch_id=Forecast.NOT_THERE_YET) for part in more[:MOST])]
+        found = [part for part in found if not gates.covers(pauses, part.message_class, part.batch_id)]
+        ahead = [*found, *_not_there_yet(tx, more[:MOST])]
         hours = self._offers(tx, ahead, lanes, now)
         played = Play(
             lanes,
@@ -114,6 +121,7 @@ class Outlook:
             opens=hours.opens,
             went=hours.went,
             purse=_purse(tx, self._settings.ceiling, now),
+            watch=watch,
         ).run()
         return replace(played, finish_at=extrapolate(played, now, behind)) if behind else played
 
@@ -123,14 +131,13 @@ class Outlook:
         takes = {lane.iccid: offers.part_takes(tx, lane.iccid) for lane in lanes} if people else {}
         return OfferHours(rules, offers.known(tx, rules, people, now), takes)
 
-    def _lanes(self, tx: Tx, now: datetime) -> tuple[list[LaneFacts], dict[str, Owner]]:
-        working = sims.working(tx)
+    def _lanes(self, tx: Tx, here: Collection[str], now: datetime) -> tuple[list[LaneFacts], dict[str, Owner]]:
         pace = _pace(tx)
         usual = statistics.median(pace.values()) if pace else USUAL_PART_US
         lanes: list[LaneFacts] = []
         owners: dict[str, Owner] = {}
         for row in sims.all_sims(tx):
-            if row["iccid"] not in working or row["state"] != "active":
+            if row["iccid"] not in here or row["state"] != "active":
                 continue
             facts = sim_facts(row["iccid"], self._settings, row)
             part = pace.get(row["iccid"], usual) + BETWEEN_US
@@ -170,6 +177,13 @@ def _pace(tx: Tx) -> dict[str, float]:
     for iccid, span in hosts.air_times(tx, LOOK_BACK):
         taken[iccid].append(span)
     return {iccid: statistics.median(spans) for iccid, spans in taken.items()}
+
+
+def _not_there_yet(tx: Tx, parts: Sequence[Candidate]) -> list[Candidate]:
+    """The same in the queue that each will wait in."""
+    homes = {name: queue.home(tx, name) for name in {part.pinned for part in parts}}
+    bound = {name: "" if home.startswith(NAMED) else home for name, home in homes.items()}
+    return [replace(part, bound_iccid=bound[part.pinned], batch_id=Forecast.NOT_THERE_YET) for part in parts]
 
 
 def _works(parts: Sequence[Candidate]) -> list[Work]:

@@ -287,3 +287,13 @@ def working(tx: Tx) -> frozenset[str]:
     """The SIMs in modems that work now, on any host."""
     rows = tx.all("SELECT DISTINCT iccid FROM modems WHERE state = 'working' AND iccid IS NOT NULL")
     return frozenset(row["iccid"] for row in rows)
+
+
+def expected(tx: Tx, since: datetime) -> frozenset[str]:
+    """The SIMs that may work again at any moment: in modems that start or recover, or seen since then."""
+    rows = tx.all(
+        "SELECT iccid FROM modems WHERE state IN ('starting', 'recovering') AND iccid IS NOT NULL"
+        " UNION SELECT iccid FROM sims WHERE seen_at >= :since",
+        since=to_us(since),
+    )
+    return frozenset(row["iccid"] for row in rows)

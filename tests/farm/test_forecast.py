@@ -10,7 +10,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modemfarm.farm.forecast import LaneFacts, Owner, Play, Purse, Work, extrapolate
+from modemfarm.farm.allowance import Owner, Purse
+from modemfarm.farm.forecast import LaneFacts, Play, Work, extrapolate
 from modemfarm.farm.hours import OfferHours
 from modemfarm.farm.outlook import Outlook
 from modemfarm.farm.settings import FarmSettings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,8 +13,12 @@ from jsonschema import Draft202012Validator
 
 from modemfarm.farm.outlook import STANDS_S, Outlook
 from modemfarm.farm.settings import FarmSettings
-from modemfarm.model import Plan
+from modemfarm.intake.accept import preview
+from modemfarm.intake.draft import Draft
+from modemfarm.model import Forecast, Plan
 from modemfarm.store import actions, views
+from modemfarm.store.engine import Tx
+from modemfarm.store.queue import Candidate
 from tests.webapp.sample import ICCID, NOW, Sample
 
 SLOW = FarmSettings("shop", plans={"slow": Plan("slow", per_minute=2)}, default_plan="slow")
@@ -124,8 +129,13 @@ def test_without_a_backlog_nothing_is_played_and_with_one_a_kind_is_played_once(
 ) -> None:
     outlook = Outlook(farm.store, SLOW, farm.clock.now)
     played: list[int] = []
-    honest = outlook.fresh
-    monkeypatch.setattr(outlook, "fresh", lambda more=(): (played.append(len(more)), honest(more))[1])
+    honest = outlook._look
+
+    def look(tx: Tx, more: Sequence[Candidate], watch: int | None = None) -> Forecast:
+        played.append(len(more))
+        return honest(tx, more, watch)
+
+    monkeypatch.setattr(outlook, "_look", look)
     farm.app.extensions["modemfarm"] = replace(farm.deps, outlook=outlook)
     farm.modem(1)
     client = farm.api()
@@ -172,3 +182,21 @@ def test_another_message_that_ends_before_its_turn_says_nothing_of_one_that_is_a
         "finish_at": None,
         "expires_first": False,
     }
+
+
+def test_a_sim_that_may_be_back_at_any_moment_counts(busy: Sample) -> None:
+    client, body = busy.api(), MESSAGE | until(7)
+    assert client.post("/v1/messages", json=body).status_code == 429
+    busy.modem(2, "recovering", "restarting")
+    later(busy)
+    assert client.post("/v1/messages", json=body).status_code == 202
+
+
+def test_what_a_pause_covers_and_does_not_hide_yet_stands_before_nobody(busy: Sample) -> None:
+    outlook, mine = Outlook(busy.store, SLOW, busy.clock.now), until(5)["valid_until"]
+    draft = Draft("+8613900139000", "x", message_class="conversation", valid_until=datetime.fromisoformat(mine))
+    first = busy.store.look(preview, draft, busy.deps.intake, NOW).first
+    assert outlook.misses(first) is not None
+    with busy.store.write() as tx:  # its parts follow in chunks, see store/gates.py
+        tx.run("INSERT INTO pauses (scope, value, since) VALUES ('class', 'transactional', 0)")
+    assert outlook.misses(first) is None
