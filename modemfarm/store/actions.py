@@ -83,7 +83,9 @@ def pause(tx: Tx, scope: str, value: str, now: datetime, *, who: str = "") -> bo
         who=who,
     )
     if added:
-        if scope != "all":
+        if scope == "all":
+            gates.say_of_started(tx, paused=True)
+        else:
             gates.begin(tx, scope, value, now)
         record(tx, "farm.paused", now, subject=value, scope=scope, who=who)
     return bool(added)
@@ -94,7 +96,9 @@ def resume(tx: Tx, scope: str, value: str, now: datetime, *, who: str = "") -> b
     lifted = tx.run("DELETE FROM pauses WHERE scope = :scope AND value = :value", scope=scope, value=value)
     if lifted:
         tx.tell()
-        if scope != "all":
+        if scope == "all":
+            gates.say_of_started(tx, paused=False)
+        else:
             gates.begin(tx, scope, value, now)
         record(tx, "farm.resumed", now, subject=value, scope=scope, who=who)
     return bool(lifted)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from modemfarm.store import locks, releasing
 from modemfarm.store.engine import Row, Tx, to_us
+from modemfarm.store.messages import PAUSED
 
 if TYPE_CHECKING:
     from modemfarm.store.queue import Candidate
@@ -17,6 +18,11 @@ CHUNK = 250  # parts that one transaction hides or shows
 LOOKED_AT = 2000  # parts that it reads to find them
 _START = ["", -2, 0, 0]  # before everything in the order of claims
 _KEY = "gates:"  # in the table `farm`: the scopes whose parts are not through yet, and how far each came
+
+_BETWEEN = (  # of a row of `messages`: it is started, and none of its parts is on the air
+    "(state = 'sending' AND reason IS NULL AND NOT EXISTS (SELECT 1 FROM parts p WHERE p.message_id = messages.id"
+    " AND p.state IN ('claimed', 'submitting')))"
+)
 
 
 def begin(tx: Tx, scope: str, value: str, now: datetime) -> None:
@@ -52,13 +58,22 @@ def hide(tx: Tx, parts: Collection[int], messages: Collection[int]) -> None:
         [{"id": part_id} for part_id in parts],
     )
     tx.many(
-        "UPDATE messages SET state = CASE WHEN state = 'sending' THEN 'sending' ELSE 'held' END, reason = 'paused',"
+        "UPDATE messages SET state = CASE WHEN state = 'sending' THEN 'sending' ELSE 'held' END, reason = 'paused',"  # noqa: S608 # our own words
         " reason_params = NULL, next_at = NULL WHERE id = :id AND (state = 'queued' OR (state = 'held' AND reason IN"
         " ('plan_minute', 'plan_hour', 'plan_day', 'plan_month', 'plan_recipients', 'ceiling_parts', 'ceiling_cost'))"
-        " OR (state = 'sending' AND reason IS NULL AND NOT EXISTS (SELECT 1 FROM parts p WHERE p.message_id ="
-        " messages.id AND p.state IN ('claimed', 'submitting'))))",
+        f" OR {_BETWEEN})",
         [{"id": message_id} for message_id in messages],
     )
+
+
+def say_of_started(tx: Tx, *, paused: bool) -> None:
+    """A pause of everything begins or ends, which hides no part: say so of what is between two parts."""
+    if paused:
+        free = f"SELECT id FROM messages WHERE {_BETWEEN} ORDER BY id{locks.skipping(tx)}"  # noqa: S608 # our own words
+        tx.run(f"UPDATE messages SET reason = 'paused' WHERE id IN ({free})")  # noqa: S608 # our own words
+    else:
+        free = f"SELECT id FROM messages WHERE state = 'sending' AND reason = 'paused' AND NOT {PAUSED} ORDER BY id"  # noqa: S608 # ours
+        tx.run(f"UPDATE messages SET reason = NULL WHERE id IN ({free}{locks.skipping(tx)})")  # noqa: S608 # our own words
 
 
 def sift(tx: Tx, parts: list[Candidate], pauses: Collection[tuple[str, str]]) -> list[Candidate]:

@@ -250,7 +250,10 @@ PAUSED = (  # of a row of `messages`: a pause of its class or batch covers it
 
 
 def _paused(tx: Tx, message_id: int) -> str | None:
-    found = tx.value(f"SELECT 1 FROM messages WHERE id = :id AND {PAUSED}", id=message_id)  # noqa: S608 # our own words
+    found = tx.value(
+        f"SELECT 1 FROM messages WHERE id = :id AND (EXISTS (SELECT 1 FROM pauses WHERE scope = 'all') OR {PAUSED})",  # noqa: S608 # ours
+        id=message_id,
+    )
     return "paused" if found else None
 
 

@@ -359,7 +359,8 @@ def test_a_chunk_ends_with_its_time(store: Store, monkeypatch: pytest.MonkeyPatc
     assert len(writes) == 4
 
 
-def test_a_started_message_whose_rest_is_paused_says_so(store: Store) -> None:
+@pytest.mark.parametrize(("scope", "value"), [("class", "transactional"), ("all", "")])
+def test_a_started_message_whose_rest_is_paused_says_so(store: Store, scope: str, value: str) -> None:
     """Whether the pause finds it between two parts or with one on the air; and not once it may go on."""
     with store.write() as tx:
         see(tx)
@@ -369,7 +370,7 @@ def test_a_started_message_whose_rest_is_paused_says_so(store: Store) -> None:
         air = add(tx, text=LONG)
         part, attempt = submit(tx, OTHER)
         assert part.message_id == air
-    store.run(actions.pause, "class", "transactional", NOW)
+    store.run(actions.pause, scope, value, NOW)
     while store.run(gates.follow, NOW):
         pass
     with store.write() as tx:
@@ -381,9 +382,9 @@ def test_a_started_message_whose_rest_is_paused_says_so(store: Store) -> None:
         assert lines is not None
         assert (lines[-1]["code"], lines[-1]["params"]["command"]) == (
             "help_opens",
-            "modemfarm resume --class transactional",
+            "modemfarm resume" + (f" --{scope} {value}" if value else ""),
         )
-    store.run(actions.resume, "class", "transactional", NOW)
+    store.run(actions.resume, scope, value, NOW)
     while store.run(gates.follow, NOW):
         pass
     with store.read() as tx:
