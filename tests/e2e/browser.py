@@ -53,7 +53,7 @@ const found = [];
 for (const target of document.querySelectorAll(
     "button, [role=button], nav a, .langs a, .brand, .queue a, .rows a, .card > header a, .reply, summary, textarea,"
     + "input:not([type=hidden]), table.list a")) {
-  if (!target.checkVisibility()) continue;
+  if (!target.checkVisibility() || target.disabled) continue;  // what is off is not to be hit
   target.scrollIntoView({block: "center", inline: "center"});
   if (target.matches("[type=radio], [type=checkbox]") && target.closest("label").offsetHeight >= 44) continue;
   const box = target.getBoundingClientRect(), middle = (box.left + box.right) / 2;
