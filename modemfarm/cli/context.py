@@ -61,11 +61,12 @@ class Farm:
         except (ConfigError, OSError):
             return None
 
-    def store(self, *, create: bool = False) -> Store:
+    def store(self, *, create: bool = False, older_ok: bool = False) -> Store:
         """The database, of this version's schema.
 
         Args:
             create: make it, or bring it up to date, where needed; else it must be there.
+            older_ok: take it as an older version left it, too.
 
         Raises:
             ConfigError, StoreError
@@ -81,7 +82,7 @@ class Farm:
         elif not there:
             raise CliError(sentence("refusal.no_database", file=store.file), Exit.UNREACHABLE)
         else:
-            migrations.check(store)
+            migrations.check(store, older_ok=older_ok)
         for path in tighten(self.config.state_dir, store.file):
             note(sentence("said.tightened", path=path))
         return store

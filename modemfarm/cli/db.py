@@ -92,7 +92,7 @@ def backup(farm: Farm, file: Path | None, encrypt: bool, key_file: Path | None, 
     if key_file is not None and not encrypt:
         raise click.UsageError(sentence("refusal.key_file_alone"))
     state_dir = farm.config.state_dir
-    store = farm.store()
+    store = farm.store(older_ok=True)
     if file is None:
         folder = state_dir / "backups"
         try:
@@ -101,15 +101,18 @@ def backup(farm: Farm, file: Path | None, encrypt: bool, key_file: Path | None, 
             raise StoreError(sentence("refusal.cannot_use", path=folder, what=error.strerror)) from error
         end = ".db" if store.sqlite else ".dump"
         file = folder / f"modemfarm-{now():%Y%m%dT%H%M%S}{end}{'.enc' if encrypt else ''}"
+    schema = migrations.found(store)
     rows = copying.backup(store, file, _secret(key_file, new=True) if encrypt else None)
     if store.file is None or not is_read_only(store.file):  # there the copy cannot become older than the database
         epoch.remember(state_dir, store.run(epoch.advance))  # put back by hand, the copy is seen to be older
     if as_json:
-        emit({"file": str(file), "octets": file.stat().st_size, "rows": rows})
+        emit({"file": str(file), "octets": file.stat().st_size, "rows": rows, "schema": schema})
         return
     told = {"messages": rows["messages"], "replies": rows["inbound"]} if rows else {}
     slug = "said.backed_up_rows" if rows else "said.backed_up"
     tell(slug, file=file, size=f"{file.stat().st_size / 1e6:.1f}", **told)
+    if schema < SCHEMA:
+        tell("said.backed_up_older", schema=schema, wanted=SCHEMA)
     if encrypt:
         note(sentence("said.keep_passphrase"))
     note(sentence("said.keep_files"))

@@ -272,8 +272,11 @@ def _refuse_moved(tx: Tx) -> None:
         raise StoreError(f"{what}: `modemfarm db move` with the same URL goes on")
 
 
-def check(store: Store) -> None:
-    """Refuse a database that is not exactly of this version's schema.
+def check(store: Store, *, older_ok: bool = False) -> int:
+    """Refuse a database that is not exactly of this version's schema; its number.
+
+    Args:
+        older_ok: also take one of a version before this.
 
     Raises:
         SchemaOutdatedError, StoreError
@@ -283,10 +286,11 @@ def check(store: Store) -> None:
         raise SchemaOutdatedError(
             number, SCHEMA, f"the database is of a newer modemfarm (schema {number}, this version knows {SCHEMA})"
         )
-    if number < SCHEMA:
+    if number < SCHEMA and not (older_ok and number):
         raise SchemaOutdatedError(
             number, SCHEMA, f"the database needs `modemfarm db upgrade` (schema {number}, this version wants {SCHEMA})"
         )
+    return number
 
 
 def upgrade(store: Store, now: datetime, *, moved_ok: bool = False) -> bool:
