@@ -25,7 +25,7 @@ from modemfarm.intake.ahead import WORTH_OCTETS
 from modemfarm.intake.bulk import Bulk
 from modemfarm.intake.mapping import parse_map
 from modemfarm.intake.people import filler
-from modemfarm.intake.rows import Known, Row, RowError, read_rows
+from modemfarm.intake.rows import Known, Row, RowError, at_least_one, read_rows
 from modemfarm.intake.sheets import write_rejected
 from modemfarm.intake.values import parse_moment
 from modemfarm.model import MessageClass
@@ -109,15 +109,17 @@ def batch(
     known = None if template is None else _contacts(farm)
 
     def rows() -> Iterator[Row]:
-        return read_rows(
-            octets,
-            format=kind,
-            encoding=encoding,
-            template=template,
-            defaults=defaults,
-            zone=zone,
-            known=known,
-            columns=mapped,
+        return at_least_one(
+            read_rows(
+                octets,
+                format=kind,
+                encoding=encoding,
+                template=template,
+                defaults=defaults,
+                zone=zone,
+                known=known,
+                columns=mapped,
+            )
         )
 
     if dry_run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -95,6 +96,18 @@ def read_rows(
     if kind not in {"csv", "ndjson"}:
         raise BadFieldError("format", "unknown_format", f"{kind} is neither csv nor ndjson")
     return _ndjson(text, maker) if kind == "ndjson" else _csv(text, maker)
+
+
+def at_least_one(rows: Iterator[Row]) -> Iterator[Row]:
+    """The same rows.
+
+    Raises:
+        BadFieldError: there is none.
+    """
+    first = next(rows, None)
+    if first is None:
+        raise BadFieldError("", "no_rows", "there is no row in it")
+    return itertools.chain([first], rows)
 
 
 def read_first(octets: bytes, encoding: str | None = None) -> list[str]:

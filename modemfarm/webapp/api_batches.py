@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import secrets
 from typing import Any
 
@@ -12,7 +11,7 @@ from modemfarm.errors import BadFieldError
 from modemfarm.intake.bulk import Bulk
 from modemfarm.intake.mapping import parse_map
 from modemfarm.intake.people import filler
-from modemfarm.intake.rows import read_rows
+from modemfarm.intake.rows import at_least_one, read_rows
 from modemfarm.intake.values import parse_span
 from modemfarm.model import MessageClass
 from modemfarm.store import views
@@ -71,12 +70,9 @@ def take() -> Response:
             known=filler(deps().store.look, deps().intake),
             columns=parse_map(request.args.getlist("map")),
         )
+        rows = at_least_one(rows)
     except BadFieldError as error:
         raise asking.unreadable(error) from None
-    first = next(rows, None)
-    if first is None:
-        raise asking.unreadable(BadFieldError("", "no_rows", "there is no row in the body"))
-    rows = itertools.chain([first], rows)
     key = key_of_request()
     mark = secrets.token_hex(16) if key is None else f"key:{scope_of_request()}:{key}:{fingerprint()}"
     return _answered(*go_on(202, lambda: _store(rows, mark)))

@@ -21,7 +21,7 @@ from modemfarm.webapp.api_messages import taken
 from modemfarm.webapp.bodies import AnswerBody, EmptyBody, PauseBody, SimBody, SuppressionBody, UssdBody, body
 from modemfarm.webapp.language import words
 from modemfarm.webapp.numbers import named, number_of, typed
-from modemfarm.webapp.problems import Problem, not_found
+from modemfarm.webapp.problems import Problem, not_found, unsubmittable
 from modemfarm.webapp.writing import Answer, go_on, reply, write
 
 routes = Blueprint("farm", __name__, url_prefix="/v1")
@@ -360,7 +360,10 @@ def suppressions() -> Response:
 def suppress_number() -> Response:
     wanted = body(SuppressionBody)
     farm = deps()
-    number, digits = number_of(wanted.number, farm.intake.country)
+    try:
+        number, digits = number_of(wanted.number, farm.intake.country)
+    except BadRecipientError as error:
+        raise unsubmittable(error, "number") from None
     who = by_whom()
 
     def work(tx: Tx) -> Answer:

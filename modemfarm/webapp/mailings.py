@@ -15,7 +15,7 @@ from modemfarm.errors import ModemfarmError
 from modemfarm.intake.bulk import Bulk
 from modemfarm.intake.mapping import parse_map, quoted
 from modemfarm.intake.people import filler
-from modemfarm.intake.rows import Row, read_first, read_rows
+from modemfarm.intake.rows import Row, at_least_one, read_first, read_rows
 from modemfarm.intake.tables import is_headless, is_number
 from modemfarm.model import mask
 from modemfarm.store import batches
@@ -55,7 +55,7 @@ class Asked:
         defaults: dict[str, Any] = {"message_class": self.message_class or None, "purpose": self.purpose or None}
         if send_at is not None:
             defaults["send_at"] = send_at
-        return read_rows(
+        found = read_rows(
             upload.octets,
             encoding=self.encoding or None,
             template=self.template or None,
@@ -64,6 +64,7 @@ class Asked:
             known=filler(farm.store.look, farm.intake),
             columns=parse_map([f"{field}={column}" for field, column in self._told().items()]),
         )
+        return at_least_one(found)
 
     def _told(self) -> dict[str, str]:
         """Field -> its column, where the person chose one."""

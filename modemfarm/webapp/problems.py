@@ -137,12 +137,16 @@ def unsupported(*types: str) -> Problem:
     return Problem(415, "unsupported_media_type", f"Send {' or '.join(types)}.", headers=accept, params={"what": what})
 
 
-def unsubmittable(error: SubmitError) -> Problem:
-    """A message that intake does not take."""
+def unsubmittable(error: SubmitError, member: str = "") -> Problem:
+    """A message that intake does not take.
+
+    Args:
+        member: of the body, where it is not called as in a message.
+    """
     if isinstance(error, KeyCeilingError):
         return Problem(429, "key_ceiling", f"{error}.", headers={"Retry-After": str(error.wait_s)})
     code = error.code
-    name = error.field if isinstance(error, BadFieldError) else type(error).field
+    name = member or (error.field if isinstance(error, BadFieldError) else type(error).field)
     fault = {"pointer": f"/{name}", "code": code, "detail": str(error)}
     return Problem(422, "validation", str(error), code=code, errors=[fault], params=dict(error.params))
 

@@ -65,6 +65,13 @@ def test_the_same_file_is_refused_within_a_day_unless_again(farm: FarmAt) -> Non
     assert len(farm("messages", "list", "--json").json["data"]) == 2
 
 
+def test_a_file_without_a_row_is_no_batch(farm: FarmAt) -> None:
+    for name, text in (("a.csv", ""), ("b.csv", "to,text\n"), ("c.ndjson", "\n")):
+        (farm.folder / name).write_text(text)
+        assert farm("batch", name).code == 2
+    assert farm.store.look(lambda tx: tx.value("SELECT count(*) FROM batches")) == 0
+
+
 def test_a_batch_that_was_broken_off_goes_on(farm: FarmAt, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [f"+8613{800000000 + number},t{number}" for number in range(900)]
     lines[5] = "13800138000.0,bad"

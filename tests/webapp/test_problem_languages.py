@@ -73,6 +73,7 @@ PLACES: list[tuple[str, str, Any, dict[str, str], str]] = [
     ("post", "/v1/keys", {"name": "a", "scopes": ["x"]}, {"pointer": "/scopes"}, "messages:send"),
     ("patch", "/v1/policy", {"hours": "noon"}, {"pointer": "/hours"}, "not 'noon'"),
     ("patch", "/v1/policy", {"profile": "XX"}, {"pointer": "/profile"}, "one of unknown, CN"),
+    ("post", "/v1/suppressions", {"number": "13x"}, {"pointer": "/number"}, "13x"),
     ("put", "/v1/contacts/+8613800138000", {"zone": "Mars"}, {"pointer": "/zone"}, "Asia/Shanghai"),
     ("get", "/v1/messages?limit=0", None, {"parameter": "limit"}, "from 1 to 1000"),
     ("get", "/v1/messages?colour=red", None, {"parameter": "colour"}, "unknown"),
