@@ -169,7 +169,7 @@ def test_the_red_button_stops_all_sending_until_it_is_pressed_again(visit: Visit
     until(lambda: visit.line().startswith("Sending is paused · "), 20, visit.line)
     assert browser.title == visit.line()
     visit.write(THIRD, text)
-    browser.wait_text("#story", "sending is paused")
+    browser.wait_text("#story", "paused by a person")
     assert browser.text("#story h1 + .state") == "Held"
     assert text not in visit.got(THIRD)
     browser.press("Resume sending")
