@@ -22,7 +22,8 @@ class ForbiddenError(ValueError):
     """
 
     def __init__(self, host: str, ip: str) -> None:
-        super().__init__(f"{host} is {ip}, a private address: webhook_networks in config.yaml allows it")
+        what = f"{ip} is a private address" if ip == host else f"{host} is {ip}, a private address"
+        super().__init__(f"{what}: webhook_networks in config.yaml allows it")
         self.host, self.ip = host, ip
 
 

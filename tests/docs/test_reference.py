@@ -260,3 +260,9 @@ def test_every_link_leads_somewhere(path: Path) -> None:
             headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
             slugs = {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in headings}
             assert anchor in slugs, target
+
+
+def test_each_readme_calls_the_pages_menu_as_the_page_does() -> None:
+    for lang, name in (("en", "README.md"), ("zh", "README.zh-CN.md"), ("ru", "README.ru.md")):
+        (row,) = re.findall(r"^\|.*`modemfarm batch .*$", (code.ROOT / name).read_text("utf-8"), re.MULTILINE)
+        assert wording.say("page.send", lang=lang) in row
