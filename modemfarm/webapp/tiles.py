@@ -254,7 +254,7 @@ def line(
     there = f"/messages?state=queued,sending{',held' if stats['without_sim'] else ''}"
     if not waiting:
         phrases.append(Phrase(words.say("line.waiting_none")))
-    elif finish:
+    elif finish and not stats["without_sim"]:  # of what no SIM may take nobody knows when it leaves
         phrases.append(Phrase(words.say("line.waiting_done", n=waiting, time=finish), there))
     else:
         phrases.append(Phrase(words.say("line.waiting", n=waiting), there))
