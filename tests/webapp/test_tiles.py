@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from datetime import UTC
+
 import pytest
 
-from modemfarm.webapp.tiles import bars, device_name, natural
+from modemfarm.webapp.tiles import bars, device_name, line, natural
+from modemfarm.webapp.words import Words
+from tests.webapp.sample import NOW
 
 
 @pytest.mark.parametrize(
@@ -26,3 +30,11 @@ def test_bars_follow_the_signal() -> None:
 
 def test_ports_are_sorted_as_people_count() -> None:
     assert sorted(["/dev/ttyV10", "/dev/ttyV2"], key=natural) == ["/dev/ttyV2", "/dev/ttyV10"]
+
+
+def test_of_what_no_sim_may_take_the_line_foresees_no_end() -> None:
+    words = Words("en", UTC, NOW)
+    for lacking, said in ((0, "3 waiting, done about 14:56"), (1, "3 waiting")):
+        stats = {"waiting": 3, "without_sim": lacking, "queue": {"unknown": 0}, "pauses": [], "restored": 0}
+        phrases = [phrase.text for phrase in line([], stats, "14:56", None, words)]
+        assert phrases[1:] == [said, "1 thing needs you"][: 1 + lacking]
