@@ -40,7 +40,7 @@ def modem(key: str) -> Response:
 def sim(iccid: str) -> Response:
     found = _sim(iccid)
     if found["modem"] is not None:
-        return redirect(url_for("device.modem", key=found["modem"].lstrip("/")), 303)  # type: ignore[return-value]  # werkzeug's base class
+        return redirect(url_for("device.modem", key=found["modem"].lstrip("/"), lang=request.args.get("lang")), 303)  # type: ignore[return-value]  # werkzeug's base class
     return _page(None, found)
 
 

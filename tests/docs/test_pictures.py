@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from modemfarm.wording import LANGUAGES
+from tests.e2e.pictures import GALLERY, SIZES, gallery_page
 from tests.e2e.png import frames, moving, size
 
 ROOT = Path(__file__).parents[2]
@@ -63,3 +65,16 @@ def test_the_readme_shows_every_picture_and_says_what_it_is() -> None:
     shown = dict(re.findall(r'<img src="docs/pictures/([\w-]+)\.png"[^>]* alt="([^"]+)"', part))
     assert set(shown) == {path.stem for path in FOLDER.glob("*.png")}
     assert all(len(words) > 20 for words in shown.values())
+
+
+def test_the_gallery_shows_every_page_in_every_language_on_a_desk_and_on_a_phone() -> None:
+    text = (ROOT / "docs" / "pages.md").read_text("utf-8")
+    assert text == gallery_page()
+    named = re.findall(r"pictures/pages/([\w-]+)\.png", text)
+    assert len(named) == len(set(named)) == len(GALLERY) * len(LANGUAGES) * len(SIZES)
+    there = {path.stem: path.read_bytes() for path in (FOLDER / "pages").glob("*.png")}
+    assert set(there) == set(named)
+    assert max(map(len, there.values())) < MOST_OCTETS
+    for name, octets in there.items():
+        width = int(name.rpartition("-")[2])
+        assert size(octets)[0] == width * SIZES[width][1]

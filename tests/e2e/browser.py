@@ -90,6 +90,23 @@ while (walk.nextNode()) {
 }
 return found;
 """
+# Text that stands out of its box: over its neighbour, or beyond its card.
+_OVER = """
+const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), range = document.createRange();
+while (walk.nextNode()) {
+  const text = walk.currentNode.textContent.trim(), element = walk.currentNode.parentElement;
+  const box = element.closest("td, th, li, dd, summary, .card, .tile");
+  if (!text || !box || !element.checkVisibility() || element.closest(".sr")) continue;
+  let cut = false;
+  for (let up = element; up && !cut; up = up === box ? null : up.parentElement)
+    cut = getComputedStyle(up).overflowX !== "visible";
+  if (cut) continue;
+  range.selectNodeContents(walk.currentNode);
+  const right = Math.max(...[...range.getClientRects()].map(line => line.right)), edge = box.getBoundingClientRect().right;
+  if (right > edge + 4) found.push(`${Math.round(right - edge)} px out of its ${box.tagName}: ${text.slice(0, 40)}`);
+}
+return found;
+"""
 _AXE = Path(__file__).with_name("vendor") / "axe.min.js"
 _JUDGE = """
 const done = arguments[0];
@@ -172,7 +189,7 @@ class Browser:
 
     def faults(self, *, targets: bool) -> list[str]:
         """What is wrong with the page as it stands: too wide, too small, too narrow to be read."""
-        wrong = [*self.run(_WIDE), *self.run(_SMALL), *self.run(_NARROW)]
+        wrong = [*self.run(_WIDE), *self.run(_SMALL), *self.run(_NARROW), *self.run(_OVER)]
         return wrong + (self.run(_TIGHT) if targets else [])
 
     def dark(self, on: bool) -> None:

@@ -1,20 +1,24 @@
-"""Takes the pictures in docs/pictures from a running demo: `python -m tests.e2e.pictures FOLDER`."""
+"""Takes the pictures in docs/pictures from running demos, and writes docs/pages.md: `python -m tests.e2e.pictures FOLDER`."""
 
 from __future__ import annotations
 
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import quote
 
+from modemfarm import wording
 from tests.e2e.browser import Browser, chromium
 from tests.e2e.demo import Demo, demo
 from tests.e2e.farm import until
 from tests.e2e.png import moving, smaller
+from tests.e2e.walking import furnish
 
 BUYER, OTHER, FAR = "+8613800138000", "+8613800138001", "+79161234567"
 LOST = "您好李女士,您预订的蛋糕已做好,今天20点前可到店自取。"
@@ -23,6 +27,23 @@ AFTERNOON = (
     "Your table for four is booked for 19:00",
     "陈老师,明天十点的课改到十一点",
 )
+GALLERY = (  # pages of a furnished demo, as `walking.furnish` calls them, and what each is
+    ("farm", "Farm: a tile for each modem"),
+    ("sim", "A SIM: its plan, its use, what may be done"),
+    ("messages", "Messages"),
+    ("message", "One message and its story"),
+    ("inbox", "Inbox"),
+    ("with", "A talk, with the opt-out where it happened"),
+    ("send", "Send: one message"),
+    ("mailing", "Send: a list, looked at before it goes"),
+    ("batch", "A list on its way, with what was refused"),
+    ("people", "People"),
+    ("consents", "Consent, with its proof"),
+    ("settings", "Settings, and what the doctor finds"),
+    ("access", "Keys and users"),
+    ("webhooks", "Webhooks"),
+)
+SIZES = {1440: (900, 0.5), 390: (844, 1.0)}  # height, and how large it is kept
 HEIGHTS = {"farm-1440": 1000, "farm-390": 1250, "message-390": 1010}
 
 
@@ -127,9 +148,48 @@ def stage() -> Iterator[tuple[Demo, Browser]]:
         yield running, browser
 
 
+def gallery(into: Path) -> None:
+    """Every page in every language, on a desk and on a phone."""
+    into.mkdir(parents=True, exist_ok=True)
+    with stage() as (running, browser):
+        pages = furnish(running, browser)
+        for (name, _), lang, (width, (height, scale)) in product(GALLERY, wording.LANGUAGES, SIZES.items()):
+            shape = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": width < 600}
+            browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", shape)
+            path = pages[name]
+            browser.open(f"{path}{'&' if '?' in path else '?'}lang={lang}")
+            until(lambda: browser.all("main"), 30, lambda: browser.text("body"))
+            time.sleep(0.5)  # what is fetched once the page is there
+            (into / f"{name}-{lang}-{width}.png").write_bytes(smaller(browser.driver.get_screenshot_as_png()))
+
+
+def gallery_page() -> str:
+    """docs/pages.md."""
+    blocks = [
+        "# The pages",
+        "From a demo, in three languages, on a desk (1440 pixels) and on a phone (390): `python -m tests.e2e.pictures`.",
+    ]
+    for name, title in GALLERY:
+        blocks.append(f"## {title}")
+        shown = [("en", 1440, 480), ("zh", 390, 160), ("ru", 390, 160)]
+        blocks.append(
+            "\n".join(
+                f'<img src="pictures/pages/{name}-{lang}-{width}.png" width="{wide}" alt="{title}, {lang}, {width} pixels">'
+                for lang, width, wide in shown
+            )
+        )
+        others = [(lang, width) for lang, width in product(wording.LANGUAGES, SIZES) if (lang, width) not in
+                  [(lang, width) for lang, width, _ in shown]]  # fmt: skip
+        links = [f"[{lang}, {width}](pictures/pages/{name}-{lang}-{width}.png)" for lang, width in others]
+        blocks.append("Also: " + " · ".join(links))
+    return "\n\n".join(blocks) + "\n"
+
+
 def main(into: Path) -> None:
     """Take them all."""
     into.mkdir(parents=True, exist_ok=True)
+    gallery(into / "pages")
+    (into.parent / "pages.md").write_text(gallery_page(), encoding="utf-8")
     with stage() as (running, browser):
         film = Film(running, browser).play()
         (into / f"demo-{Film.WIDTH}.png").write_bytes(film)
