@@ -311,7 +311,7 @@ class Daemon:
             async with asyncio.timeout(DRAIN_WITHIN_S):
                 await self._fleet.drain()
         except TimeoutError:
-            log.warning("stopping: some results did not come, or were not written, within %g s", DRAIN_WITHIN_S)
+            log.warning("stopping: some results did not come within %g s, or were not written", DRAIN_WITHIN_S)
             self._journal.end()
         await self._journal.flush_statuses()
 
