@@ -53,11 +53,20 @@ def full(disk: Path) -> Iterator[None]:
         reader.close()
 
 
-def test_a_full_disk_stops_sending_and_intake_and_loses_nothing(tmp_path: Path, small_disk: Path) -> None:
-    texts = [(to, f"short {number}") for number, (to, _) in enumerate(mixed_texts(24))]
-    with RealFarm(tmp_path, airtime_ms=700, result_within="20s", state_dir=small_disk).start() as farm:
-        farm.submit(texts)
+TEXTS = [(to, f"short {number}") for number, (to, _) in enumerate(mixed_texts(24))]
+
+
+@contextlib.contextmanager
+def sending(folder: Path, disk: Path) -> Iterator[RealFarm]:
+    """A farm on that disk that has parts on the air."""
+    with RealFarm(folder, airtime_ms=700, result_within="20s", state_dir=disk).start() as farm:
+        farm.submit(TEXTS)
         until(lambda: farm.on_air() >= 4, 20, "parts on the air", 0.01)
+        yield farm
+
+
+def test_a_full_disk_stops_sending_and_intake_and_loses_nothing(tmp_path: Path, small_disk: Path) -> None:
+    with sending(tmp_path, small_disk) as farm:
         with full(small_disk):
             until(lambda: farm.http("GET", "/healthz")[0] == 503, 20, farm.said)
             stopped_at = farm.landed()
@@ -69,10 +78,10 @@ def test_a_full_disk_stops_sending_and_intake_and_loses_nothing(tmp_path: Path, 
             assert farm.on_air() == stopped_at  # no Ctrl-Z while nothing can be committed
             assert len(farm.log("submit")) == stopped_at
         rows = farm.wait_final(60)
-        assert Counter(row["state"] for row in rows) == {"delivered": len(texts)}
+        assert Counter(row["state"] for row in rows) == {"delivered": len(TEXTS)}
         assert farm.http("GET", "/healthz")[0] == 200
         assert farm.http("POST", "/v1/messages", {"to": "+491701999999", "text": "now"})[0] == 202
-        verdict = farm.judge(texts)
+        verdict = farm.judge(TEXTS)
         assert not verdict.lost
         assert not verdict.doubled
         assert not farm.log("refuse")
@@ -82,10 +91,7 @@ def test_a_full_disk_stops_sending_and_intake_and_loses_nothing(tmp_path: Path, 
 def test_a_daemon_ends_while_nothing_can_be_written_and_the_next_one_tells_what_was_open(
     tmp_path: Path, small_disk: Path
 ) -> None:
-    texts = [(to, f"short {number}") for number, (to, _) in enumerate(mixed_texts(24))]
-    with RealFarm(tmp_path, airtime_ms=700, result_within="20s", state_dir=small_disk).start() as farm:
-        farm.submit(texts)
-        until(lambda: farm.on_air() >= 4, 20, "parts on the air", 0.01)
+    with sending(tmp_path, small_disk) as farm:
         with full(small_disk):
             until(lambda: farm.http("GET", "/healthz")[0] == 503, 20, farm.said)
             assert farm.terminate()[0] == 5
@@ -94,6 +100,6 @@ def test_a_daemon_ends_while_nothing_can_be_written_and_the_next_one_tells_what_
         until(lambda: farm.get(moving)["data"] == [], 60, farm.said)
         # a report that came to nobody leaves `sent`
         assert {row["state"] for row in farm.messages()} <= {"delivered", "sent", "unknown"}
-        verdict = farm.judge(texts)
+        verdict = farm.judge(TEXTS)
         assert not verdict.lost
         assert not verdict.doubled
